@@ -1,0 +1,66 @@
+"""One process or many: rank, gradient averaging, and random numbers that do not depend on how many there are.
+
+Every random draw of a step comes from `step_rng(seed, step)`, drawn for the whole global batch on every rank and then
+sliced with `share`; so a run continues exactly after a kill, and two ranks see the batch that one would have seen.
+"""
+
+import os
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def start() -> tuple[int, int]:
+    """(rank, world size); joins the gloo or nccl group when launched by torchrun."""
+    if "RANK" in os.environ and not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return rank(), world_size()
+
+
+def stop() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def step_rng(seed: int, step: int, stream: int = 0) -> torch.Generator:
+    """A CPU generator that depends on nothing but its arguments."""
+    mixed = (seed * 1_000_003 + step) * 31 + stream
+    return torch.Generator().manual_seed(mixed & 0x7FFF_FFFF_FFFF_FFFF)
+
+
+def share(batch: int) -> slice:
+    """This rank's part of a global batch."""
+    size, rest = divmod(batch, world_size())
+    if rest:
+        raise ValueError(f"batch={batch} over {world_size()} processes: need a multiple of {world_size()}.")
+    return slice(rank() * size, (rank() + 1) * size)
+
+
+def average_gradients(model: nn.Module) -> None:
+    """Replaces each gradient by its mean over the ranks, in one message."""
+    if world_size() == 1:
+        return
+    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in model.parameters()]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    dist.all_reduce(flat)
+    flat /= world_size()
+    for p, part in zip(model.parameters(), flat.split([g.numel() for g in gradients]), strict=True):
+        p.grad = part.view_as(p)
+
+
+def average(value: Tensor) -> Tensor:
+    """Mean of a detached scalar over the ranks."""
+    if world_size() > 1:
+        value = value.clone()
+        dist.all_reduce(value)
+        value /= world_size()
+    return value

@@ -1,0 +1,206 @@
+"""Every setting of Skyloom, as frozen dataclasses. A config says only what is free; the rest is derived.
+
+`override(config, "train.lr", "3e-4")` returns a changed copy, `to_json` and `from_json` are strict round trips.
+"""
+
+import dataclasses
+import difflib
+import json
+import typing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """Spacetime tokenizer: 4 frames x 16 x 16 pixels -> one latent cell of `channels` numbers; the first frame alone."""
+
+    channels: int = 16  # C
+    encode_scale: int = 1  # 2: the encoder reads the clip at half its size, the decoder still draws it whole
+    encoder_widths: tuple[int, ...] = (64, 128, 256)  # at strides 4, 8, 16
+    encoder_depths: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
+    decoder_widths: tuple[int, ...] = (96, 192, 320)
+    decoder_depths: tuple[int, ...] = (2, 3, 3)
+
+    @property
+    def stride(self) -> int:
+        """Pixels per latent cell, along height and width."""
+        return 4 * 2 ** (len(self.encoder_widths) - 1) * self.encode_scale
+
+    time_stride: typing.ClassVar[int] = 4  # frames per latent frame, after the first
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """Bilingual prompt encoder, trained jointly with the transformer."""
+
+    width: int = 256  # E
+    depth: int = 4
+    heads: int = 4
+    max_tokens: int = 128  # L
+
+
+@dataclass(frozen=True)
+class DiTConfig:
+    """Diffusion transformer over 2x2 patches of latent cells."""
+
+    width: int = 384  # D
+    depth: int = 10
+    head_dim: int = 128  # K; 128 keeps the CPU's matrix units busy (facts: 3x over 64)
+    patch: int = 2
+
+    @property
+    def heads(self) -> int:  # A
+        return self.width // self.head_dim
+
+    @property
+    def hidden(self) -> int:
+        """Width of the SwiGLU, 8/3 D rounded up to 128."""
+        return -(-self.width * 8 // 3 // 128) * 128
+
+
+@dataclass(frozen=True)
+class TokenizerTrain:
+    """How the tokenizer learns. One step = `batch` crops of `frames` x `crop` x `crop` pixels."""
+
+    steps: int = 6000
+    batch: int = 8
+    crop: int = 128
+    frames: int = 9
+    lr: float = 1e-3
+    warmup: int = 200
+    decay: float = 0.35  # the last fraction of the steps, linearly to zero
+    pool: int = 3000  # clips drawn once and cropped many times
+    pool_size: int = 256  # pixels a side
+    haar: float = 1.0  # weights of the losses, next to L1
+    temporal: float = 0.3
+    kl: float = 2e-4
+    correlation: float = 0.02  # LCR: neighbouring latents alike (SSVAE, arXiv 2512.05394)
+    equivariance: float = 0.25  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
+    mask_latents: float = 0.3  # how often LMR hides a part of the latents (SSVAE)
+    actor_weight: float = 2.0  # added to the pixel weight under an actor
+    freeze_encoder: bool = False  # polish the decoder alone; latents stay what they are
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One shape of training clip and its share of the training samples in each phase."""
+
+    frames: int
+    height: int
+    width: int
+    clips: int  # how many to draw and encode
+    batch: int  # clips a step
+
+
+@dataclass(frozen=True)
+class ModelTrain:
+    """How the transformer learns. `phases` are (first step, share of each bucket in the order of `buckets`)."""
+
+    steps: int = 40000
+    buckets: tuple[Bucket, ...] = (
+        Bucket(1, 256, 256, 40000, 64),
+        Bucket(17, 256, 256, 8000, 16),
+        Bucket(49, 256, 256, 2000, 6),
+    )
+    phases: tuple[tuple[int, tuple[float, ...]], ...] = ((0, (1.0, 0.0, 0.0)), (3000, (0.2, 0.6, 0.2)))
+    lr: float = 1e-3  # of AdamW (vectors, embeddings) and, RMS-matched, of Muon (matrices)
+    warmup: int = 200
+    decay: float = 0.2
+    weight_decay: float = 0.01
+    shift: float = 1.4  # of the logit-normal noise levels, sqrt(numbers / 4096)
+    uniform: float = 0.15  # share of uniform noise levels
+    drop_text: float = 0.1
+    actor_weight: float = 2.0
+    clip_grad: float = 1.0
+    patterns: tuple[float, ...] = (0.45, 0.25, 0.10, 0.10, 0.10)  # equal, prefix, both ends, ramp, independent
+    dense: tuple[float, ...] = (0.15, 0.35, 0.5)  # share of tag, sentence and dense captions
+    chinese: float = 0.4  # share of Chinese captions
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """The network that reads a clip back into its record."""
+
+    width: int = 64
+    steps: int = 4000
+    batch: int = 16
+    size: int = 128  # pixels a side that it looks at
+    lr: float = 1e-3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole model and the way it is trained."""
+
+    name: str = "storybook"
+    vae: VAEConfig = field(default_factory=VAEConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    dit: DiTConfig = field(default_factory=DiTConfig)
+    tokenizer: TokenizerTrain = field(default_factory=TokenizerTrain)
+    model: ModelTrain = field(default_factory=ModelTrain)
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
+    fps: int = 12
+
+
+def override(config: T, path: str, text: str) -> T:
+    """A copy of `config` with the field at dotted `path` set to `text`, read as the field's type.
+
+    Raises ValueError naming the nearest field for an unknown one, or the wanted type for text that does not fit.
+    """
+    key, _, rest = path.partition(".")
+    names = [f.name for f in dataclasses.fields(config)]  # type: ignore[arg-type]
+    if key not in names:
+        near = difflib.get_close_matches(key, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" It has: {', '.join(names)}."
+        raise ValueError(f"{type(config).__name__} has no setting {key!r}.{hint}")
+    old = getattr(config, key)
+    if rest and not dataclasses.is_dataclass(old):
+        raise ValueError(f"{path!r}: {key!r} is a value, it has no settings of its own.")
+    new = override(old, rest, text) if rest else _parse(path, type(config), key, text)
+    return dataclasses.replace(config, **{key: new})  # type: ignore[type-var]
+
+
+def to_json(config: Any) -> str:
+    return json.dumps(dataclasses.asdict(config), indent=2)
+
+
+def from_json(text: str) -> Config:
+    """The inverse of `to_json`; raises ValueError for unknown or ill-typed fields."""
+    return _build(Config, json.loads(text), "config")
+
+
+def _parse(path: str, owner: type, key: str, text: str) -> Any:
+    hint = typing.get_type_hints(owner)[key]
+    if hint is str:
+        return text
+    try:
+        value = json.loads(text.lower() if hint is bool else text)
+    except ValueError:
+        raise ValueError(f"{path}={text!r}: wanted {getattr(hint, '__name__', hint)}.") from None
+    return _build(hint, value, path)
+
+
+def _build(hint: Any, value: Any, path: str) -> Any:
+    """`value`, as JSON gives it, turned into the type that `hint` names."""
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        hints = typing.get_type_hints(hint)
+        unknown = [key for key in value if key not in hints]
+        if unknown:
+            raise ValueError(f"{path}: {hint.__name__} has no setting {unknown[0]!r}.")  # type: ignore[union-attr]
+        return hint(**{key: _build(hints[key], item, f"{path}.{key}") for key, item in value.items()})  # type: ignore[operator]
+    if typing.get_origin(hint) is tuple and isinstance(value, list):
+        kinds = typing.get_args(hint)
+        each = [kinds[0]] * len(value) if kinds[-1] is Ellipsis else kinds
+        if len(each) == len(value):
+            return tuple(_build(kind, item, path) for kind, item in zip(each, value, strict=True))
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint in (int, float, bool, str) and type(value) is hint:
+        return value
+    raise ValueError(f"{path}={value!r}: wanted {getattr(hint, '__name__', hint)}.")

@@ -1,0 +1,215 @@
+"""Train the tokenizer: clips drawn by the storybook -> crops -> VAE -> crops. Rerun to resume.
+
+The page reads top to bottom: draw a pool of clips, set up, loop {step, log, once in a while look and save}, measure the
+latents' mean and deviation, export.
+"""
+
+import math
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from ..base import checkpoint, dist
+from ..base.log import Log, save_sheet
+from ..config import Config, TokenizerTrain, VAEConfig, to_json
+from ..models.vae import VAE, unfold
+from .optim import Optimisers, PowerEMA, schedule
+
+HELD_OUT = 24  # clips of the pool that are never trained on
+PART = 64  # clips a file of the pool
+
+
+def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: int = 500, save_every: int = 250) -> Path:
+    """Trains in `run` until config.tokenizer.steps are done (or `minutes` have passed) and exports run/export/vae.safetensors."""
+    c = config.tokenizer
+    rank, _ = dist.start()
+    checkpoint.claim(run, to_json(config))
+    pool = load_pool(config, run / "pool")
+    torch.manual_seed(c.seed)
+    model = VAE(config.vae)
+    optimiser = Optimisers(model, c.lr, 0.0, muon=False)
+    ema = PowerEMA(model, gamma=16.97)
+    step = 0
+    if state := checkpoint.load_latest(run):
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        ema.average, step = state["ema"], state["step"]
+    if c.freeze_encoder:
+        for part in (model.stem, model.encoder, model.to_latent):
+            part.requires_grad_(False)
+    log = Log(run, step, quiet=rank > 0)
+    began = time.time()
+    while step < c.steps:
+        video, weight = crops(pool, c, step)
+        mine = dist.share(len(video))
+        losses = loss_parts(model, video[mine], weight[mine], c, dist.step_rng(c.seed, step, 1 + rank))
+        total = sum(losses.values())
+        total.backward()
+        dist.average_gradients(model)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
+        step += 1
+        ema.update(model, step)
+        if step % 50 == 0:
+            log.row(step, norm=float(norm), **{k: float(dist.average(v.detach())) for k, v in losses.items()})
+        out_of_time = time.time() - began > minutes * 60
+        if step % check_every == 0 or step == c.steps or out_of_time:
+            log.row(step, **look(config, ema, pool, run / "samples" / f"{step:06d}.png"))
+        if rank == 0 and (step % save_every == 0 or step == c.steps or out_of_time):
+            checkpoint.save(run, step, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
+        if out_of_time:
+            break
+    if rank == 0:
+        export(config, ema, pool, run / "export" / "vae.safetensors")
+    dist.stop()
+    return run / "export" / "vae.safetensors"
+
+
+def crops(pool: list[np.ndarray], c: TokenizerTrain, step: int) -> tuple[Tensor, Tensor]:
+    """The global batch of `step`: video_BCTHW in -1..1 and the weight of each pixel, B 1 T H W."""
+    rng = np.random.default_rng((c.seed, step))
+    parts = []
+    for _ in range(c.batch):
+        clip = pool[rng.integers(HELD_OUT, len(pool))]
+        y, x = rng.integers(0, clip.shape[1] - c.crop + 1, 2)
+        parts.append(clip[:, y : y + c.crop, x : x + c.crop])
+    both = rearrange(torch.from_numpy(np.stack(parts)), "B T H W c -> B c T H W").float()
+    return both[:, :3] / 127.5 - 1, 1 + c.actor_weight * both[:, 3:] / 255
+
+
+def loss_parts(model: VAE, video: Tensor, weight: Tensor, c: TokenizerTrain, rng: torch.Generator) -> dict[str, Tensor]:
+    """All terms of the loss, weighted, by name."""
+    batch = len(video)
+    with torch.autocast("cpu", torch.bfloat16):
+        mean, logvar = model.moments(video)
+        raw = mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=rng)
+        seen = hide(raw, model.mask_token, c.mask_latents, rng)
+        drawn = unfold(model.draw(seen, batch), batch).float()
+    weight = weight / weight.mean()
+    losses = {"l1": (weight * (drawn - video).abs()).mean()}
+    losses["haar"] = c.haar * haar_distance(drawn, video, weight)
+    losses["time"] = c.temporal * ((drawn - video).diff(dim=2).abs() * weight[:, :, 1:]).mean()
+    losses["kl"] = c.kl * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean() * model.config.channels
+    losses["corr"] = c.correlation * F.relu(0.75 - correlation(mean)).mean()
+    if torch.rand((), generator=rng) < c.equivariance:
+        with torch.autocast("cpu", torch.bfloat16):
+            small = unfold(model.draw(F.avg_pool2d(raw, 2), batch), batch).float()
+        losses["scale"] = 0.5 * (small - F.avg_pool3d(video, (1, 2, 2))).abs().mean()
+    return losses
+
+
+def hide(raw: Tensor, token: Tensor, chance: float, rng: torch.Generator) -> Tensor:
+    """Latent masked reconstruction: with `chance`, a quarter or a half of the cells show only the mask token."""
+    if torch.rand((), generator=rng) >= chance:
+        return raw
+    share = 0.25 if torch.rand((), generator=rng) < 0.5 else 0.5
+    hidden = torch.rand((len(raw), 1, *raw.shape[2:]), generator=rng) < share
+    return torch.where(hidden, token, raw)
+
+
+def haar_distance(a: Tensor, b: Tensor, weight: Tensor, levels: int = 3) -> Tensor:
+    """Weighted L1 between the Haar details of two clips, level by level."""
+    d = rearrange(a - b, "B c T H W -> (B T) c H W")
+    w = rearrange(weight, "B c T H W -> (B T) c H W")
+    total = d.new_zeros(())
+    for _ in range(levels):
+        tl, tr, bl, br = d[..., ::2, ::2], d[..., ::2, 1::2], d[..., 1::2, ::2], d[..., 1::2, 1::2]
+        w = F.avg_pool2d(w, 2)
+        details = (tl - tr + bl - br).abs() + (tl + tr - bl - br).abs() + (tl - tr - bl + br).abs()
+        total = total + (w * details).mean() / 4
+        d = (tl + tr + bl + br) / 2
+    return total / levels + (w * d.abs()).mean() / 8
+
+
+def correlation(mean: Tensor) -> Tensor:
+    """Cosine of each cell's centred latent with its right and lower neighbours."""
+    x = F.normalize(mean - mean.mean((0, 2, 3), keepdim=True), dim=1)
+    right, below = (x[..., :-1] * x[..., 1:]).sum(1), (x[..., :-1, :] * x[..., 1:, :]).sum(1)
+    return torch.cat([right.flatten(), below.flatten()])
+
+
+@torch.no_grad()
+def look(config: Config, ema: PowerEMA, pool: list[np.ndarray], sheet: Path) -> dict[str, float]:
+    """PSNR of whole held-out clips through the averaged model, and a sheet: truth above reconstruction."""
+    model = averaged(config.vae, ema)
+    rows, errors = [], []
+    for i in range(min(HELD_OUT, len(pool))):
+        video = to_video(pool[i])
+        with torch.autocast("cpu", torch.bfloat16):
+            drawn = model.decode(model.encode(video))
+        errors.append(float(((drawn - video) / 2).square().mean()))
+        if i < 6:
+            rows += [pool[i][::4, ..., :3], to_frames(drawn)[::4]]
+    save_sheet(sheet, rows)
+    psnr = [-10 * math.log10(error) for error in errors]
+    return {"psnr": sum(psnr) / len(psnr)}
+
+
+@torch.no_grad()
+def export(config: Config, ema: PowerEMA, pool: list[np.ndarray], path: Path) -> None:
+    """Measures mean and deviation of each latent channel over the pool and writes the averaged weights."""
+    model = averaged(config.vae, ema)
+    if not config.tokenizer.freeze_encoder:
+        model.mean_C.zero_()
+        model.std_C.fill_(1)
+        chosen = np.linspace(0, len(pool) - 1, min(256, len(pool))).astype(int)
+        with torch.autocast("cpu", torch.bfloat16):
+            z = torch.cat([model.encode(to_video(pool[i])) for i in chosen])
+        model.mean_C.copy_(z.mean((0, 2, 3, 4)))
+        model.std_C.copy_(z.std((0, 2, 3, 4)))
+    checkpoint.save_weights(path, model.state_dict(), torch.bfloat16)
+
+
+def averaged(config: VAEConfig, ema: PowerEMA) -> VAE:
+    model = VAE(config)
+    model.load_state_dict(ema.average)
+    return model.eval()
+
+
+def to_video(clip: np.ndarray) -> Tensor:
+    """A clip of the pool as video_BCTHW with B = 1."""
+    return rearrange(torch.from_numpy(np.array(clip[..., :3])), "T H W c -> 1 c T H W").float() / 127.5 - 1
+
+
+def to_frames(video_BCTHW: Tensor) -> np.ndarray:
+    """The first clip of a batch as frames_THWC uint8."""
+    return ((video_BCTHW[0].permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def load_pool(config: Config, folder: Path) -> list[np.ndarray]:
+    """Clips as uint8 T H W 4 (red, green, blue, actor mask), drawn in parallel on the first call; memory-mapped parts."""
+    c = config.tokenizer
+    starts = range(0, c.pool, PART)
+    jobs = [(folder / f"{start:06d}.npy", start, min(PART, c.pool - start), c, config.fps) for start in starts]
+    missing = [job for job in jobs if not job[0].exists()]
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+        with multiprocessing.get_context("spawn").Pool(min(len(missing), os.cpu_count() or 1)) as workers:
+            for done, _ in enumerate(workers.imap(draw_part, missing)):
+                print(f"\rdrawing clips {done + 1}/{len(missing)}", end="", flush=True)
+        print()
+    return [clip for job in jobs for clip in np.load(job[0], mmap_mode="r")]
+
+
+def draw_part(job: tuple[Path, int, int, TokenizerTrain, int]) -> None:
+    """Draws one part of the pool. Worlds are imported here, in the workers alone."""
+    from ..worlds.sample import sample_scene
+    from ..worlds.storybook import render
+
+    path, start, count, c, fps = job
+    clips = np.empty((count, c.frames, c.pool_size, c.pool_size, 4), np.uint8)
+    for index in range(start, start + count):
+        scene = sample_scene(c.seed + 7001, index, split="val" if index < HELD_OUT else "train")
+        offset = (index * 0.37) % max(0.1, scene.seconds - c.frames / fps)
+        frames, mask = render(scene, c.pool_size, c.pool_size, c.frames, fps, start=offset, masks=True)
+        clips[index - start] = np.concatenate([frames, mask[..., None]], -1)
+    beside = path.with_suffix(".part.npy")
+    np.save(beside, clips)
+    os.replace(beside, path)
