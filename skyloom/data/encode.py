@@ -1,0 +1,130 @@
+"""Draw scenes and encode them: (seed, index) -> clip -> int8 latents, actor weights and the scene's record, in parts on disk.
+
+FOLDER/SPLIT/FRAMESxHEIGHTxWIDTH/000000.{z.npy,w.npy,jsonl}: latents int8 (n, C, T, H, W), the share of each cell that
+actors cover uint8 (n, T, H, W), one Scene a line. The jsonl is renamed into place last: a part exists or it does not, and a
+rerun draws only what is missing. Dimension key as in models/vae.
+"""
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..base.checkpoint import write_atomic
+from ..config import Bucket, Config
+from ..models.bundle import autocast
+
+PART = 64  # clips a part
+INT8 = 127 / 5  # latents beyond 5 deviations are clipped; the step, 0.04, is far below the tokenizer's own error
+
+
+@dataclass(frozen=True)
+class Job:
+    stem: Path  # of the part's three files
+    split: str
+    start: int  # first scene index
+    count: int
+    bucket: Bucket
+    config: Config
+    weights: Path  # the tokenizer
+
+
+def main(config: Config, weights: Path, folder: Path, *, processes: int | None = None, held_out: int = 64) -> None:
+    """Encodes every bucket of config.model (and `held_out` validation clips each) that is not yet in `folder`."""
+    jobs = [job for bucket in config.model.buckets for job in bucket_jobs(config, weights, folder, bucket, held_out)]
+    missing = [job for job in jobs if not job.stem.with_suffix(".jsonl").exists()]
+    count = processes or os.cpu_count() or 1
+    if not missing:
+        return
+    with multiprocessing.get_context("spawn").Pool(min(count, len(missing)), initializer=_start_worker) as workers:
+        for done, _ in enumerate(workers.imap(encode_part, missing)):
+            print(f"\rencoding part {done + 1}/{len(missing)}", end="", flush=True)
+    print()
+
+
+def bucket_jobs(config: Config, weights: Path, folder: Path, bucket: Bucket, held_out: int) -> list[Job]:
+    name = bucket_name(bucket)
+    plans = [("val", held_out), ("train", bucket.clips)]
+    return [
+        Job(folder / split / name / f"{start:06d}", split, start, min(PART, total - start), bucket, config, weights)
+        for split, total in plans
+        for start in range(0, total, PART)
+    ]
+
+
+def bucket_name(bucket: Bucket) -> str:
+    return f"{bucket.frames}x{bucket.height}x{bucket.width}"
+
+
+def bucket_stream(bucket: Bucket) -> int:
+    """The seed of a bucket's scenes: buckets show different scenes, in every run the same."""
+    return bucket.frames * 1_000_003 + bucket.height * 1_009 + bucket.width
+
+
+def encode_part(job: Job) -> None:
+    """Draws and encodes one part. Runs in a worker process."""
+    from ..worlds.sample import sample_scene
+    from ..worlds.storybook import render
+
+    vae = _load_vae(job)
+    bucket, fps = job.bucket, job.config.fps
+    latents, weights, records = [], [], []
+    for index in range(job.start, job.start + job.count):
+        seconds = max(bucket.frames, 17) / fps
+        scene = sample_scene(job.config.model.seed + bucket_stream(bucket), index, split=job.split, seconds=seconds)
+        start = (index * 0.618 % 1) * seconds if bucket.frames == 1 else 0.0
+        frames, mask = render(scene, bucket.height, bucket.width, bucket.frames, fps, start=start, masks=True)
+        latents.append(encode_clip(vae, frames))
+        weights.append(pool_mask(mask, vae.config.stride))
+        records.append(scene.to_json())
+    job.stem.parent.mkdir(parents=True, exist_ok=True)
+    for suffix, array in ((".z.npy", np.stack(latents)), (".w.npy", np.stack(weights))):
+        beside = job.stem.with_suffix(f".{os.getpid()}.npy")
+        np.save(beside, array)
+        os.replace(beside, job.stem.with_suffix(suffix))
+    write_atomic(job.stem.with_suffix(".jsonl"), "".join(record + "\n" for record in records))
+
+
+def encode_clip(vae: torch.nn.Module, frames_THWC: np.ndarray) -> np.ndarray:
+    """uint8 frames -> int8 latents C T H W."""
+    video = rearrange(torch.from_numpy(frames_THWC), "T H W c -> 1 c T H W").float() / 127.5 - 1
+    with torch.no_grad(), autocast(torch.device("cpu")):
+        z = vae.encode(video)[0].float()
+    return (z * INT8).round().clamp(-127, 127).to(torch.int8).numpy()
+
+
+def decode_int8(z: np.ndarray) -> Tensor:
+    """int8 latents -> float, deviations."""
+    return torch.from_numpy(z).float() / INT8
+
+
+def pool_mask(mask_THW: np.ndarray, stride: int) -> np.ndarray:
+    """Actor coverage per pixel, uint8 -> per latent cell, uint8: frames pooled as the tokenizer packs them."""
+    mask = torch.from_numpy(mask_THW.astype(np.float32))[None]
+    cells = torch.nn.functional.avg_pool2d(mask, stride)[0]  # T H W
+    first, rest = cells[:1], cells[1:]
+    packed = torch.cat([first, rearrange(rest, "(N t) H W -> N t H W", t=4).mean(1)]) if len(rest) else first
+    return packed.round().to(torch.uint8).numpy()
+
+
+_vae: torch.nn.Module | None = None
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+
+
+def _load_vae(job: Job) -> torch.nn.Module:
+    global _vae
+    if _vae is None:
+        from ..base.checkpoint import load_weights
+        from ..models.vae import VAE
+
+        _vae = VAE(job.config.vae).eval()
+        load_weights(_vae, job.weights)
+    return _vae

@@ -1,0 +1,97 @@
+"""Every task is a pattern of noise levels over the latent grid: 0 = given, 1 = unknown, between = known about.
+
+`training_levels` draws the mix that one model is trained on; `Pattern` holds what a request gives.
+Dimension key: B batch, C channels, T H W latent cells.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .flow import draw_levels
+
+KINDS = ("equal", "prefix", "ends", "ramp", "independent")
+SINK_NOISE = 0.3  # given frames are sometimes shown this noisy, with their true level, so that rollouts do not drift
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What is known of a film before it is made: `given` latents and how unknown each cell is."""
+
+    levels_BTHW: Tensor  # 0..1, any of T H W may be 1
+    given_BCTHW: Tensor | None = None  # needed where a level is below 1
+
+    def start(self, noise_BCTHW: Tensor) -> Tensor:
+        """Latents at the beginning of sampling."""
+        if self.given_BCTHW is None:
+            return noise_BCTHW
+        t = self.levels_BTHW[:, None]
+        return (1 - t) * self.given_BCTHW + t * noise_BCTHW
+
+
+def unknown(shape: tuple[int, ...]) -> Pattern:
+    """Text alone: every cell of a B C T H W film is noise."""
+    return Pattern(torch.ones(shape[0], shape[2], 1, 1))
+
+
+def given_frames(z_BCTHW: Tensor, known_T: Tensor) -> Pattern:
+    """Animate, extend, connect: frames where `known_T` is True are given by z, the rest is unknown."""
+    levels = (~known_T).float().view(1, -1, 1, 1).expand(len(z_BCTHW), -1, 1, 1)
+    return Pattern(levels, z_BCTHW)
+
+
+def lifted(z_BCTHW: Tensor, strength: float) -> Pattern:
+    """Edit: the whole clip raised to level `strength` (SDEdit, arXiv 2108.01073)."""
+    return Pattern(torch.full((len(z_BCTHW), z_BCTHW.shape[2], 1, 1), strength), z_BCTHW)
+
+
+def region(z_BCTHW: Tensor, unknown_BTHW: Tensor) -> Pattern:
+    """Inpaint and outpaint: cells where the mask is 1 are unknown."""
+    return Pattern(unknown_BTHW.float(), z_BCTHW)
+
+
+def training_levels(
+    batch: int, grid: tuple[int, int, int], mix: tuple[float, ...], shift: float, uniform: float, rng: torch.Generator
+) -> Tensor:
+    """Levels t_BTHW of a training batch, each sample with a pattern drawn from `mix` (shares of KINDS)."""
+    frames, rows, columns = grid
+    level = draw_levels((batch, 1, 1, 1), shift, uniform, rng)
+    if frames == 1:
+        return level
+    kinds = torch.multinomial(torch.tensor(mix), batch, replacement=True, generator=rng)
+    t = level.expand(batch, frames, 1, 1).clone()
+    each = draw_levels((batch, frames, 1, 1), shift, uniform, rng)
+    lengths = torch.randint(1, frames, (batch,), generator=rng)
+    shown = torch.rand((batch,), generator=rng)
+    for b, kind in enumerate(kinds.tolist()):
+        known = shown[b] * SINK_NOISE * 5 if shown[b] < 0.2 else torch.tensor(0.0)  # a fifth of them noisy, 0..0.3
+        n = int(lengths[b])
+        if KINDS[kind] == "prefix":
+            t[b, : n if n < frames - 1 else 1] = known
+        elif KINDS[kind] == "ends":
+            t[b, 0], t[b, -1] = known, known
+        elif KINDS[kind] == "ramp":
+            width = torch.linspace(0, 1, frames).view(-1, 1, 1)
+            t[b] = (width + level[b] * 2 - 1).clamp(0, 1)
+            t[b, 0] = 0
+        elif KINDS[kind] == "independent":
+            t[b] = each[b]
+    if mix[4] > 0 and torch.rand((), generator=rng) < mix[4]:
+        return _with_regions(t, rows, columns, rng)
+    return t
+
+
+def _with_regions(t: Tensor, rows: int, columns: int, rng: torch.Generator) -> Tensor:
+    """Gives a random rectangle (or all but it) in half of the batch: the pattern of inpainting and outpainting."""
+    t = t.expand(-1, -1, rows, columns).clone()
+    for b in range(0, len(t), 2):
+        y0, y1 = sorted(torch.randint(0, rows // 2 + 1, (2,), generator=rng).tolist())
+        x0, x1 = sorted(torch.randint(0, columns // 2 + 1, (2,), generator=rng).tolist())
+        inside = torch.zeros(rows, columns, dtype=torch.bool)
+        inside[2 * y0 : 2 * y1, 2 * x0 : 2 * x1] = True
+        if torch.rand((), generator=rng) < 0.5:
+            inside = ~inside
+        if not inside.all():
+            t[b, :, inside] = 0
+    return t

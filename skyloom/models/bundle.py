@@ -1,0 +1,82 @@
+"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors in one folder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..base.checkpoint import load_weights, save_weights, write_atomic
+from ..config import Config, DiTConfig, TextConfig, VAEConfig, from_json, to_json
+from .dit import DiT
+from .text import Vocabulary
+from .vae import VAE
+
+SHIPPED = Path(__file__).parent.parent / "weights"
+
+
+@dataclass
+class Bundle:
+    """Everything that turns a prompt into latents and latents into frames."""
+
+    config: Config
+    vae: VAE
+    dit: DiT
+    vocabulary: Vocabulary
+
+    def read(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
+        """Prompts -> text_BLE, mask_BL on the model's device."""
+        ids, mask = self.vocabulary.batch(prompts, self.config.text.max_tokens)
+        device = next(self.dit.parameters()).device
+        with autocast(device):
+            return self.dit.read(ids.to(device), mask.to(device))
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 matrix products with float32 weights: the way every model of Skyloom is trained and run."""
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
+    """The shipped model of that name, or the folder (or run with an export/ folder) at that path.
+
+    Raises FileNotFoundError when neither exists, ValueError when files do not belong together.
+    """
+    folder = find_model(model)
+    config = from_json((folder / "config.json").read_text(encoding="utf-8"))
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    vae = VAE(config.vae)
+    dit = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
+    load_weights(vae, folder / "vae.safetensors")
+    load_weights(dit, folder / "dit.safetensors")
+    return Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary)
+
+
+def find_model(model: str | Path) -> Path:
+    candidates = [SHIPPED / str(model), Path(model) / "export", Path(model)]
+    for folder in candidates:
+        if (folder / "config.json").is_file() and (folder / "dit.safetensors").is_file():
+            return folder
+    shipped = sorted(p.parent.name for p in SHIPPED.glob("*/config.json"))
+    raise FileNotFoundError(f"no model {str(model)!r}. Shipped: {', '.join(shipped) or 'none'}; or give a run's folder.")
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Writes the four files; weights in bfloat16, norms and statistics in float32."""
+    save_weights(folder / "vae.safetensors", bundle.vae.state_dict(), torch.bfloat16)
+    save_weights(folder / "dit.safetensors", bundle.dit.state_dict(), torch.bfloat16)
+    write_atomic(folder / "vocabulary.json", json.dumps(bundle.vocabulary.words, ensure_ascii=False, indent=0))
+    write_atomic(folder / "config.json", to_json(bundle.config))
+
+
+def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "runs", "in", "the", "snow")) -> Bundle:
+    """An untrained model of a few thousand weights, with every part of the real one: for tests."""
+    vae = VAEConfig(4, 1, (8, 8, 16), (1, 1, 1), (8, 8, 16), (1, 1, 1))
+    config = Config(name="tiny", vae=vae, text=TextConfig(16, 1, 2, 32), dit=DiTConfig(width=32, depth=2, head_dim=16))
+    torch.manual_seed(seed)
+    vocabulary = Vocabulary(words)
+    model = DiT(config.dit, config.text, vae.channels, len(vocabulary))
+    for p in (model.patch_out.weight, model.modulation.weight):  # zero at birth, which would make every film the same
+        torch.nn.init.normal_(p, std=0.2)
+    return Bundle(config, VAE(vae).eval(), model.eval(), vocabulary)

@@ -1,0 +1,54 @@
+"""PRESETS: whole models by name. Each is headed by its command, hours and expected score, measured where it says so."""
+
+import dataclasses
+
+from .config import Bucket, Config, DiTConfig, ModelTrain, ProbeConfig, TextConfig, TokenizerTrain, VAEConfig
+
+# storybook: the shipped model.  `make train-storybook`; tens of hours on two CPU cores; scores in docs/RESULTS.md
+STORYBOOK = Config(
+    model=ModelTrain(
+        buckets=(
+            Bucket(1, 256, 256, 24000, 64),
+            Bucket(17, 256, 256, 8000, 16),
+            Bucket(49, 256, 256, 1500, 6),
+            Bucket(1, 256, 448, 4000, 32),
+            Bucket(1, 448, 256, 4000, 32),
+            Bucket(17, 256, 448, 1000, 8),
+            Bucket(17, 448, 256, 1000, 8),
+        ),
+        phases=(
+            (0, (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),  # looks are learned cheapest from single frames
+            (1500, (0.2, 0.6, 0.0, 0.03, 0.03, 0.07, 0.07)),
+            (6000, (0.15, 0.4, 0.25, 0.03, 0.03, 0.07, 0.07)),
+        ),
+    )
+)
+
+# tiny: for tests.  Seconds; it learns colours and places of procedural sprites, nothing more
+TINY = Config(
+    name="tiny",
+    vae=VAEConfig(8, 1, (16, 16, 32), (1, 1, 1), (16, 16, 32), (1, 1, 1)),
+    text=TextConfig(32, 1, 2, 64),
+    dit=DiTConfig(width=64, depth=2, head_dim=32),
+    tokenizer=TokenizerTrain(steps=20, batch=2, crop=64, frames=5, warmup=5, pool=28, pool_size=64),
+    model=ModelTrain(
+        steps=20,
+        buckets=(Bucket(1, 64, 64, 64, 8), Bucket(5, 64, 64, 64, 4)),
+        phases=((0, (1.0, 0.0)), (5, (0.3, 0.7))),
+        warmup=5,
+    ),
+    probe=ProbeConfig(width=16, steps=20, batch=4, size=64),
+)
+
+# small, base, large: the same code with a larger dial, for GPUs; not trained by us, sizes from `skyloom plan train`
+SMALL = dataclasses.replace(STORYBOOK, name="small", dit=DiTConfig(width=512, depth=12))
+BASE = dataclasses.replace(
+    STORYBOOK,
+    name="base",
+    vae=VAEConfig(32, 1, (96, 192, 384), (1, 2, 2), (160, 320, 512), (2, 3, 3)),
+    text=TextConfig(512, 6, 4, 192),
+    dit=DiTConfig(width=1024, depth=20),
+)
+LARGE = dataclasses.replace(BASE, name="large", text=TextConfig(768, 8, 6, 256), dit=DiTConfig(width=2048, depth=28))
+
+PRESETS = {config.name: config for config in (STORYBOOK, TINY, SMALL, BASE, LARGE)}

@@ -1,0 +1,204 @@
+"""Train the transformer: encoded clips -> noisy latents at a mix of noise patterns -> velocity. Rerun to resume.
+
+The page reads top to bottom: set up, loop {step, log, once in a while validate, look and save}, export.
+"""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..base import checkpoint, dist
+from ..base.log import Log, save_sheet
+from ..config import Bucket, Config, to_json
+from ..data.loader import Batch, Loader, Shelf, collate
+from ..diffusion.flow import flow_loss
+from ..diffusion.patterns import training_levels, unknown
+from ..diffusion.sampler import guided, sample, schedule
+from ..models.bundle import Bundle, autocast, load_bundle, save_bundle
+from ..models.dit import DiT
+from ..models.text import Vocabulary
+from ..models.vae import VAE
+from ..worlds.captions import all_words
+from . import optim
+from .tokenizer import to_frames
+
+GAMMAS = (16.97, 6.94)  # EMA windows of 5 % and 10 % of the run so far; the first is exported
+PROMPTS = (
+    "a red fox runs to the right in a snowy field at sunset",
+    "a penguin jumps on a beach",
+    "three penguins walk in the snow",
+    "a rocket flies through space",
+    "a blue car drives down a city street at night, in the rain",
+    "一只猫在草地上跳跃",
+    "a whale swims under water",
+    "a soccer ball bounces on the road",
+)
+
+
+def main(
+    config: Config,
+    run: Path,
+    data: Path,
+    tokenizer: Path,
+    *,
+    init: str | Path | None = None,
+    minutes: float = math.inf,
+    save_minutes: float = 5,
+    look_minutes: float = 20,
+    check_every: int = 500,
+) -> Path:
+    """Trains in `run` on the parts in `data`, encoded by the weights in `tokenizer`; exports run/export.
+
+    `init` names a model to start from. Stops early, with everything saved and exported, after `minutes`.
+    """
+    c = config.model
+    rank, _ = dist.start()
+    checkpoint.claim(run, to_json(config))
+    vocabulary = Vocabulary(sorted(all_words("en")) + sorted(all_words("zh")))
+    vae = VAE(config.vae).eval()
+    checkpoint.load_weights(vae, tokenizer)
+    torch.manual_seed(c.seed)
+    model = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
+    if init is not None:
+        vocabulary = start_from(model, init)
+    optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)
+    emas = [optim.PowerEMA(model, gamma) for gamma in GAMMAS]
+    loader = Loader(data, c)
+    step, best = 0, math.inf
+    if state := checkpoint.load_latest(run):
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        for ema, average in zip(emas, state["emas"], strict=True):
+            ema.average = average
+        step, best = state["step"], state["best"]
+        loader.restore(state["parts"])
+    log = Log(run, step, quiet=rank > 0)
+    bundle = Bundle(config, vae, model, vocabulary)
+    triples = held_out(data, config, vocabulary)
+    began = saved = looked = time.time()
+    while step < c.steps:
+        loss, kind = train_step(bundle, loader.batch(step), config, step)
+        loss.backward()
+        dist.average_gradients(model)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), c.clip_grad)
+        optimiser.step(optim.schedule(step, c.steps, c.warmup, c.decay))
+        step += 1
+        for ema in emas:
+            ema.update(model, step)
+        if step % 20 == 0:
+            log.row(step, **{f"loss{kind}": float(dist.average(loss.detach())), "norm": float(norm)})
+        now, last = time.time(), step == c.steps or time.time() - began > minutes * 60
+        if step % check_every == 0 or last:
+            scores = validate(averaged(bundle, emas[0]), triples)
+            log.row(step, **scores)
+        if rank == 0 and (last or now - looked > look_minutes * 60):
+            look(averaged(bundle, emas[0]), run / "samples" / f"{step:06d}.png")
+            looked = now
+        if rank == 0 and (last or now - saved > save_minutes * 60):
+            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "emas": [e.average for e in emas]}
+            checkpoint.save(run, step, {**state, "best": best, "parts": loader.state()})
+            save_bundle(averaged(bundle, emas[0]), run / "export")
+            saved = now
+        if last:
+            break
+    dist.stop()
+    return run / "export"
+
+
+def start_from(model: DiT, init: str | Path) -> Vocabulary:
+    """Loads a trained model into `model`; its vocabulary stays, or the words would change places."""
+    old = load_bundle(init)
+    model.text.embedding = torch.nn.Embedding(len(old.vocabulary), model.text.config.width)
+    model.load_state_dict(old.dit.state_dict())
+    return old.vocabulary
+
+
+def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple[Tensor, str]:
+    """Loss of this rank's share of a batch, and the batch's number of frames as a label."""
+    c = config.model
+    whole = batch.z_BCTHW
+    rng = dist.step_rng(c.seed, step)
+    noise = torch.randn(whole.shape, generator=rng)
+    levels = training_levels(len(whole), whole.shape[2:], c.patterns, c.shift, c.uniform, rng)
+    mine = dist.share(len(whole))
+    weight = 1 + c.actor_weight * batch.coverage_BTHW[mine]
+    loss = bundle_loss(bundle, whole[mine], noise[mine], levels[mine], weight, batch.captions[mine])
+    return loss, f"{1 + 4 * (whole.shape[2] - 1)}"
+
+
+def bundle_loss(bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight: Tensor, captions: list[str]) -> Tensor:
+    text, mask = bundle.read(captions)
+    device = text.device
+
+    def velocity(z_t: Tensor, t: Tensor) -> Tensor:
+        with autocast(device):
+            return bundle.dit(z_t, t, text, mask)
+
+    return flow_loss(velocity, z.to(device), noise.to(device), levels.to(device), weight.to(device))
+
+
+Triple = tuple[Bucket, Batch, Tensor, Tensor]
+
+
+def held_out(data: Path, config: Config, vocabulary: Vocabulary) -> list[Triple]:
+    """Fixed (clip, noise, level) triples of each bucket, the same in every run: validation losses compare across runs."""
+    triples: list[Triple] = []
+    for bucket in config.model.buckets:
+        shelf = Shelf(data, bucket, "val")
+        rng = np.random.default_rng(99)
+        count = min(len(shelf), 16 if bucket.frames > 1 else 64)
+        if count:
+            batch = collate(shelf, list(range(count)), config.model, rng)
+            noise = torch.randn(batch.z_BCTHW.shape, generator=torch.Generator().manual_seed(99))
+            levels = ((torch.arange(count) + 0.5) / count).view(-1, 1, 1, 1)
+            triples.append((bucket, batch, noise, levels))
+    return triples
+
+
+@torch.no_grad()
+def validate(bundle: Bundle, triples: list[Triple]) -> dict[str, float]:
+    scores = {}
+    for bucket, batch, noise, levels in triples:
+        parts = []
+        for i in range(0, len(noise), 8):
+            s = slice(i, i + 8)
+            flat = torch.ones_like(batch.coverage_BTHW[s])
+            parts.append(float(bundle_loss(bundle, batch.z_BCTHW[s], noise[s], levels[s], flat, batch.captions[s])))
+        scores[f"val{bucket.frames}x{bucket.height}x{bucket.width}"] = sum(parts) / len(parts)
+    return scores
+
+
+@torch.no_grad()
+def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guidance: float = 3.0) -> None:
+    """A sheet of fixed prompts and seeds: five frames of a short film a row."""
+    config = bundle.config
+    cells = 256 // config.vae.stride
+    shape = (len(PROMPTS), config.vae.channels, 1 + (frames - 1) // 4, cells, cells)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    text, mask = bundle.read([*PROMPTS, *[""] * len(PROMPTS)])
+
+    def both(z: Tensor, t: Tensor) -> Tensor:
+        with autocast(z.device):
+            return bundle.dit(z, t, text, mask)
+
+    def conditional(z: Tensor, t: Tensor) -> Tensor:
+        with autocast(z.device):
+            return bundle.dit(z, t, text[: len(z)], mask[: len(z)])
+
+    velocity = guided(conditional, both, guidance, (0.1, 1.0))
+    *_, z = sample(velocity, noise, unknown(shape), schedule(steps, 2.0))
+    with autocast(z.device):
+        rows = [to_frames(bundle.vae.decode(z[i : i + 1]))[::4, ::2, ::2] for i in range(len(z))]
+    save_sheet(sheet, rows)
+
+
+def averaged(bundle: Bundle, ema: optim.PowerEMA) -> Bundle:
+    """The bundle with the averaged weights in the transformer's place."""
+    config = bundle.config
+    dit = DiT(config.dit, config.text, config.vae.channels, len(bundle.vocabulary))
+    dit.load_state_dict(ema.average)
+    return Bundle(config, bundle.vae, dit.eval(), bundle.vocabulary)

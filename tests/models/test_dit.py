@@ -1,0 +1,45 @@
+import torch
+
+from skyloom.models.bundle import load_bundle, save_bundle, tiny_bundle
+
+
+def run(bundle, z, t, prompts):
+    with torch.no_grad():
+        text, mask = bundle.dit.read(*bundle.vocabulary.batch(prompts, 32))
+        return bundle.dit(z, t, text, mask)
+
+
+def test_velocity_has_the_shape_of_the_latents():
+    bundle = tiny_bundle()
+    z = torch.randn(2, 4, 3, 4, 6)
+    assert run(bundle, z, torch.rand(2, 1, 1, 1), ["a fox", "snow"]).shape == z.shape
+
+
+def test_levels_may_be_given_per_clip_per_frame_or_per_cell():
+    bundle = tiny_bundle()
+    z, t = torch.randn(1, 4, 3, 4, 4), torch.full((1, 1, 1, 1), 0.4)
+    whole = run(bundle, z, t, ["a fox"])
+    assert torch.allclose(whole, run(bundle, z, t.expand(1, 3, 1, 1).contiguous(), ["a fox"]), atol=1e-5)
+    assert torch.allclose(whole, run(bundle, z, t.expand(1, 3, 4, 4).contiguous(), ["a fox"]), atol=1e-5)
+    other = t.expand(1, 3, 1, 1).clone()
+    other[:, 0] = 0
+    assert not torch.allclose(whole, run(bundle, z, other, ["a fox"]), atol=1e-3)
+
+
+def test_the_prompt_and_its_padding():
+    bundle = tiny_bundle()
+    z, t = torch.randn(1, 4, 2, 4, 4), torch.full((1, 1, 1, 1), 0.7)
+    fox, snow = run(bundle, z, t, ["a fox"]), run(bundle, z, t, ["snow"])
+    assert not torch.allclose(fox, snow, atol=1e-3)
+    both = run(bundle, z.expand(2, -1, -1, -1, -1), t.expand(2, -1, -1, -1), ["a fox", "a red fox runs in the snow"])
+    assert torch.allclose(both[0], fox[0], atol=1e-4)
+
+
+def test_a_bundle_travels(tmp_path):
+    bundle = tiny_bundle()
+    save_bundle(bundle, tmp_path)
+    again = load_bundle(tmp_path)
+    assert again.config == bundle.config
+    assert again.vocabulary.words == bundle.vocabulary.words
+    z, t = torch.randn(1, 4, 2, 4, 4), torch.rand(1, 1, 1, 1)
+    assert torch.allclose(run(bundle, z, t, ["a fox"]), run(again, z, t, ["a fox"]), atol=0.05)  # bfloat16 on disk

@@ -1,0 +1,37 @@
+import torch
+
+from skyloom.config import TextConfig
+from skyloom.models.text import FIRST_BYTE, NULL, PAD, TextEncoder, Vocabulary, split_words
+
+VOCABULARY = Vocabulary(["a", "red", "fox", "runs", "狐", "狸"])
+
+
+def test_words_hanzi_digits_and_signs_are_tokens():
+    assert split_words("A red Fox's 12 狐狸, 跑！") == ["a", "red", "fox's", "1", "2", "狐", "狸", ",", "跑", "!"]
+
+
+def test_unknown_words_are_spelled_in_bytes():
+    assert VOCABULARY.encode("a fox")[0] == VOCABULARY.ids["a"]
+    assert VOCABULARY.encode("zz") == [FIRST_BYTE + ord("z")] * 2
+    assert VOCABULARY.encode("   ") == [NULL]
+
+
+def test_unknown_words_come_with_the_nearest_known():
+    assert VOCABULARY.unknown("a red foxx, 狐狸 猫 42!") == {"foxx": "fox", "猫": ""}
+
+
+def test_long_prompts_are_cut_and_short_ones_padded():
+    ids, mask = VOCABULARY.batch(["a fox", "red " * 100], limit=8)
+    assert ids.shape == (2, 8)
+    assert mask[0].tolist() == [True, True] + [False] * 6
+    assert ids[0, 2] == PAD
+
+
+@torch.no_grad()
+def test_padding_changes_nothing():
+    torch.manual_seed(0)
+    encoder = TextEncoder(TextConfig(16, 2, 2, 32), len(VOCABULARY)).eval()
+    alone = encoder(*VOCABULARY.batch(["a fox"], 32))
+    padded = encoder(*VOCABULARY.batch(["a fox", "a red fox runs"], 32))
+    assert torch.allclose(alone[0], padded[0, :2], atol=1e-5)
+    assert not padded[0, 2:].any()
