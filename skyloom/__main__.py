@@ -1,0 +1,5 @@
+"""`python -m skyloom` is `skyloom`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,86 @@
+"""What a training run would take, before it is begun: parameters, tokens, FLOPs, memory and hours on this machine."""
+
+import math
+
+import torch
+from torch import nn
+
+from ..base.sizes import Ruler, human_bytes, human_seconds, transformer_flops
+from ..config import Bucket, Config, ModelTrain
+from ..generate import machine_rate
+from ..models.dit import DiT
+from ..models.text import Vocabulary
+from ..models.vae import VAE
+from ..worlds.captions import all_words
+
+STATE = 4 * 4  # bytes a weight: itself, its gradient, momentum, average; AdamW's second moment comes on top
+REACHED = 0.3  # of the machine's matrix rate, by a training step
+
+
+def training_plan(config: Config) -> dict[str, str]:
+    """Rows of name and value. Nothing is allocated: the models are built without weights."""
+    vocabulary = Vocabulary(sorted(all_words("en")) + sorted(all_words("zh")))
+    with torch.device("meta"):
+        vae = VAE(config.vae)
+        dit = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
+    rate = machine_rate() * REACHED
+    tokenizer, model = tokenizer_flops(config, vae), model_flops(config)
+    rows = {"machine": f"{rate / REACHED / 1e9:.0f} GFLOP/s in bfloat16 products, of which {REACHED:.0%} are counted on"}
+    rows["tokenizer: weights"] = f"{_count(vae) / 1e6:.2f} M, {human_bytes(2 * _count(vae))} in the package"
+    rows["tokenizer: steps"] = f"{config.tokenizer.steps} of {config.tokenizer.batch} crops, {tokenizer / 1e9:.0f} GFLOPs each"
+    rows["tokenizer: time"] = human_seconds(tokenizer * config.tokenizer.steps / rate)
+    rows["model: weights"] = f"{_count(dit) / 1e6:.2f} M, {human_bytes(2 * _count(dit))} in the package"
+    rows["model: state in memory"] = human_bytes((STATE + 4) * _count(dit))
+    for bucket in config.model.buckets:
+        shape = f"{bucket.frames}x{bucket.height}x{bucket.width}"
+        latents = _ruler(config).tokens(bucket.frames, bucket.height, bucket.width) * config.dit.patch**2 * config.vae.channels
+        rows[f"model: clips of {shape}"] = (
+            f"{bucket.clips}, {human_bytes(bucket.clips * latents)} encoded; a step of {bucket.batch}: "
+            f"{step_flops(config, bucket) / 1e9:.0f} GFLOPs"
+        )
+    rows["model: steps"] = f"{config.model.steps}, {model / 1e15:.2f} PFLOPs in all"
+    rows["model: time"] = human_seconds(model / rate)
+    return rows
+
+
+def model_flops(config: Config) -> float:
+    """FLOPs of the transformer's whole run, by the shares of the buckets in each phase."""
+    each = [step_flops(config, bucket) for bucket in config.model.buckets]
+    total = 0.0
+    for (first, shares), last in zip(config.model.phases, _ends(config.model), strict=True):
+        steps = max(0, min(last, config.model.steps) - first)
+        total += steps * sum(share * flops for share, flops in zip(shares, each, strict=True)) / sum(shares)
+    return total
+
+
+def step_flops(config: Config, bucket: Bucket) -> float:
+    """One step on a bucket, forward and backward (three forward passes' worth)."""
+    tokens = _ruler(config).tokens(bucket.frames, bucket.height, bucket.width)
+    d = config.dit
+    return (
+        3.0 * bucket.batch * transformer_flops(tokens, d.width, d.depth, mlp_width=d.hidden, text_tokens=config.text.max_tokens)
+    )
+
+
+def tokenizer_flops(config: Config, vae: nn.Module) -> float:
+    """One step of the tokenizer, counted on a stand-in without weights."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    c = config.tokenizer
+    with FlopCounterMode(display=False) as counter, torch.device("meta"):
+        assert isinstance(vae, VAE)
+        vae.decode(vae.encode(torch.zeros(1, 3, c.frames, c.crop, c.crop)))
+    return 3.0 * c.batch * counter.get_total_flops()
+
+
+def _ends(config: ModelTrain) -> list[float]:
+    """Where each phase ends: at the next one's first step."""
+    return [float(first) for first, _ in config.phases[1:]] + [math.inf]
+
+
+def _ruler(config: Config) -> Ruler:
+    return Ruler(config.vae.time_stride, config.vae.stride, (1, config.dit.patch, config.dit.patch))
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
