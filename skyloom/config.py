@@ -67,7 +67,7 @@ class TokenizerTrain:
 
     steps: int = 6000
     batch: int = 8
-    crop: int = 128
+    crop: int = 96
     frames: int = 9
     lr: float = 1e-3
     warmup: int = 200
@@ -124,13 +124,27 @@ class ModelTrain:
 
 @dataclass(frozen=True)
 class ProbeConfig:
-    """The network that reads a clip back into its record."""
+    """The network that reads a clip back into its record, and how it learns. `phases` as in ModelTrain."""
 
-    width: int = 64
+    width: int = 64  # of the first level of its picture network; later levels have 2 and 3 times as much
+    size: int = 128  # pixels of the short side that it looks at
     steps: int = 4000
-    batch: int = 16
-    size: int = 128  # pixels a side that it looks at
+    buckets: tuple[Bucket, ...] = (
+        Bucket(1, 128, 128, 24000, 96),
+        Bucket(17, 128, 128, 4000, 12),
+        Bucket(49, 128, 128, 1600, 8),
+        Bucket(17, 128, 224, 400, 6),
+        Bucket(17, 224, 128, 400, 6),
+    )
+    phases: tuple[tuple[int, tuple[float, ...]], ...] = (
+        (0, (1.0, 0.0, 0.0, 0.0, 0.0)),
+        (1000, (0.3, 0.42, 0.2, 0.04, 0.04)),
+    )
     lr: float = 1e-3
+    warmup: int = 100
+    decay: float = 0.4
+    weight_decay: float = 0.02
+    soften: float = 0.6  # share of clips that are blurred, re-scaled or grainy, as films from a tokenizer are
     seed: int = 0
 
 

@@ -37,7 +37,14 @@ TINY = Config(
         phases=((0, (1.0, 0.0)), (5, (0.3, 0.7))),
         warmup=5,
     ),
-    probe=ProbeConfig(width=16, steps=20, batch=4, size=64),
+    probe=ProbeConfig(
+        width=16,
+        size=64,
+        steps=20,
+        buckets=(Bucket(1, 64, 64, 64, 8), Bucket(5, 64, 64, 32, 4)),
+        phases=((0, (1.0, 0.0)), (5, (0.3, 0.7))),
+        warmup=5,
+    ),
 )
 
 # small, base, large: the same code with a larger dial, for GPUs; not trained by us, sizes from `skyloom plan train`
