@@ -33,7 +33,7 @@ _FREE = {"float", "spin", "grow", "shrink", "sway"}
 _LAND = _FREE | {"stand", "fall", "bounce", "walk", "run", "jump", "roll", "fly", "drive"}
 ALLOWED = {place: frozenset(_LAND) for place in PLACES} | {
     "sea": frozenset(_FREE | {"swim", "sail", "fly", "jump"}),
-    "underwater": frozenset(_FREE | {"swim", "walk", "stand"}),
+    "underwater": frozenset(_FREE | {"swim"}),
     "space": frozenset(_FREE | {"fly"}),
     "sky": frozenset(_FREE | {"fly"}),
 }
@@ -214,9 +214,11 @@ def _together(rng: random.Random, a: Noun, b: Noun, place: str, count: int) -> l
     """Chase, meet or circle, or [] where neither can: the one who comes must be able to travel."""
     way_a = [x for x in abilities(a, place) if x in TRAVELS]
     way_b = [x for x in abilities(b, place) if x in TRAVELS]
-    kinds = (["meet", "circle"] if count == 1 else []) if way_a else (["circle"] if place in WEIGHTLESS and count == 1 else [])
-    if way_a and way_b:
-        kinds += ["chase"]
+    kinds = ["circle"] if "circle" in a.can and count == 1 and (way_a or place in WEIGHTLESS) else []
+    if "meet" in a.can and count == 1 and way_a:
+        kinds.append("meet")
+    if "chase" in a.can and way_a and way_b:
+        kinds.append("chase")
     if not kinds:
         return []
     kind, heading, depth = rng.choice(kinds), rng.choice((-1, 1)), rng.uniform(0.45, 0.75)
@@ -230,7 +232,7 @@ def _together(rng: random.Random, a: Noun, b: Noun, place: str, count: int) -> l
         return [first, _actor(rng, b, [rng.choice(rest)], centre, depth, -heading)]
     first = _actor(rng, a, ["meet"], -heading * rng.uniform(0.3, 0.45), depth, heading, partner=1)
     spot = heading * rng.uniform(0.3, 0.45)
-    if way_b:
+    if way_b and "meet" in b.can:
         return [first, _actor(rng, b, ["meet"], spot, depth, -heading, partner=0)]
     return [first, _actor(rng, b, [rng.choice(rest)], spot, depth, -heading)]
 
