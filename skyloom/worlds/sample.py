@@ -155,7 +155,9 @@ def homes(noun: Noun) -> tuple[str, ...]:
 
 
 def _draw(rng: random.Random, lead: Noun, cast: Sequence[Noun], seconds: float, bodies: int, split: int) -> Scene:
-    place = rng.choice(homes(lead)) if rng.random() < 0.3 else rng.choice(PLACES)
+    home = homes(lead)
+    at_home = rng.random() < (0.6 if home[0] in WET else 0.3)  # elsewhere few can swim or sail
+    place = rng.choice(home if at_home else PLACES)
     kind = rng.random() if bodies > 1 else 0.0
     relation = ""
     if kind < 0.5:
@@ -254,9 +256,10 @@ def _related(rng: random.Random, a: Noun, b: Noun, can_a: list[str], can_b: list
 
 
 def _action(rng: random.Random, noun: Noun, options: list[str]) -> str:
-    """One of `options`: what is the noun's own comes more often than what anything can do, for vehicles most of the time."""
-    own = 10 if noun.category == "vehicle" else 4
-    return rng.choices(options, [own if a in noun.can else 2 if a == "stand" else 1 for a in options])[0]
+    """One of `options`: to travel comes more often than what anything can do, for vehicles most of the time."""
+    own = {"jump": 3, "roll": 4, "swim": 14}.get
+    travel = 14 if noun.category == "vehicle" else 7
+    return rng.choices(options, [own(a, travel) if a in noun.can else 2 if a == "stand" else 1 for a in options])[0]
 
 
 def _sequels(first: str, options: list[str], place: str) -> list[str]:
@@ -297,8 +300,8 @@ def _weather(rng: random.Random, place: str, light: str) -> str:
 def _camera(rng: random.Random, lead: Actor) -> str:
     if rng.random() < 0.35:
         return "still"
-    travels = any(a in TRAVELS for a in lead.actions)
-    return rng.choice([c for c in CAMERAS[1:] if travels or c != "follow"])
+    follow = 2 if any(a in TRAVELS for a in lead.actions) else 0  # only who travels can be followed
+    return rng.choices(CAMERAS[1:], [follow if c == "follow" else 1 for c in CAMERAS[1:]])[0]
 
 
 def _props(rng: random.Random, place: str, actors: list[Actor]) -> tuple[Prop, ...]:
