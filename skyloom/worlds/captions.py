@@ -11,9 +11,7 @@ import zlib
 from . import grammar_en, grammar_zh, lexicon_en, lexicon_zh
 from .nouns import Noun
 from .scene import Scene
-from .wording import tokens
-
-__all__ = ["LANGUAGES", "STYLES", "all_words", "caption", "noun_words", "tokens"]
+from .wording import tokens as tokens  # how captions fall into words, for whoever builds a vocabulary
 
 LANGUAGES = ("en", "zh")
 STYLES = ("tags", "sentence", "dense")
