@@ -156,6 +156,7 @@ def test_verbs_agree_with_numbers():
 
 @pytest.mark.parametrize("one, many", [
     ("fox", "foxes"), ("lady", "ladies"), ("policeman", "policemen"), ("bowl of rice", "bowls of rice"),
+
     ("goldfish", "goldfish"), ("donkey", "donkeys"), ("pool table", "pool tables"), ("calf", "calves"), ("hero", "heroes"), ("spacecraft", "spacecraft"),
 ])  # fmt: skip
 def test_plurals(one, many):
