@@ -20,7 +20,7 @@ REACH = {  # most that is crossed within the clip, in frame widths, so that long
     "walk": 0.6, "run": 1.05, "roll": 0.85, "fly": 0.85, "swim": 0.7, "drive": 1.0, "sail": 0.5, "chase": 0.8,
 }  # fmt: skip
 HOVERS = ("fly", "float")
-AIRY_PLACES = ("space", "sky", "underwater")  # no ground: depth is read as height in the picture
+AIRY_PLACES = ("space", "sky")  # no ground: depth is read as height in the picture
 SPIN_PERIOD, CIRCLE_PERIOD, SMALL = 1.2, 3.2, 0.55
 
 
@@ -80,7 +80,7 @@ class _Act:
     anchor: float
     side: float
     phase: float
-    airy: bool
+    place: str
     start: tuple[float, float] = (0.0, 0.0)  # height and vertical speed on entering
 
 
@@ -139,7 +139,7 @@ def _track(stage: _Stage, index: int, offset: float, depth: float, phase: float)
         begin = half * order
         act = _Act(
             name, times - begin, times - half, half if split else scene.seconds, split, order > 0, actor, index, anchor,
-            stage.sides[index], phase, scene.place in AIRY_PLACES, start,
+            stage.sides[index], phase, scene.place, start,
         )  # fmt: skip
         track = _still(act, depth)
         _scaled(act, track, plan)
@@ -245,9 +245,10 @@ def _travel(act: _Act, track: Track, speed: float, heading: int) -> None:
         track.height += 0.012 * np.sin(turn * 0.45 * beat + 1)
     elif act.name == "swim":
         track.angle += 7 * np.sin(turn * 0.9 * beat)
-        track.height += 0.018 + 0.018 * np.sin(turn * 0.9 * beat + 1.2)
+        deep = 0.14 + 0.16 * act.actor.phase if act.place == "underwater" else 0.018
+        track.height += deep + 0.018 * np.sin(turn * 0.9 * beat + 1.2)
     elif act.name == "fly":
-        track.height += (0.06 if act.airy else 0.3) + 0.035 * np.sin(turn * 0.55 * beat)
+        track.height += (0.06 if act.place in AIRY_PLACES else 0.3) + 0.035 * np.sin(turn * 0.55 * beat)
         track.angle += heading * (-3 + 3 * np.cos(turn * 0.55 * beat))
     elif act.name == "roll":
         track.angle += np.degrees(heading * speed * act.t / (act.side / 2))

@@ -12,13 +12,14 @@ import numpy as np
 
 from .art import SIDE, SPRITE_FPS, sprite_extent, sprite_frames
 from .backdrop import Backdrop, Layer, apply_grade, paint
+from .brush import FAR, FEET_FAR, FEET_NEAR, NEAR
 from .motion import AIRY_PLACES, Poses, poses
 from .nouns import Noun, load_nouns
-from .scene import SIZES, Actor, Scene
+from .scene import SIZES, Actor, Prop, Scene
+from .scenery import PROP_BOX, PROP_SWAY, PROP_VARIANTS, prop_lamp, prop_sprite
+from .weather import draw_air, draw_stars, make_air
 
-FAR, NEAR = 0.6, 1.1  # size and parallax at depth 0 and 1
-BACK_PARALLAX = 0.35
-FEET_FAR, FEET_NEAR = 0.12, 0.92  # where feet stand between the horizon (0) and the lower edge (1)
+BACK_PARALLAX, FRONT_PARALLAX = 0.35, 1.15
 CROWD = (1.0, 0.86, 0.74, 0.66)  # several alike are drawn smaller so that they fit side by side
 HUES = {
     "red": (1.0, 0.16, 0.14), "orange": (1.0, 0.52, 0.06), "yellow": (1.0, 0.86, 0.1), "green": (0.2, 0.82, 0.25),
@@ -104,7 +105,7 @@ def render(
 
 
 class _Shot:
-    """Everything about one clip that does not change from frame to frame."""
+    """One clip: what does not change from frame to frame, and how a frame is put together."""
 
     def __init__(self, scene: Scene, height: int, width: int, times: np.ndarray):
         self.scene, self.height, self.width, self.times = scene, height, width, times
@@ -113,30 +114,42 @@ class _Shot:
         self.airy = scene.place in AIRY_PLACES
         nouns = [resolve(actor.noun) for actor in scene.actors]
         self.sides = [actor_side(a, n) for a, n in zip(scene.actors, nouns, strict=True)]
-        on_screen = tuple(s * float(depth_scale(a.depth)) for s, a in zip(self.sides, scene.actors, strict=True))
-        self.poses = poses(scene, times, on_screen, self.half_width)
+        self.poses = self._track(times)
         self.camera = self._camera(times, self.poses)
-        margin_x, margin_y = self._margins(on_screen)
-        self.backdrop = paint(scene.place, scene.light, scene.weather, scene.seed, height, width, margin_x, margin_y)
-        self.actors = [_Cast(n, a, self.backdrop, self) for n, a in zip(nouns, scene.actors, strict=True)]
-        moving = scene.camera != "still"
-        self.static = None if moving else self._background(0)
+        self.backdrop = paint(scene.place, scene.light, scene.weather, scene.seed, height, width, *self._margins())
+        self.cast = [_Cast(n, a, self.backdrop) for n, a in zip(nouns, scene.actors, strict=True)]
+        self.props = [_Stand(prop, k, scene, self.backdrop) for k, prop in enumerate(scene.props)]
+        self.air = make_air("bubbles" if scene.place == "underwater" else scene.weather, scene.seed, height, width)
+        self.starry = self.air is not None and self.air.kind == "stars"
+        lively = self.starry or scene.place == "sea" or scene.camera != "still"
+        self.static = None if lively else self._background(0)
+
+    def _track(self, times: np.ndarray) -> Poses:
+        on_screen = tuple(s * float(depth_scale(a.depth)) for s, a in zip(self.sides, self.scene.actors, strict=True))
+        return poses(self.scene, times, on_screen, self.half_width)
 
     def _camera(self, times: np.ndarray, track: Poses) -> Camera:
-        if not self.scene.actors:
-            zero = np.zeros_like(times)
-            return camera_path(self.scene, times, zero, zero + 0.6, self.half_width)
-        return camera_path(self.scene, times, track.x[0], track.depth[0], self.half_width)
+        lead_x, lead_depth = np.zeros_like(times), np.full_like(times, 0.6)
+        if len(track.actor):
+            leads = [int(np.argmax(track.actor == k)) for k in self._leads()]
+            lead_x, lead_depth = track.x[leads].mean(0), track.depth[leads].mean(0)
+        return camera_path(self.scene, times, lead_x, lead_depth, self.half_width)
 
-    def _margins(self, sides: tuple[float, ...]) -> tuple[float, float]:
+    def _leads(self) -> list[int]:
+        """Whom the camera minds: the first actor, with whom it chases or meets."""
+        first = self.scene.actors[0]
+        both = {"chase", "meet"} & set(first.actions) and 0 < first.partner < len(self.scene.actors)
+        return [0, first.partner] if both else [0]
+
+    def _margins(self) -> tuple[float, float]:
         """How far any layer travels beyond the frame, over the whole scene so that a part of it looks like the whole."""
         times = np.union1d(np.linspace(0, self.scene.seconds, 12), self.times)
-        path = self._camera(times, poses(self.scene, times, sides, self.half_width) if self.scene.actors else self.poses)
-        shift = max(float(np.abs(path.x * (p - path.pivot)).max()) for p in (BACK_PARALLAX, FAR, NEAR + 0.1))
-        return min(shift, 1.6), float(np.abs(path.y).max())
+        path = self._camera(times, self._track(times))
+        shift = max(float(np.abs(path.x * (p - path.pivot)).max()) for p in (BACK_PARALLAX, FAR, FRONT_PARALLAX + 0.05))
+        return min(shift, 1.6), float(np.abs(path.y).max()) + (0.02 if self.scene.place == "sea" else 0)
 
     def _matrix(self, layer: Layer, i: int, far: float, near: float, zoom_power: float = 1.0) -> np.ndarray:
-        """Layer pixels to frame pixels; parallax grows from `far` at the horizon to `near` at depth 1: a shear of the ground."""
+        """Layer pixels to frame pixels; parallax grows from `far` at depth 0 to `near` at depth 1: a shear of the ground."""
         camera, horizon = self.camera, self.backdrop.horizon
         floor = self.height - horizon
         slope = (near - far) / ((FEET_NEAR - FEET_FAR) * floor)
@@ -144,75 +157,141 @@ class _Shot:
         push = camera.x[i] * self.unit
         zoom = camera.zoom[i] ** zoom_power
         shift_x = layer.x0 + push * (at_horizon - slope * (layer.y0 + horizon) - camera.pivot[i])
-        centre_x, centre_y = self.width / 2, 0.6 * self.height
+        centre_y = 0.6 * self.height
         row = layer.y0 + camera.y[i] * self.unit * (0.7 if zoom_power < 1 else 1.0) + centre_y
-        return np.array([[zoom, -zoom * push * slope, centre_x - zoom * shift_x], [0, zoom, centre_y - zoom * row]])
+        return np.array([[zoom, -zoom * push * slope, self.width / 2 - zoom * shift_x], [0, zoom, centre_y - zoom * row]])
 
     def _background(self, i: int) -> np.ndarray:
-        scenery = self.backdrop
-        size = (self.width, self.height)
-        back = self._matrix(scenery.back, i, BACK_PARALLAX, BACK_PARALLAX, 0.6)
-        picture = cv2.warpAffine(scenery.back.pixels, back, size, borderMode=cv2.BORDER_REFLECT)
-        for layer, near in ((scenery.mid, FAR), (scenery.ground, NEAR)):
-            if layer is not None:
-                warped = cv2.warpAffine(layer.pixels, self._matrix(layer, i, FAR, near), size, borderMode=cv2.BORDER_REFLECT)
-                _over(picture, warped)
+        scenery, time = self.backdrop, self.times[i]
+        matrix = self._matrix(scenery.back, i, BACK_PARALLAX, BACK_PARALLAX, 0.6)
+        picture = cv2.warpAffine(scenery.back.pixels, matrix, (self.width, self.height), borderMode=cv2.BORDER_REFLECT)
+        if self.starry:
+            low = self.backdrop.horizon if scenery.ground else self.height
+            draw_stars(self.air, picture, time, self.camera.x[i], low / self.unit)
+        if scenery.mid:
+            edge = FAR - (NEAR - FAR) * FEET_FAR / (FEET_NEAR - FEET_FAR)  # parallax of the ground at the horizon
+            self._lay(picture, scenery.mid, self._matrix(scenery.mid, i, edge, edge))
+        if scenery.ground:
+            matrix = self._matrix(scenery.ground, i, FAR, NEAR)
+            if self.scene.place == "sea":
+                matrix[0, 2] += 0.012 * self.unit * np.sin(1.3 * time)
+                matrix[1, 2] += 0.003 * self.unit * np.sin(2.2 * time)
+            self._lay(picture, scenery.ground, matrix)
         return picture
 
-    def draw(self, i: int, picture: np.ndarray, coverage: np.ndarray | None) -> None:
-        picture[:] = self._background(i) if self.static is None else self.static
-        track = self.poses
-        order = np.argsort(track.depth[:, i], kind="stable")
-        spots = {int(b): self._spot(int(b), i) for b in order}
-        for b in order:
-            self._shadow(picture, int(b), i, spots[int(b)])
-        for b in order:
-            self._body(picture, coverage, int(b), i, spots[int(b)])
+    def _lay(self, picture: np.ndarray, layer: Layer, matrix: np.ndarray) -> None:
+        """Blend a layer into the rows where it has anything."""
+        top = max(int(np.floor(matrix[1, 1] * layer.rows[0] + matrix[1, 2])), 0)
+        bottom = min(int(np.ceil(matrix[1, 1] * layer.rows[1] + matrix[1, 2])) + 1, self.height)
+        if layer.rows[1] == len(layer.pixels):
+            bottom = self.height
+        if top >= bottom:
+            return
+        local = matrix - [[0, 0, 0], [0, 0, top]]
+        _over(picture[top:bottom], cv2.warpAffine(layer.pixels, local, (self.width, bottom - top), borderMode=cv2.BORDER_REFLECT))
 
-    def _spot(self, b: int, i: int) -> tuple[float, float, float]:
-        """Frame column and row under a body's feet on the ground, and the length in pixels of one unit there."""
-        track, camera = self.poses, self.camera
-        depth = track.depth[b, i]
-        scale = float(depth_scale(depth))
-        x = (track.x[b, i] - camera.x[i] * (scale - camera.pivot[i])) * self.unit
-        side = self.sides[track.actor[b]] * scale
+    def draw(self, i: int, picture: np.ndarray, coverage: np.ndarray | None) -> None:
+        """Far to near: scenery, shadows, actors and props by depth, the fringe in front, weather."""
+        picture[:] = self._background(i) if self.static is None else self.static
+        track, time = self.poses, self.times[i]
+        spots = [self._spot(i, track.x[b, i], track.depth[b, i], self.sides[k]) for b, k in enumerate(track.actor)]
+        things = [(track.depth[b, i], self._body, b) for b in range(len(spots))]
+        things += [(stand.prop.depth, self._prop, k) for k, stand in enumerate(self.props)]
+        for b, spot in enumerate(spots):
+            self._shadow(picture, b, i, spot)
+        for _, paint_one, k in sorted(things, key=lambda thing: thing[0]):
+            paint_one(picture, coverage, k, i, spots)
+        if self.backdrop.front:
+            matrix = self._matrix(self.backdrop.front, i, FRONT_PARALLAX, FRONT_PARALLAX)
+            sway = {"underwater": 0.06, "sea": 0.0}.get(self.scene.place, 0.02) * np.sin(1.7 * time)
+            matrix[:, 2] += (sway * 0.15 * self.unit, 0.006 * self.unit * np.sin(2.2 * time + 1) if self.scene.place == "sea" else 0)
+            self._lay(picture, self.backdrop.front, matrix)
+        if self.air and not self.starry:
+            draw_air(self.air, picture, time, self.camera.x[i], self.scene.light == "night")
+
+    def _spot(self, i: int, x: float, depth: float, side: float) -> tuple[float, float, float]:
+        """Frame column and row under a thing's feet, and the length in pixels of one unit of its size."""
+        camera, scale = self.camera, FAR + (NEAR - FAR) * depth
         if self.airy:
-            row = self.height * (0.36 + 0.3 * depth) + 0.5 * side * self.unit
+            row = self.height * (0.36 + 0.3 * depth) + 0.5 * side * scale * self.unit
         else:
             row = self.backdrop.horizon + (self.height - self.backdrop.horizon) * (FEET_FAR + (FEET_NEAR - FEET_FAR) * depth)
         zoom, centre_y = camera.zoom[i], 0.6 * self.height
-        return self.width / 2 + zoom * x, centre_y + zoom * (row - camera.y[i] * self.unit - centre_y), zoom * self.unit
+        column = self.width / 2 + zoom * (x - camera.x[i] * (scale - camera.pivot[i])) * self.unit
+        return column, centre_y + zoom * (row - camera.y[i] * self.unit - centre_y), zoom * self.unit * scale
 
     def _shadow(self, picture: np.ndarray, b: int, i: int, spot: tuple[float, float, float]) -> None:
-        if self.airy or not self.backdrop.shadow:
+        if self.airy or self.scene.place == "sea":
             return
-        track = self.poses
-        cast = self.actors[track.actor[b]]
-        lift = track.height[b, i] * spot[2]
-        side = self.sides[track.actor[b]] * float(depth_scale(track.depth[b, i])) * spot[2]
-        fade = 1 / (1 + 2.2 * lift / max(side, 1))
-        half = side * cast.wide * 0.58 * abs(track.wide[b, i]) ** 0.5 * (0.55 + 0.45 * fade)
-        _darken(picture, spot[0], spot[1] - 0.01 * spot[2], max(half, 2), max(half * 0.26, 1.2), self.backdrop.shadow * fade)
+        track, cast = self.poses, self.cast[self.poses.actor[b]]
+        lift = track.height[b, i] * self.unit * self.camera.zoom[i]
+        side = self.sides[track.actor[b]] * spot[2]
+        fade = 1 / (1 + 2.2 * max(lift, 0) / max(side, 1))
+        half = side * cast.wide * 0.58 * max(abs(track.wide[b, i]), 0.4) * (0.55 + 0.45 * fade)
+        _darken(picture, spot[0], spot[1] - 0.012 * spot[2], max(half, 2), max(half * 0.26, 1.2), self.backdrop.shadow * fade)
 
-    def _body(self, picture: np.ndarray, coverage: np.ndarray | None, b: int, i: int, spot: tuple[float, float, float]) -> None:
-        track = self.poses
-        cast = self.actors[track.actor[b]]
-        side = self.sides[track.actor[b]] * float(depth_scale(track.depth[b, i])) * spot[2]
+    def _body(self, picture: np.ndarray, coverage: np.ndarray | None, b: int, i: int, spots: list) -> None:
+        track, spot, zoom = self.poses, spots[b], self.camera.zoom[i]
+        cast = self.cast[track.actor[b]]
+        side = self.sides[track.actor[b]] * spot[2]
         if side < 1:
             return
         flip = -1 if cast.facing and track.look[b, i] != cast.facing else 1
-        column, row = spot[0], spot[1] - track.height[b, i] * spot[2]
+        height = track.height[b, i]
+        row, cut = spot[1] - height * zoom * self.unit, None
+        if self.scene.place == "sea" and height < 0.1:  # afloat: a part stays below the water line
+            row = spot[1] + (0.24 * cast.tall * side - 0.4 * height * zoom * self.unit) * (1 - height / 0.1)
+            row += 0.008 * self.unit * np.sin(2.0 * self.times[i] + 3 * b) - height * zoom * self.unit * height / 0.1
+            cut = spot[1]
         frame = cast.frame(self.times[i], track.phase[b], side)
-        matrix = _sprite_matrix(
-            len(frame), side, flip * track.wide[b, i], track.tall[b, i], track.angle[b, i], track.pivot[b, i] * cast.tall, column, row,
-        )  # fmt: skip
-        _paste(picture, coverage, frame, matrix)
+        pivot = track.pivot[b, i] * cast.tall
+        matrix = _sprite_matrix(len(frame), side, flip * track.wide[b, i], track.tall[b, i], track.angle[b, i], pivot, spot[0], row)
+        _paste(picture, coverage, frame, matrix, cut)
+        if cut is not None and row > cut:
+            _foam(picture, spot[0], cut, 0.44 * side * cast.wide * abs(track.wide[b, i]), self.scene.light == "night")
+
+    def _prop(self, picture: np.ndarray, coverage: np.ndarray | None, k: int, i: int, spots: list) -> None:
+        stand = self.props[k]
+        floats = stand.prop.kind == "cloud" or self.airy
+        x, y, length = self._spot(i, stand.prop.x * self.half_width, stand.prop.depth, 0.3)
+        side = PROP_BOX * length
+        if side < 2 or not -side < x < self.width + side:
+            return
+        sway = PROP_SWAY.get(stand.prop.kind, 0) * np.sin(1.9 * self.times[i] + 2 * k)
+        if stand.prop.kind == "cloud" and not self.airy:
+            y -= 0.42 * length
+        elif not floats:
+            _darken(picture, x, y - 0.008 * length, stand.width * length, stand.width * length * 0.24, self.backdrop.shadow * 0.8)
+        sprite = stand.sprite(side)
+        matrix = _sprite_matrix(len(sprite), side, 1, 1, sway, 0, x, y)
+        _paste(picture, coverage, sprite, matrix, y if self.scene.place == "sea" else None, cover=False)
+
+
+class _Stand:
+    """A prop's sprite, lit."""
+
+    WIDTHS = {"tree": 0.2, "bush": 0.2, "rock": 0.15, "flower": 0.06, "cactus": 0.12, "fence": 0.3, "lamp post": 0.06, "seaweed": 0.09, "crate": 0.14}
+
+    def __init__(self, prop: Prop, order: int, scene: Scene, backdrop: Backdrop):
+        self.prop, self.grade, self.dark = prop, backdrop.prop_grade, scene.light in ("night", "sunset")
+        self.width = self.WIDTHS.get(prop.kind, 0.1)
+        self.variant = (scene.seed // 4 + order * (0 if prop.kind == "fence" else 1)) % PROP_VARIANTS
+        self.ready: dict[int, np.ndarray] = {}
+
+    def sprite(self, side: float) -> np.ndarray:
+        size = next((s for s in (24, 32, 48, 64, 96, 128, 192, 256, 384) if s >= side), 512)
+        if size not in self.ready:
+            pixels = apply_grade(prop_sprite(self.prop.kind, self.variant, size, self.dark), self.grade)
+            if self.prop.kind == "lamp post" and self.dark:
+                prop_lamp(pixels)
+            self.ready[size] = pixels
+        return self.ready[size]
 
 
 class _Cast:
     """An actor's sprite, recoloured and lit, at the sizes that the clip asks for."""
 
-    def __init__(self, noun: Noun, actor: Actor, backdrop: Backdrop, shot: _Shot):
+    def __init__(self, noun: Noun, actor: Actor, backdrop: Backdrop):
         self.frames, self.facing = sprite_frames(noun), noun.facing
         self.wide, self.tall = sprite_extent(noun)
         self.hue = HUES.get(actor.colour)
@@ -255,22 +334,33 @@ def _sprite_matrix(stored: int, side: float, wide: float, tall: float, angle: fl
     return np.column_stack([linear, offset])
 
 
-def _paste(picture: np.ndarray, coverage: np.ndarray | None, sprite: np.ndarray, matrix: np.ndarray) -> None:
-    """Draw a premultiplied sprite through an affine map, only where it lands."""
+def _paste(
+    picture: np.ndarray, coverage: np.ndarray | None, sprite: np.ndarray, matrix: np.ndarray, cut: float | None = None, cover: bool = True,
+) -> None:  # fmt: skip
+    """Draw a premultiplied sprite through an affine map, only where it lands and above the row `cut`; keep the actors' coverage."""
     side = len(sprite)
     corners = matrix @ np.array([[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]])
-    left, top = np.maximum(np.floor(corners.min(1)).astype(int), 0)
-    right, bottom = np.minimum(np.ceil(corners.max(1)).astype(int) + 1, (picture.shape[1], picture.shape[0]))
+    left, top = (max(int(np.floor(v)), 0) for v in corners.min(1))
+    right, bottom = (min(int(np.ceil(v)) + 1, n) for v, n in zip(corners.max(1), picture.shape[1::-1], strict=True))
+    if cut is not None:
+        bottom = min(bottom, int(round(cut)))
     if left >= right or top >= bottom:
         return
-    local = matrix.copy()
-    local[:, 2] -= (left + 0.0, top + 0.0)
-    warped = cv2.warpAffine(sprite, local, (int(right - left), int(bottom - top)), flags=cv2.INTER_LINEAR)
+    local = matrix - [[0, 0, left], [0, 0, top]]
+    warped = cv2.warpAffine(sprite, local, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
     _over(picture[top:bottom, left:right], warped)
     if coverage is not None:
-        alpha = warped[..., 3]
+        alpha = np.ascontiguousarray(warped[..., 3])
         region = coverage[top:bottom, left:right]
-        region[:] = cv2.add(alpha, cv2.multiply(region, 255 - alpha, scale=1 / 255))
+        below = cv2.multiply(region, 255 - alpha, scale=1 / 255)
+        region[:] = cv2.add(alpha, below) if cover else below
+
+
+def _foam(picture: np.ndarray, x: float, y: float, half: float, dark: bool) -> None:
+    """A bright ring where something meets the water."""
+    rgb = (120, 140, 190) if dark else (206, 234, 244)
+    centre, axes = (int(x * 16), int(y * 16)), (max(int(half * 16), 16), max(int(half * 2.2), 10))
+    cv2.ellipse(picture, centre, axes, 0, -20, 200, rgb, max(1, round(min(picture.shape[:2]) / 110)), cv2.LINE_AA, 4)
 
 
 def _over(picture: np.ndarray, layer: np.ndarray) -> None:
