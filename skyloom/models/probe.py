@@ -9,6 +9,7 @@ it and reads what that actor does. Words are given by `Labels`, so this file kno
 """
 
 import dataclasses
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,7 +149,7 @@ class Probe(nn.Module):
         self.levels = nn.ModuleList(
             nn.Sequential(*(Residual(w) for _ in range(d))) for w, d in zip(widths, depths, strict=True)
         )
-        self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in itertools.pairwise(widths))
         self.norm = Norm(self.width)
         self.place_in_clip = nn.Linear(10, self.width)
         self.scene_token = nn.Parameter(torch.randn(self.width) * 0.5)
@@ -229,10 +230,9 @@ class Probe(nn.Module):
             scene, actors = self.scene(seen), self.ask(seen, torch.tensor([wanted], device=chance.device))
         best = {head: _best(logits[0], self.labels.options(head)) for head, logits in scene.items()}
         read = [self._actor(i, float(chance[i]), {h: v[0, q] for h, v in actors.items()}) for q, i in enumerate(wanted)]
-        return Reading(
-            tuple(read), **{head: answer for head, (answer, _) in best.items()}, sure={head: p for head, (_, p) in best.items()},
-            ranked=tuple((self.labels.nouns[i], float(chance[i])) for i in order[:8]),
-        )  # fmt: skip
+        ranked = tuple((self.labels.nouns[i], float(chance[i])) for i in order[:8])
+        said, sure = {head: a for head, (a, _) in best.items()}, {head: p for head, (_, p) in best.items()}
+        return Reading(tuple(read), **said, sure=sure, ranked=ranked)
 
     def _actor(self, noun: int, chance: float, logits: dict[str, Tensor]) -> ActorReading:
         best = {head: _best(value, self.labels.options(head)) for head, value in logits.items()}
