@@ -27,7 +27,8 @@ _SCALE = av.video.reformatter.Interpolation
 TO_YUV = _SCALE.AREA | _SCALE.ACCURATE_RND
 TO_RGB = _SCALE.BICUBIC | _SCALE.ACCURATE_RND | _SCALE.FULL_CHR_H_INT | _SCALE.FULL_CHR_H_INP  # less is 1-2 levels too dark
 CODECS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {  # format -> codec, its options, the container's options
-    "mp4": ("libx264", {"crf": "16", "preset": "medium"}, {"movflags": "+faststart"}),
+    # mbtree off: its AVX-512 code reads stray memory in small pictures, and then the same frames give other bytes
+    "mp4": ("libx264", {"crf": "16", "preset": "medium", "x264-params": "mbtree=0"}, {"movflags": "+faststart"}),
     "webm": ("libvpx-vp9", {"crf": "22", "b": "0", "deadline": "good", "cpu-used": "3", "row-mt": "0"}, {}),
 }
 
