@@ -67,7 +67,7 @@ def _opens(file: Path) -> bool:
 
 
 def fetch_art(progress: Callable[[str], object] = print) -> Path:
-    """Install the pinned art packages under `cache_dir()/npm` and check them; a rerun continues, a complete cache is left alone.
+    """Install the pinned art packages under `cache_dir()/npm` and check them; a rerun continues, what is complete is kept.
 
     Raises RuntimeError, with one line to act on, where npm is missing, fails, or leaves a package incomplete.
     """
@@ -80,7 +80,9 @@ def fetch_art(progress: Callable[[str], object] = print) -> Path:
     if missing := missing_art():
         raise RuntimeError(f"art is incomplete: {missing} pictures missing in {home}; run the command again")
     if broken := unreadable_art():
-        raise RuntimeError(f"{len(broken)} pictures do not open, first {broken[0]}; delete {home / 'node_modules'} and run again")
+        raise RuntimeError(
+            f"{len(broken)} pictures do not open, first {broken[0]}; delete {home / 'node_modules'} and run again"
+        )
     progress(f"art is complete: {len(_index(cache_dir()))} pictures")
     return home
 
@@ -88,7 +90,9 @@ def fetch_art(progress: Callable[[str], object] = print) -> Path:
 def _install(home: Path, progress: Callable[[str], object]) -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeError("npm was not found: install Node.js (it brings npm), then run this again; without art, sprites are drawn")
+        raise RuntimeError(
+            "npm was not found: install Node.js (it brings npm), then run this again; without art, sprites are drawn"
+        )
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:

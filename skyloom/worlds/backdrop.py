@@ -134,8 +134,8 @@ class Easel:
         if shines:
             self._luminary(back, *sun)
         spots = back.rng.uniform((-WORLD, highest, 0.055), (WORLD, low, 0.115), (clouds + 8 * (self.light == "overcast"), 3))
-        spots = [tuple(s) for s in spots if not shines or np.hypot(s[0] - sun[0], s[1] - sun[1]) > 0.23]
-        back.clouds(spots, mix(lit.cloud, grey, wet * 0.8), 0.85)
+        clear = [tuple(s) for s in spots.tolist() if not shines or np.hypot(s[0] - sun[0], s[1] - sun[1]) > 0.23]
+        back.clouds(clear, mix(lit.cloud, grey, wet * 0.8), 0.85)
         back.texture(0.009, stretch=2.5)
         return back
 

@@ -44,8 +44,9 @@ class Canvas:
         return -self.y0 / self.unit
 
     def colour(self, rgb: Colour) -> tuple[float, ...]:
-        rgb = tuple(min(max(float(v), 0.0), 255.0) for v in rgb)
-        return (*rgb, 255.0) if self.pixels.shape[2] == 4 else rgb
+        """Opaque; OpenCV saturates and leaves out what the canvas has no channel for."""
+        red, green, blue = rgb
+        return (float(red), float(green), float(blue), 255.0)
 
     def points(self, points) -> np.ndarray:
         scaled = np.asarray(points, np.float64) * self.unit + (self.x0 - 0.5, self.y0 - 0.5)
@@ -56,7 +57,9 @@ class Canvas:
         return x * (FAR + (NEAR - FAR) * depth), self.floor * (FEET_FAR + (FEET_NEAR - FEET_FAR) * depth)
 
     def polygon(self, points, rgb: Colour) -> None:
-        cv2.fillPoly(self.pixels, [self.points(points)], self.colour(rgb), cv2.LINE_AA, 4)
+        fixed = self.points(points)
+        if fixed[:, 0].max() > 0 and fixed[:, 0].min() < self.pixels.shape[1] * 16:
+            cv2.fillPoly(self.pixels, [fixed], self.colour(rgb), cv2.LINE_AA, 4)
 
     def polygons(self, shapes, rgb: Colour) -> None:
         """Many shapes (N, points, 2) of one colour that do not overlap."""
@@ -66,9 +69,16 @@ class Canvas:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], rgb)
 
     def disc(self, x: float, y: float, radius: float, rgb: Colour, tall: float = 1.0) -> None:
-        centre = self.points([(x, y)])[0]
-        axes = (max(int(radius * self.unit * 16), 1), max(int(radius * tall * self.unit * 16), 1))
-        cv2.ellipse(self.pixels, tuple(int(v) for v in centre), axes, 0, 0, 360, self.colour(rgb), -1, cv2.LINE_AA, 4)
+        column, row, reach = x * self.unit + self.x0 - 0.5, y * self.unit + self.y0 - 0.5, radius * self.unit
+        if (
+            column + reach < -1
+            or column - reach > self.pixels.shape[1]
+            or row + reach < -1
+            or row - reach > self.pixels.shape[0]
+        ):
+            return
+        axes = (max(int(reach * 16), 1), max(int(reach * tall * 16), 1))
+        cv2.ellipse(self.pixels, (int(column * 16), int(row * 16)), axes, 0, 0, 360, self.colour(rgb), -1, cv2.LINE_AA, 4)
 
     def line(self, start, end, width: float, rgb: Colour, width_end: float | None = None) -> None:
         """A stroke as a thin quadrilateral: its width is exact at every resolution."""
@@ -83,7 +93,9 @@ class Canvas:
         bottom = np.broadcast_to(bottom, x.shape)
         self.polygon(np.concatenate([np.stack([x, top], 1), np.stack([x, bottom], 1)[::-1]]), rgb)
 
-    def ridge(self, y: float, rgb: Colour, amplitude: float = 0.1, scale: float = 1.0, rough: float = 0.5, bottom: float = 0.03) -> np.ndarray:
+    def ridge(
+        self, y: float, rgb: Colour, amplitude: float = 0.1, scale: float = 1.0, rough: float = 0.5, bottom: float = 0.03
+    ) -> np.ndarray:
         """A smooth skyline that fills down to `bottom`; returns its points (140, 2)."""
         x = np.linspace(-WORLD, WORLD, 140)
         heights = np.zeros_like(x)
@@ -104,24 +116,35 @@ class Canvas:
         if self.pixels.shape[2] == 4:
             self.pixels[first:, :, 3] = 255
 
-    def texture(self, amount: float, *, ground: bool = False, stretch: float = 1.0, scale: float = 1.0) -> None:
+    def texture(self, amount: float, *, ground: bool = False, stretch: float = 1.0) -> None:
         """Multiply soft noise into what is painted; with `ground` it recedes to the horizon. `stretch` > 1 makes it flat."""
-        height, width = self.pixels.shape[:2]
         tile = _noise_bank()[self.rng.integers(4)]
-        shift = tuple(int(v) for v in self.rng.integers(0, 256, 2))
-        place = (height, width, self.unit, self.x0, self.y0)
-        lookup = _ground_map(*place, self.floor, stretch) if ground else _flat_map(*place, stretch, scale)
-        noise = cv2.remap(np.roll(tile, shift, (0, 1)), *lookup, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        gain = cv2.convertScaleAbs(noise, alpha=amount * 128, beta=128)
-        layers = [gain] * 3 + ([np.full_like(gain, 128)] if self.pixels.shape[2] == 4 else [])
-        cv2.multiply(self.pixels, cv2.merge(layers), self.pixels, scale=1 / 128)
-        if self.pixels.shape[2] == 4:
-            self._bound_colour()
+        shift = self.rng.uniform(0, 256, 2)
+        start = max(int(self.y0), 0) if ground else 0
+        pixels = self.pixels[start:]
+        noise = self._receding(tile, shift, start, stretch) if ground else self._flat(tile, shift, stretch)
+        gain = [1 + amount * noise] * 3
+        if pixels.shape[2] == 4:
+            gain.append(np.ones_like(noise))
+        pixels[:] = cv2.multiply(pixels, cv2.merge(gain), dtype=cv2.CV_8U)
+        if pixels.shape[2] == 4:  # premultiplied colour never exceeds its alpha
+            cv2.min(pixels, cv2.merge([np.ascontiguousarray(pixels[..., 3])] * 4), pixels)
 
-    def _bound_colour(self) -> None:
-        """Premultiplied colour never exceeds its alpha."""
-        alpha = np.ascontiguousarray(self.pixels[..., 3])
-        cv2.min(self.pixels, cv2.merge([alpha] * 4), self.pixels)
+    def _flat(self, tile: np.ndarray, shift: np.ndarray, stretch: float) -> np.ndarray:
+        step = 150 / self.unit
+        matrix = np.array([[step, 0, shift[0] - self.x0 * step], [0, step * stretch, shift[1] - self.y0 * step * stretch]])
+        size = (self.pixels.shape[1], self.pixels.shape[0])
+        return cv2.warpAffine(tile, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_WRAP)
+
+    def _receding(self, tile: np.ndarray, shift: np.ndarray, start: int, stretch: float) -> np.ndarray:
+        """Texture of a floor that shrinks towards the horizon at the same rate as the actors do."""
+        height, width = self.pixels.shape[:2]
+        rows, columns = np.arange(start, height, dtype=np.float32), np.arange(width, dtype=np.float32)
+        depth = ((rows - self.y0) / self.unit / self.floor - FEET_FAR) / (FEET_NEAR - FEET_FAR)
+        size = (FAR + (NEAR - FAR) * depth)[:, None]
+        across = ((columns - self.x0) * (130 / self.unit / stretch))[None] / size + np.float32(shift[0])
+        down = np.broadcast_to(-420 / (0.5 + size) * stretch + np.float32(shift[1]), across.shape)
+        return cv2.remap(tile, across.astype(np.float32), down.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
     def glow(self, x: float, y: float, radius: float, rgb: Colour, strength: float = 1.0) -> None:
         """Add a soft light around a point, fading to nothing at two radii."""
@@ -148,7 +171,7 @@ class Canvas:
         alpha = cv2.convertScaleAbs(alpha, alpha=opacity)
         channels = self.pixels.shape[2]
         rest = cv2.merge([255 - alpha] * channels)
-        paint = cv2.merge([cv2.convertScaleAbs(alpha, alpha=v / 255) for v in self.colour(rgb)])
+        paint = cv2.merge([cv2.convertScaleAbs(alpha, alpha=v / 255) for v in self.colour(rgb)[:channels]])
         self.pixels[:] = cv2.add(cv2.multiply(self.pixels, rest, scale=1 / 255), paint)
 
     def clouds(self, spots: Sequence[tuple[float, float, float]], rgb: Colour, opacity: float = 0.9) -> None:
@@ -187,20 +210,3 @@ def _noise_bank() -> np.ndarray:
     shape = np.where((frequency >= 2) & (frequency < 26), 1 / np.maximum(frequency, 1) ** 1.15, 0)
     tiles = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((4, 256, 256))) * shape, axes=(1, 2))
     return np.clip(tiles / tiles.std(axis=(1, 2), keepdims=True), -2.5, 2.5).astype(np.float32)
-
-
-@functools.lru_cache(maxsize=64)
-def _flat_map(height: int, width: int, unit: float, x0: float, y0: float, stretch: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    across, down = (columns - x0) / unit * 150 * scale, (rows - y0) / unit * 150 * scale * stretch
-    return cv2.convertMaps(across % 255, down % 255, cv2.CV_16SC2)
-
-
-@functools.lru_cache(maxsize=64)
-def _ground_map(height: int, width: int, unit: float, x0: float, y0: float, floor: float, stretch: float) -> tuple[np.ndarray, np.ndarray]:
-    """Texture coordinates of a floor that recedes to the horizon at row y0, at the same rate as the actors' sizes."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    depth = (np.maximum(rows - y0, 0) / unit / floor - FEET_FAR) / (FEET_NEAR - FEET_FAR)
-    size = FAR + (NEAR - FAR) * depth
-    across, down = (columns - x0) / unit / size * 130 / stretch, -420 / (0.5 + size) * stretch
-    return cv2.convertMaps(across % 255, down % 255, cv2.CV_16SC2)

@@ -4,7 +4,7 @@ Dimension key: B bodies (an actor with count 3 has three), T times. Lengths are 
 the screen; heights are above the ground; angles are degrees clockwise; times are seconds.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -59,10 +59,8 @@ class _Stage:
     """What the tracks of one scene share."""
 
     scene: Scene
-    times: np.ndarray
     half_width: float
     sides: tuple[float, ...]
-    lead: dict[int, Track] = field(default_factory=dict)  # first body of each actor done so far
 
 
 @dataclass
@@ -90,45 +88,44 @@ def poses(scene: Scene, times: np.ndarray, sides: tuple[float, ...] | None = Non
     `sides` is the on-screen larger side of each actor (for rolling and keeping apart), `half_width` half the frame's width.
     """
     times = np.asarray(times, np.float64)
-    stage = _Stage(scene, times, half_width, tuple(sides) if sides else (0.35,) * len(scene.actors))
+    stage = _Stage(scene, half_width, tuple(sides) if sides else (0.35,) * len(scene.actors))
     bodies, actor_of, phases = [], [], []
     for index, actor in enumerate(scene.actors):
         for k in range(actor.count):
-            bodies.append(_body(stage, index, k))
+            bodies.append(_body(stage, index, k, times))
             actor_of.append(index)
             phases.append((actor.phase + 0.37 * k) % 1)
-    stacked = {name: np.stack([getattr(b, name) for b in bodies]) for name in Track.__dataclass_fields__}
-    return Poses(np.array(actor_of), np.array(phases), **stacked)
+    shape = (len(bodies), len(times))
+    stacked = {name: np.array([getattr(b, name) for b in bodies]).reshape(shape) for name in Track.__dataclass_fields__}
+    return Poses(np.array(actor_of, int), np.array(phases), **stacked)
 
 
-def _body(stage: _Stage, index: int, k: int) -> Track:
-    if k == 0 and index in stage.lead:
-        return stage.lead[index]
+def _body(stage: _Stage, index: int, k: int, times: np.ndarray) -> Track:
+    """Body `k` of an actor; a crowd stands side by side, every second one a little deeper."""
     actor, side = stage.scene.actors[index], stage.sides[index]
     room = min(0.85 * side, 1.5 * stage.half_width / max(actor.count - 1, 1))
     offset = (k - (actor.count - 1) / 2) * room
     depth = float(np.clip(actor.depth + (0.07 * (k % 2) - 0.035 if actor.count > 1 else 0), 0, 1))
-    track = _track(stage, index, offset, depth, (actor.phase + 0.37 * k) % 1)
-    if k == 0:
-        stage.lead[index] = track
-    return track
+    return _track(stage, index, offset, depth, (actor.phase + 0.37 * k) % 1, times)
 
 
 def _plan(scene: Scene, index: int) -> list[tuple[str, int]]:
     """The actions of an actor in order, each with the actor it concerns; being chased or met is an action too."""
     actor = scene.actors[index]
     for other, chaser in enumerate(scene.actors):
-        if chaser.partner != index or other == index or actor.partner == other and other > index:
+        if chaser.partner != index or other == index or (actor.partner == other and other > index):
             continue
         if {"chase", "meet"} & set(chaser.actions) and not {"chase", "meet"} & set(actor.actions):
             return [
-                ({"chase": "flee", "meet": "meet"}[a], other) if a in ("chase", "meet") else (actor.actions[min(s, len(actor.actions) - 1)], actor.partner)
+                ({"chase": "flee", "meet": "meet"}[a], other)
+                if a in ("chase", "meet")
+                else (actor.actions[min(s, len(actor.actions) - 1)], actor.partner)
                 for s, a in enumerate(chaser.actions)
             ]
     return [(action, actor.partner) for action in actor.actions[:2]]
 
 
-def _track(stage: _Stage, index: int, offset: float, depth: float, phase: float) -> Track:
+def _track(stage: _Stage, index: int, offset: float, depth: float, phase: float, all_times: np.ndarray) -> Track:
     scene, actor = stage.scene, stage.scene.actors[index]
     plan, half = _plan(scene, index), scene.seconds / 2
     anchor = actor.x * stage.half_width + offset
@@ -146,15 +143,15 @@ def _track(stage: _Stage, index: int, offset: float, depth: float, phase: float)
         _perform(stage, act, track, other, times)
         return track
 
-    first = segment(0, stage.times)
-    if len(plan) == 1 or stage.times.max(initial=0) <= half:
+    first = segment(0, all_times)
+    if len(plan) == 1 or all_times.max(initial=0) <= half:
         return first
     edge = segment(0, np.array([half - 1e-3, half]))
     speed = (edge.height[1] - edge.height[0]) / 1e-3
-    second = segment(1, stage.times, (float(edge.height[1]), float(speed)))
+    second = segment(1, all_times, (float(edge.height[1]), float(speed)))
     entry = segment(1, np.array([half]), (float(edge.height[1]), float(speed)))
-    _join(plan, second, edge, entry, stage.times - half)
-    late = stage.times > half
+    _join(plan, second, edge, entry, all_times - half)
+    late = all_times > half
     return Track(**{f: np.where(late, getattr(second, f), getattr(first, f)) for f in Track.__dataclass_fields__})
 
 
@@ -195,7 +192,7 @@ def _scaled(act: _Act, track: Track, plan: list) -> None:
     if not scaling:
         return
     done = names[: int(act.second)]
-    size = SMALL if scaling[0] == "grow" else 1.0
+    size: float | np.ndarray = SMALL if scaling[0] == "grow" else 1.0
     for name in done:
         size = {"grow": 1.0, "shrink": SMALL}.get(name, size)
     if act.name in ("grow", "shrink"):
@@ -370,16 +367,15 @@ def _meet(stage: _Stage, act: _Act, track: Track, other: int) -> None:
 
 def _circle(stage: _Stage, act: _Act, track: Track, other: int, times: np.ndarray) -> None:
     """An ellipse on the ground around the partner (or around its own place): behind it, then in front of it."""
-    centre_x, centre_depth = act.anchor, np.clip(act.actor.depth, 0.35, 0.7)
+    centre_x: float | np.ndarray = act.anchor
+    centre_depth = np.clip(act.actor.depth, 0.35, 0.7)
     radius = 0.3
     if 0 <= other < len(stage.sides) and other != act.index:
         partner = stage.scene.actors[other]
-        radius = max(0.24, 0.5 * stage.sides[other] + 0.3 * act.side)
+        radius = max(0.28, 0.5 * stage.sides[other] + 0.42 * act.side)
         centre_x, centre_depth = partner.x * stage.half_width, np.clip(partner.depth, 0.3, 0.75)
-        if other not in stage.lead and act.index not in stage.lead and times is stage.times and partner.partner != act.index:
-            _body(stage, other, 0)
-        if other in stage.lead and times is stage.times:
-            centre_x = stage.lead[other].x
+        if partner.partner != act.index:  # two that circle each other keep to their places
+            centre_x = _body(stage, other, 0, times).x
     angle = 2 * np.pi * (act.tau / CIRCLE_PERIOD * act.actor.heading + act.phase)
     track.x[:] = centre_x + radius * np.sin(angle)
     track.depth[:] = np.clip(centre_depth + 0.24 * np.cos(angle), 0, 1)

@@ -4,6 +4,7 @@ Every function draws a thing whose foot is at (x, y), `size` units tall unless s
 """
 
 import functools
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,13 +20,31 @@ PETALS = ((240, 96, 110), (250, 200, 70), (240, 240, 250), (190, 120, 230), (255
 
 def foliage(c: Canvas, x: float, y: float, radius: float, rgb: Colour, seed: int = 0) -> None:
     """A round crown of leaves in three tones, lit from the upper left; (x, y) is its middle."""
-    puffs = np.random.default_rng(seed).uniform((0, 0.35, 0.5), (2 * np.pi, 0.62, 0.66), (7, 3))
+    if abs(c.x0 + x * c.unit - c.pixels.shape[1] / 2) > c.pixels.shape[1] / 2 + 1.3 * radius * c.unit:
+        return
+    puffs = _puffs(seed)
     for tone, dx, dy, size in ((0.72, 0.05, 0.1, 1.0), (1.0, -0.02, -0.04, 0.9), (1.16, -0.12, -0.16, 0.55)):
         paint = shade(rgb, tone)
         c.disc(x + dx * radius, y + dy * radius, 0.72 * radius * size, paint)
-        for angle, away, puff in puffs:
-            reach = away * radius * size
-            c.disc(x + dx * radius + np.cos(angle) * reach, y + dy * radius + np.sin(angle) * reach * 0.85, puff * radius * size * 0.8, paint)
+        for across, down, puff in puffs:
+            c.disc(x + (dx + across * size) * radius, y + (dy + down * size) * radius, puff * radius * size, paint)
+
+
+@functools.lru_cache(maxsize=256)
+def _puffs(seed: int) -> list[tuple[float, float, float]]:
+    """Middle (across, down) and radius of a crown's outer heaps, for a crown of radius 1."""
+    rng = np.random.default_rng(seed)
+    return [
+        (a * np.cos(t), 0.85 * a * np.sin(t), 0.8 * r)
+        for t, a, r in rng.uniform((0, 0.35, 0.5), (2 * np.pi, 0.62, 0.66), (7, 3)).tolist()
+    ]
+
+
+def shrub(c: Canvas, x: float, y: float, size: float, rgb: Colour) -> None:
+    """A far bush: three heaps in two tones."""
+    for tone, drop in ((0.76, 0.0), (1.05, 0.16)):
+        for dx, radius in ((-0.6, 0.42), (0.6, 0.45), (0.0, 0.6)):
+            c.disc(x + (dx - 0.5 * drop) * size, y - (0.8 * radius + drop) * size, radius * (1 - drop) * size, shade(rgb, tone))
 
 
 def tree(c: Canvas, x: float, y: float, size: float, rgb: Colour = LEAVES[0], seed: int = 0) -> None:
@@ -42,12 +61,20 @@ def pine(c: Canvas, x: float, y: float, size: float, rgb: Colour = (52, 110, 84)
         c.polygon([tip, right, (x + 0.2 * width * size, y - (bottom - 0.02) * size)], shade(rgb, 0.8))
         if snow:
             ledge = bottom + 0.45 * (top - bottom)
-            c.polygon([tip, (x + 0.5 * width * size, y - ledge * size), (x, y - (ledge + 0.03) * size), (x - 0.55 * width * size, y - ledge * size)], (244, 248, 255))
+            c.polygon(
+                [
+                    tip,
+                    (x + 0.5 * width * size, y - ledge * size),
+                    (x, y - (ledge + 0.03) * size),
+                    (x - 0.55 * width * size, y - ledge * size),
+                ],
+                (244, 248, 255),
+            )
 
 
 def palm(c: Canvas, x: float, y: float, size: float, lean: float = 0.15) -> None:
     bend = [(x + lean * size * t**2, y - size * 0.85 * t) for t in np.linspace(0, 1, 7)]
-    for k, (a, b) in enumerate(zip(bend, bend[1:], strict=False)):
+    for k, (a, b) in enumerate(pairwise(bend)):
         c.line(a, b, size * (0.085 - 0.006 * k), shade((150, 112, 74), 0.9 + 0.14 * (k % 2)))
     top_x, top_y = bend[-1]
     for angle in (-2.9, -2.3, -1.4, -0.7, -0.1, 0.25, -3.35):
@@ -73,13 +100,24 @@ def rock(c: Canvas, x: float, y: float, size: float, rgb: Colour = (138, 134, 13
     c.polygon([*edge, (x + 0.7 * size, y + 0.05 * size), (x - 0.7 * size, y + 0.05 * size)], shade(rgb, 0.78))
     inner = (edge - (x, y)) * (0.78, 0.86) + (x - 0.12 * size, y - 0.04 * size)
     c.polygon([*inner[:7], (x + 0.1 * size, y - 0.1 * size)], rgb)
-    c.polygon([*(edge[1:5] * 0.45 + np.array((x - 0.1 * size, y - 0.5 * size)) * 0.55), (x - 0.2 * size, y - 0.5 * size)], shade(rgb, 1.17))
+    c.polygon(
+        [*(edge[1:5] * 0.45 + np.array((x - 0.1 * size, y - 0.5 * size)) * 0.55), (x - 0.2 * size, y - 0.5 * size)],
+        shade(rgb, 1.17),
+    )
 
 
 def flower(c: Canvas, x: float, y: float, size: float, rgb: Colour = PETALS[0]) -> None:
     c.line((x, y), (x + 0.03 * size, y - 0.75 * size), 0.06 * size, (76, 150, 70))
     for side in (-1, 1):
-        c.polygon([(x, y - 0.1 * size), (x + side * 0.16 * size, y - 0.3 * size), (x + side * 0.26 * size, y - 0.46 * size), (x + side * 0.07 * size, y - 0.26 * size)], (92, 172, 82))
+        c.polygon(
+            [
+                (x, y - 0.1 * size),
+                (x + side * 0.16 * size, y - 0.3 * size),
+                (x + side * 0.26 * size, y - 0.46 * size),
+                (x + side * 0.07 * size, y - 0.26 * size),
+            ],
+            (92, 172, 82),
+        )
     for angle in np.arange(6) * np.pi / 3 + 0.3:
         c.disc(x + 0.03 * size + 0.15 * size * np.cos(angle), y - 0.8 * size + 0.15 * size * np.sin(angle), 0.105 * size, rgb)
     c.disc(x + 0.03 * size, y - 0.8 * size, 0.1 * size, (255, 214, 90) if rgb[1] < 190 else (200, 110, 60))
@@ -104,14 +142,24 @@ def fence(c: Canvas, x: float, y: float, size: float, width: float, rgb: Colour 
         c.line((x - width / 2, y - rail * size), (x + width / 2, y - rail * size), 0.13 * size, shade(rgb, 0.85))
     for left in np.linspace(x - width / 2, x + width / 2 - 0.22 * size, max(int(width / (0.42 * size)), 2)):
         right = left + 0.22 * size
-        c.polygon([(left, y), (left, y - 0.85 * size), ((left + right) / 2, y - size), (right, y - 0.85 * size), (right, y)], rgb)
+        c.polygon(
+            [(left, y), (left, y - 0.85 * size), ((left + right) / 2, y - size), (right, y - 0.85 * size), (right, y)], rgb
+        )
 
 
 def lamp_post(c: Canvas, x: float, y: float, size: float, lit: bool) -> None:
     iron = (74, 80, 94)
     c.line((x, y), (x, y - 0.84 * size), 0.045 * size, iron)
     c.box(x - 0.055 * size, y - 0.07 * size, x + 0.055 * size, y, shade(iron, 0.85))
-    c.polygon([(x - 0.05 * size, y - 0.82 * size), (x - 0.085 * size, y - 0.95 * size), (x + 0.085 * size, y - 0.95 * size), (x + 0.05 * size, y - 0.82 * size)], (255, 236, 170) if lit else (226, 232, 236))
+    c.polygon(
+        [
+            (x - 0.05 * size, y - 0.82 * size),
+            (x - 0.085 * size, y - 0.95 * size),
+            (x + 0.085 * size, y - 0.95 * size),
+            (x + 0.05 * size, y - 0.82 * size),
+        ],
+        (255, 236, 170) if lit else (226, 232, 236),
+    )
     c.polygon([(x - 0.11 * size, y - 0.95 * size), (x, y - size), (x + 0.11 * size, y - 0.95 * size)], iron)
 
 
@@ -142,19 +190,31 @@ def crate(c: Canvas, x: float, y: float, size: float, rgb: Colour = (196, 148, 9
         c.line((x - half, y - edge * size), (x + half, y - edge * size), 0.12 * size, shade(rgb, 0.92))
 
 
-def house(c: Canvas, x: float, y: float, width: float, size: float, wall: Colour, roof: Colour, lamps: list | None = None) -> None:
+def house(
+    c: Canvas, x: float, y: float, width: float, size: float, wall: Colour, roof: Colour, lamps: list | None = None
+) -> None:
     """A cottage with a door and windows; `lamps` takes the painting of lit windows for after dark."""
     half, eaves = width / 2, y - 0.58 * size
     c.box(x - half, eaves, x + half, y, wall)
     c.box(x + 0.2 * half, eaves, x + half, y, shade(wall, 0.9))
-    c.polygon([(x - 1.18 * half, eaves), (x - 0.7 * half, y - size), (x + 0.7 * half, y - size), (x + 1.18 * half, eaves)], roof)
-    c.polygon([(x - 1.18 * half, eaves), (x + 1.18 * half, eaves), (x + 1.1 * half, eaves - 0.06 * size), (x - 1.1 * half, eaves - 0.06 * size)], shade(roof, 0.8))
+    c.polygon(
+        [(x - 1.18 * half, eaves), (x - 0.7 * half, y - size), (x + 0.7 * half, y - size), (x + 1.18 * half, eaves)], roof
+    )
+    c.polygon(
+        [
+            (x - 1.18 * half, eaves),
+            (x + 1.18 * half, eaves),
+            (x + 1.1 * half, eaves - 0.06 * size),
+            (x - 1.1 * half, eaves - 0.06 * size),
+        ],
+        shade(roof, 0.8),
+    )
     c.box(x - 0.16 * half, y - 0.36 * size, x + 0.16 * half, y, shade(roof, 0.62))
     for side in (-0.6, 0.6):
         pane = (x + (side - 0.17) * half, y - 0.42 * size, x + (side + 0.17) * half, y - 0.2 * size)
         c.box(*pane, (176, 208, 226))
         if lamps is not None:
-            lamps.append(lambda pane=pane: c.box(*pane, (255, 218, 130)))
+            lamps.append(functools.partial(c.box, *pane, (255, 218, 130)))
 
 
 def cloud(c: Canvas, x: float, y: float, size: float, seed: int = 0) -> None:
@@ -220,7 +280,9 @@ def tufts(c: Canvas, rgb: Colour, count: int = 46, tall: float = 0.07, y: float 
         height = 0.14 + tall * (size - 0.35)
         for k in (-1, 0, 1):
             tip = (x + (lean + 0.5 * k) * 0.05, base - height * (1 - 0.16 * abs(k)))
-            c.polygon([(x + 0.012 * k - 0.014, base), tip, (x + 0.012 * k + 0.014, base)], shade(rgb, 0.82 + 0.15 * ((k + 1) % 3)))
+            c.polygon(
+                [(x + 0.012 * k - 0.014, base), tip, (x + 0.012 * k + 0.014, base)], shade(rgb, 0.82 + 0.15 * ((k + 1) % 3))
+            )
 
 
 def ground_edge(c: Canvas) -> float:

@@ -35,7 +35,7 @@ def _figure(frame: np.ndarray, turn: float, shape: str, ears: int, spots: np.nda
     half_w = side * {"tall": 0.27, "wide": 0.46, "drop": 0.34}.get(shape, 0.4)
     half_h = side * {"wide": 0.27}.get(shape, 0.37) * wobble
     centre_x, centre_y = side / 2, side - 3 - half_h
-    dark = tuple(int(v * 0.55) for v in body[:3]) + (255,)
+    dark = (*(int(v * 0.55) for v in body[:3]), 255)
     for k in range(ears):
         x = centre_x + (k - (ears - 1) / 2) * half_w * 0.8
         _ellipse(frame, x, centre_y - half_h * 0.95, side * 0.07, side * 0.13, dark)
@@ -50,8 +50,17 @@ def _figure(frame: np.ndarray, turn: float, shape: str, ears: int, spots: np.nda
         _ellipse(frame, centre_x + x * half_w, centre_y + (0.35 + y * 0.5) * half_h, side * 0.05, side * 0.05, mark)
     blink = 0.2 if turn > 0.9 else 1.0
     for x in (-0.36, 0.36):
-        _ellipse(frame, centre_x + x * half_w, centre_y - half_h * 0.25, side * 0.075, side * 0.085 * blink, (255, 255, 255, 255))
-        _ellipse(frame, centre_x + x * half_w + side * 0.012, centre_y - half_h * 0.25, side * 0.036, side * 0.045 * blink, (30, 25, 40, 255))
+        _ellipse(
+            frame, centre_x + x * half_w, centre_y - half_h * 0.25, side * 0.075, side * 0.085 * blink, (255, 255, 255, 255)
+        )
+        _ellipse(
+            frame,
+            centre_x + x * half_w + side * 0.012,
+            centre_y - half_h * 0.25,
+            side * 0.036,
+            side * 0.045 * blink,
+            (30, 25, 40, 255),
+        )
 
 
 def _ellipse(frame: np.ndarray, x: float, y: float, half_w: float, half_h: float, colour: tuple, power: float = 2) -> None:

@@ -3,30 +3,21 @@
 Dimension key: T frames, H rows, W columns. The unit of length is the frame's short side; rows grow downwards.
 """
 
-import difflib
-import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from .art import SIDE, SPRITE_FPS, sprite_extent, sprite_frames
-from .backdrop import Backdrop, Layer, apply_grade, paint
+from .backdrop import Layer, paint
 from .brush import FAR, FEET_FAR, FEET_NEAR, NEAR
 from .motion import AIRY_PLACES, Poses, poses
-from .nouns import Noun, load_nouns
-from .scene import SIZES, Actor, Prop, Scene
-from .scenery import PROP_BOX, PROP_SWAY, PROP_VARIANTS, prop_lamp, prop_sprite
+from .puppets import Cast, Stand, actor_side, darken, foam, over, paste, resolve, sprite_matrix
+from .scene import Scene
+from .scenery import PROP_BOX, PROP_SWAY
 from .weather import draw_air, draw_stars, make_air
 
 BACK_PARALLAX, FRONT_PARALLAX = 0.35, 1.15
-CROWD = (1.0, 0.86, 0.74, 0.66)  # several alike are drawn smaller so that they fit side by side
-HUES = {
-    "red": (1.0, 0.16, 0.14), "orange": (1.0, 0.52, 0.06), "yellow": (1.0, 0.86, 0.1), "green": (0.2, 0.82, 0.25),
-    "blue": (0.14, 0.42, 1.0), "purple": (0.6, 0.22, 0.92), "pink": (1.0, 0.46, 0.72),
-}  # fmt: skip
-MIPS = (144, 108, 72, 54, 36, 27, 18, 9)
-
 cv2.setNumThreads(1)
 
 
@@ -40,23 +31,8 @@ class Camera:
     pivot: np.ndarray
 
 
-def resolve(name: str) -> Noun:
-    """The noun of a record; ValueError names the nearest one where it is unknown."""
-    nouns = load_nouns()
-    if name in nouns:
-        return nouns[name]
-    near = difflib.get_close_matches(name, nouns, 1, 0.5)
-    raise ValueError(f"no noun {name!r}" + (f", did you mean {near[0]!r}" if near else f"; there are {len(nouns)} in nouns.tsv"))
-
-
-def actor_side(actor: Actor, noun: Noun) -> float:
-    """Length of the sprite's larger side at scale 1, in short sides; wide things get more so that they stay visible."""
-    wide, tall = sprite_extent(noun)
-    stretch = float(np.clip(np.sqrt(wide / max(tall, 1e-3)), 1, 1.3))
-    return noun.size * SIZES[actor.size] * stretch * CROWD[min(max(actor.count, 1), 4) - 1]
-
-
-def depth_scale(depth: np.ndarray) -> np.ndarray:
+def depth_scale(depth):
+    """Size and parallax at a depth (or an array of depths) between 0 and 1."""
     return FAR + (NEAR - FAR) * depth
 
 
@@ -117,12 +93,23 @@ class _Shot:
         self.poses = self._track(times)
         self.camera = self._camera(times, self.poses)
         self.backdrop = paint(scene.place, scene.light, scene.weather, scene.seed, height, width, *self._margins())
-        self.cast = [_Cast(n, a, self.backdrop) for n, a in zip(nouns, scene.actors, strict=True)]
-        self.props = [_Stand(prop, k, scene, self.backdrop) for k, prop in enumerate(scene.props)]
+        self.cast = [Cast(n, a, self.backdrop) for n, a in zip(nouns, scene.actors, strict=True)]
+        self.props = [Stand(prop, k, scene, self.backdrop) for k, prop in enumerate(scene.props)]
         self.air = make_air("bubbles" if scene.place == "underwater" else scene.weather, scene.seed, height, width)
         self.starry = self.air is not None and self.air.kind == "stars"
         lively = self.starry or scene.place == "sea" or scene.camera != "still"
         self.static = None if lively else self._background(0)
+        self.far_props = self._set_far_props()
+
+    def _set_far_props(self) -> set[int]:
+        """Draw what always stands behind everyone into the still background, once."""
+        if self.static is None:
+            return set()
+        nearest = self.poses.depth.min(initial=2)
+        far = [k for k, s in enumerate(self.props) if s.prop.depth < nearest and s.prop.kind not in PROP_SWAY]
+        for k in sorted(far, key=lambda k: self.props[k].prop.depth):
+            self._prop(self.static, None, k, 0, [])
+        return set(far)
 
     def _track(self, times: np.ndarray) -> Poses:
         on_screen = tuple(s * float(depth_scale(a.depth)) for s, a in zip(self.sides, self.scene.actors, strict=True))
@@ -165,7 +152,7 @@ class _Shot:
         scenery, time = self.backdrop, self.times[i]
         matrix = self._matrix(scenery.back, i, BACK_PARALLAX, BACK_PARALLAX, 0.6)
         picture = cv2.warpAffine(scenery.back.pixels, matrix, (self.width, self.height), borderMode=cv2.BORDER_REFLECT)
-        if self.starry:
+        if self.air and self.starry:
             low = self.backdrop.horizon if scenery.ground else self.height
             draw_stars(self.air, picture, time, self.camera.x[i], low / self.unit)
         if scenery.mid:
@@ -188,15 +175,17 @@ class _Shot:
         if top >= bottom:
             return
         local = matrix - [[0, 0, 0], [0, 0, top]]
-        _over(picture[top:bottom], cv2.warpAffine(layer.pixels, local, (self.width, bottom - top), borderMode=cv2.BORDER_REFLECT))
+        over(
+            picture[top:bottom], cv2.warpAffine(layer.pixels, local, (self.width, bottom - top), borderMode=cv2.BORDER_REFLECT)
+        )
 
     def draw(self, i: int, picture: np.ndarray, coverage: np.ndarray | None) -> None:
         """Far to near: scenery, shadows, actors and props by depth, the fringe in front, weather."""
         picture[:] = self._background(i) if self.static is None else self.static
         track, time = self.poses, self.times[i]
         spots = [self._spot(i, track.x[b, i], track.depth[b, i], self.sides[k]) for b, k in enumerate(track.actor)]
-        things = [(track.depth[b, i], self._body, b) for b in range(len(spots))]
-        things += [(stand.prop.depth, self._prop, k) for k, stand in enumerate(self.props)]
+        things: list[tuple[float, Callable, int]] = [(track.depth[b, i], self._body, b) for b in range(len(spots))]
+        things += [(stand.prop.depth, self._prop, k) for k, stand in enumerate(self.props) if k not in self.far_props]
         for b, spot in enumerate(spots):
             self._shadow(picture, b, i, spot)
         for _, paint_one, k in sorted(things, key=lambda thing: thing[0]):
@@ -204,7 +193,10 @@ class _Shot:
         if self.backdrop.front:
             matrix = self._matrix(self.backdrop.front, i, FRONT_PARALLAX, FRONT_PARALLAX)
             sway = {"underwater": 0.06, "sea": 0.0}.get(self.scene.place, 0.02) * np.sin(1.7 * time)
-            matrix[:, 2] += (sway * 0.15 * self.unit, 0.006 * self.unit * np.sin(2.2 * time + 1) if self.scene.place == "sea" else 0)
+            matrix[:, 2] += (
+                sway * 0.15 * self.unit,
+                0.006 * self.unit * np.sin(2.2 * time + 1) if self.scene.place == "sea" else 0,
+            )
             self._lay(picture, self.backdrop.front, matrix)
         if self.air and not self.starry:
             draw_air(self.air, picture, time, self.camera.x[i], self.scene.light == "night")
@@ -228,7 +220,7 @@ class _Shot:
         side = self.sides[track.actor[b]] * spot[2]
         fade = 1 / (1 + 2.2 * max(lift, 0) / max(side, 1))
         half = side * cast.wide * 0.58 * max(abs(track.wide[b, i]), 0.4) * (0.55 + 0.45 * fade)
-        _darken(picture, spot[0], spot[1] - 0.012 * spot[2], max(half, 2), max(half * 0.26, 1.2), self.backdrop.shadow * fade)
+        darken(picture, spot[0], spot[1] - 0.012 * spot[2], max(half, 2), max(half * 0.26, 1.2), self.backdrop.shadow * fade)
 
     def _body(self, picture: np.ndarray, coverage: np.ndarray | None, b: int, i: int, spots: list) -> None:
         track, spot, zoom = self.poses, spots[b], self.camera.zoom[i]
@@ -245,10 +237,12 @@ class _Shot:
             cut = spot[1]
         frame = cast.frame(self.times[i], track.phase[b], side)
         pivot = track.pivot[b, i] * cast.tall
-        matrix = _sprite_matrix(len(frame), side, flip * track.wide[b, i], track.tall[b, i], track.angle[b, i], pivot, spot[0], row)
-        _paste(picture, coverage, frame, matrix, cut)
+        matrix = sprite_matrix(
+            len(frame), side, flip * track.wide[b, i], track.tall[b, i], track.angle[b, i], pivot, spot[0], row
+        )
+        paste(picture, coverage, frame, matrix, cut)
         if cut is not None and row > cut:
-            _foam(picture, spot[0], cut, 0.44 * side * cast.wide * abs(track.wide[b, i]), self.scene.light == "night")
+            foam(picture, spot[0], cut, 0.44 * side * cast.wide * abs(track.wide[b, i]), self.scene.light == "night")
 
     def _prop(self, picture: np.ndarray, coverage: np.ndarray | None, k: int, i: int, spots: list) -> None:
         stand = self.props[k]
@@ -261,127 +255,9 @@ class _Shot:
         if stand.prop.kind == "cloud" and not self.airy:
             y -= 0.42 * length
         elif not floats:
-            _darken(picture, x, y - 0.008 * length, stand.width * length, stand.width * length * 0.24, self.backdrop.shadow * 0.8)
+            darken(
+                picture, x, y - 0.008 * length, stand.width * length, stand.width * length * 0.24, self.backdrop.shadow * 0.8
+            )
         sprite = stand.sprite(side)
-        matrix = _sprite_matrix(len(sprite), side, 1, 1, sway, 0, x, y)
-        _paste(picture, coverage, sprite, matrix, y if self.scene.place == "sea" else None, cover=False)
-
-
-class _Stand:
-    """A prop's sprite, lit."""
-
-    WIDTHS = {"tree": 0.2, "bush": 0.2, "rock": 0.15, "flower": 0.06, "cactus": 0.12, "fence": 0.3, "lamp post": 0.06, "seaweed": 0.09, "crate": 0.14}
-
-    def __init__(self, prop: Prop, order: int, scene: Scene, backdrop: Backdrop):
-        self.prop, self.grade, self.dark = prop, backdrop.prop_grade, scene.light in ("night", "sunset")
-        self.width = self.WIDTHS.get(prop.kind, 0.1)
-        self.variant = (scene.seed // 4 + order * (0 if prop.kind == "fence" else 1)) % PROP_VARIANTS
-        self.ready: dict[int, np.ndarray] = {}
-
-    def sprite(self, side: float) -> np.ndarray:
-        size = next((s for s in (24, 32, 48, 64, 96, 128, 192, 256, 384) if s >= side), 512)
-        if size not in self.ready:
-            pixels = apply_grade(prop_sprite(self.prop.kind, self.variant, size, self.dark), self.grade)
-            if self.prop.kind == "lamp post" and self.dark:
-                prop_lamp(pixels)
-            self.ready[size] = pixels
-        return self.ready[size]
-
-
-class _Cast:
-    """An actor's sprite, recoloured and lit, at the sizes that the clip asks for."""
-
-    def __init__(self, noun: Noun, actor: Actor, backdrop: Backdrop):
-        self.frames, self.facing = sprite_frames(noun), noun.facing
-        self.wide, self.tall = sprite_extent(noun)
-        self.hue = HUES.get(actor.colour)
-        self.grade = backdrop.actor_grade
-        self.ready: dict[tuple[int, int], np.ndarray] = {}
-
-    def frame(self, time: float, phase: float, side: float) -> np.ndarray:
-        """The loop's frame at `time`, RGBA, at the smallest stored size not below `side` pixels."""
-        at = int(time * SPRITE_FPS + phase * len(self.frames) + 1e-6) % len(self.frames)
-        size = next((s for s in reversed(MIPS) if s >= side), SIDE)
-        if (at, size) not in self.ready:
-            sprite = np.ascontiguousarray(self.frames[at])
-            if size != SIDE:
-                sprite = cv2.resize(sprite, (size, size), interpolation=cv2.INTER_AREA)
-            if self.hue is not None:
-                sprite = recolour(sprite, self.hue)
-            self.ready[at, size] = apply_grade(sprite, self.grade)
-        return self.ready[at, size]
-
-
-def recolour(sprite: np.ndarray, hue: tuple[float, float, float]) -> np.ndarray:
-    """Give every coloured pixel one hue and keep its shading: grey part plus colourfulness times the new hue."""
-    red, green, blue, alpha = cv2.split(sprite)
-    high, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    chroma = cv2.subtract(high, low)
-    chroma = cv2.min(cv2.add(chroma, cv2.multiply(chroma, chroma, scale=0.15 / 255)), high)
-    grey = cv2.subtract(high, chroma)
-    return cv2.merge([cv2.add(grey, cv2.convertScaleAbs(chroma, alpha=h)) for h in hue] + [alpha])
-
-
-def _sprite_matrix(stored: int, side: float, wide: float, tall: float, angle: float, pivot: float, x: float, y: float) -> np.ndarray:
-    """Sprite pixels to frame pixels: stretch about the feet, turn about the pivot (a fraction of its side above the feet)."""
-    turn = np.radians(angle)
-    cos, sin = np.cos(turn), np.sin(turn)
-    k = side / stored
-    lift = pivot * side * tall
-    # p = feet + (0,-lift) + R(S(q - foot) + (0, lift))
-    linear = np.array([[cos * k * wide, -sin * k * tall], [sin * k * wide, cos * k * tall]])
-    offset = np.array([x - sin * lift, y - lift + cos * lift]) - linear @ (stored / 2, stored)
-    return np.column_stack([linear, offset])
-
-
-def _paste(
-    picture: np.ndarray, coverage: np.ndarray | None, sprite: np.ndarray, matrix: np.ndarray, cut: float | None = None, cover: bool = True,
-) -> None:  # fmt: skip
-    """Draw a premultiplied sprite through an affine map, only where it lands and above the row `cut`; keep the actors' coverage."""
-    side = len(sprite)
-    corners = matrix @ np.array([[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]])
-    left, top = (max(int(np.floor(v)), 0) for v in corners.min(1))
-    right, bottom = (min(int(np.ceil(v)) + 1, n) for v, n in zip(corners.max(1), picture.shape[1::-1], strict=True))
-    if cut is not None:
-        bottom = min(bottom, int(round(cut)))
-    if left >= right or top >= bottom:
-        return
-    local = matrix - [[0, 0, left], [0, 0, top]]
-    warped = cv2.warpAffine(sprite, local, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
-    _over(picture[top:bottom, left:right], warped)
-    if coverage is not None:
-        alpha = np.ascontiguousarray(warped[..., 3])
-        region = coverage[top:bottom, left:right]
-        below = cv2.multiply(region, 255 - alpha, scale=1 / 255)
-        region[:] = cv2.add(alpha, below) if cover else below
-
-
-def _foam(picture: np.ndarray, x: float, y: float, half: float, dark: bool) -> None:
-    """A bright ring where something meets the water."""
-    rgb = (120, 140, 190) if dark else (206, 234, 244)
-    centre, axes = (int(x * 16), int(y * 16)), (max(int(half * 16), 16), max(int(half * 2.2), 10))
-    cv2.ellipse(picture, centre, axes, 0, -20, 200, rgb, max(1, round(min(picture.shape[:2]) / 110)), cv2.LINE_AA, 4)
-
-
-def _over(picture: np.ndarray, layer: np.ndarray) -> None:
-    """Premultiplied RGBA over RGB, in place."""
-    rest = cv2.cvtColor(255 - layer[..., 3], cv2.COLOR_GRAY2RGB)
-    picture[:] = cv2.add(cv2.multiply(picture, rest, scale=1 / 255), cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB))
-
-
-@functools.cache
-def _soft_disc() -> np.ndarray:
-    y, x = np.mgrid[-1:1:48j, -1:1:48j]
-    return np.clip(1.25 * (1 - np.hypot(x, y)), 0, 1).astype(np.float32) ** 1.3
-
-
-def _darken(picture: np.ndarray, x: float, y: float, half_w: float, half_h: float, strength: float) -> None:
-    """A soft elliptic shadow."""
-    left, right = max(int(x - half_w), 0), min(int(np.ceil(x + half_w)) + 1, picture.shape[1])
-    top, bottom = max(int(y - half_h), 0), min(int(np.ceil(y + half_h)) + 1, picture.shape[0])
-    if left >= right or top >= bottom:
-        return
-    matrix = np.array([[half_w / 24, 0, x - half_w - left], [0, half_h / 24, y - half_h - top]])
-    disc = cv2.warpAffine(_soft_disc(), matrix, (right - left, bottom - top))
-    region = picture[top:bottom, left:right]
-    region[:] = cv2.multiply(region, cv2.merge([1 - strength * disc] * 3), dtype=cv2.CV_8U)
+        matrix = sprite_matrix(len(sprite), side, 1, 1, sway, 0, x, y)
+        paste(picture, coverage, sprite, matrix, y if self.scene.place == "sea" else None, cover=False)

@@ -1,10 +1,14 @@
 """Streets, roads and rooms: the places that people built, each a painter of the layers that an easel holds."""
 
+from functools import partial
+from itertools import pairwise
+
+import cv2
 import numpy as np
 
 from .backdrop import Easel
 from .brush import WORLD, Canvas, Colour, mix, shade
-from .scenery import LEAVES, PETALS, bush, foliage, hazy, tree, tufts
+from .scenery import LEAVES, PETALS, foliage, hazy, shrub, tree, tufts
 
 WALLS = ((236, 190, 150), (214, 130, 110), (240, 216, 160), (160, 190, 196), (196, 170, 200), (170, 196, 150), (226, 160, 130))
 GLOW = ((255, 220, 130), (255, 236, 190), (170, 220, 255))
@@ -21,7 +25,9 @@ def _boards(c: Canvas, step: float, rgb: Colour, start: float = 0.0, contrast: f
         c.polygon(low, shade(rgb, tone))
 
 
-def _facade(c: Canvas, left: float, width: float, height: float, rgb: Colour, lamps: list | None, rng: np.random.Generator) -> None:
+def _facade(
+    c: Canvas, left: float, width: float, height: float, rgb: Colour, lamps: list | None, rng: np.random.Generator
+) -> None:
     """A town house on the horizon line with a shop below."""
     right = left + width
     c.box(left, -height, right, 0.03, rgb)
@@ -34,14 +40,14 @@ def _facade(c: Canvas, left: float, width: float, height: float, rgb: Colour, la
             c.box(window[0] - 0.006, window[1] - 0.006, window[2] + 0.006, window[3] + 0.006, shade(rgb, 1.2))
             c.box(*window, (128, 168, 196))
             if lamps is not None and rng.random() < 0.65:
-                lamps.append(lambda w=window, g=GLOW[rng.integers(2)]: c.box(*w, g))
+                lamps.append(partial(c.box, *window, GLOW[rng.integers(2)]))
     awning, shop = WALLS[rng.integers(len(WALLS))], (left + 0.1 * width, -0.095, right - 0.1 * width, 0.03)
     c.box(*shop, (92, 110, 128))
     if lamps is not None:
-        lamps.append(lambda: c.box(shop[0], shop[1], shop[2], 0.0, (250, 208, 130)))
+        lamps.append(partial(c.box, shop[0], shop[1], shop[2], 0.0, (250, 208, 130)))
     c.box(left + 0.44 * width, -0.085, left + 0.6 * width, 0.03, shade(awning, 0.6))
     stripes = np.linspace(left + 0.06 * width, right - 0.06 * width, 6)
-    for k, (a, b) in enumerate(zip(stripes, stripes[1:], strict=False)):
+    for k, (a, b) in enumerate(pairwise(stripes)):
         c.polygon([(a, -0.125), (b, -0.125), (b + 0.004, -0.08), (a - 0.004, -0.08)], awning if k % 2 else (248, 244, 236))
 
 
@@ -64,7 +70,9 @@ def street(e: Easel) -> None:
         left += width + 0.004
     mid.texture(0.025)
     floor = ground.floor
-    ground.gradient([(0, (206, 200, 190)), (0.2 * floor, (196, 190, 180)), (0.22 * floor, (120, 124, 132)), (floor, (98, 102, 112))], 0)
+    ground.gradient(
+        [(0, (206, 200, 190)), (0.2 * floor, (196, 190, 180)), (0.22 * floor, (120, 124, 132)), (floor, (98, 102, 112))], 0
+    )
     ground.box(-4, 0.2 * floor, 4, 0.235 * floor, (226, 222, 214))
     for x in np.arange(-3.6, 3.6, 0.24):
         ground.line(ground.on_floor(x, -0.15), ground.on_floor(x, 0.09), 0.005, (176, 170, 162))
@@ -75,7 +83,9 @@ def street(e: Easel) -> None:
 def _dashes(c: Canvas, depth: float, step: float, rgb: Colour) -> None:
     for x in np.arange(-4, 4, step):
         near, far = depth + 0.028, depth - 0.028
-        c.polygon([c.on_floor(x, far), c.on_floor(x + step * 0.55, far), c.on_floor(x + step * 0.55, near), c.on_floor(x, near)], rgb)
+        c.polygon(
+            [c.on_floor(x, far), c.on_floor(x + step * 0.55, far), c.on_floor(x + step * 0.55, near), c.on_floor(x, near)], rgb
+        )
 
 
 def night_city(e: Easel) -> None:
@@ -87,8 +97,9 @@ def night_city(e: Easel) -> None:
     _towers(mid, (0.16, 0.46), (78, 72, 112), e.lamps, 0.5, 0.015, 17)
     for x, y, k in mid.rng.uniform((-2.2, -0.2, 0), (2.2, -0.08, 4.99), (9, 3)):
         rgb = NEON[int(k)]
-        e.lamps.append(lambda x=x, y=y, rgb=rgb: (mid.glow(x, y, 0.07, shade(rgb, 0.4)), mid.box(x - 0.05, y - 0.018, x + 0.05, y + 0.018, rgb)))
-        e.lamps.append(lambda x=x, rgb=rgb: ground.glow(x, 0.06, 0.11, shade(rgb, 0.42)))
+        e.lamps.append(partial(mid.glow, x, y, 0.07, shade(rgb, 0.4)))
+        e.lamps.append(partial(mid.box, x - 0.05, y - 0.018, x + 0.05, y + 0.018, rgb))
+        e.lamps.append(partial(ground.glow, x, 0.06, 0.11, shade(rgb, 0.42)))
     ground.gradient([(0, (104, 98, 132)), (0.1, (92, 90, 122)), (0.5, (72, 72, 100))], 0)
     ground.box(-4, 0.16 * ground.floor, 4, 0.19 * ground.floor, (156, 150, 176))
     _dashes(ground, 0.6, 0.5, (214, 196, 130))
@@ -100,7 +111,7 @@ def _towers(c: Canvas, heights: tuple[float, float], rgb: Colour, lamps: list, s
     """A skyline with lit windows."""
     lit: dict[int, list] = {0: [], 1: [], 2: []}
     edges = np.linspace(-WORLD, WORLD, count + 1)
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         right += c.rng.uniform(-0.02, 0.05)
         top = -c.rng.uniform(*heights)
         tone = shade(rgb, c.rng.uniform(0.75, 1.25))
@@ -111,9 +122,11 @@ def _towers(c: Canvas, heights: tuple[float, float], rgb: Colour, lamps: list, s
         xs, ys = np.arange(left + 2 * pane, right - 1.5 * pane, 2.9 * pane), np.arange(top + 2 * pane, -0.02, 3.3 * pane)
         for x in xs:
             for y in ys[c.rng.random(len(ys)) < share]:
-                lit[int(c.rng.integers(3))].append([(x, y), (x + 1.5 * pane, y), (x + 1.5 * pane, y + 1.7 * pane), (x, y + 1.7 * pane)])
+                lit[int(c.rng.integers(3))].append(
+                    [(x, y), (x + 1.5 * pane, y), (x + 1.5 * pane, y + 1.7 * pane), (x, y + 1.7 * pane)]
+                )
     for k, shapes in lit.items():
-        lamps.append(lambda shapes=shapes, k=k: c.polygons(np.array(shapes), shade(GLOW[k], 0.92)))
+        lamps.append(partial(c.polygons, np.array(shapes), shade(GLOW[k], 0.92)))
 
 
 def road(e: Easel) -> None:
@@ -125,7 +138,7 @@ def road(e: Easel) -> None:
         mid.line((x, 0.03), (x, -0.24), 0.014, (110, 88, 72))
         mid.line((x - 0.05, -0.21), (x + 0.05, -0.21), 0.01, (110, 88, 72))
     for x in mid.rng.uniform(-2.4, 2.4, 14):
-        bush(mid, x, 0.03, mid.rng.uniform(0.03, 0.06), LEAVES[mid.rng.integers(4)], int(mid.rng.integers(4)) * 2)
+        shrub(mid, x, 0.03, mid.rng.uniform(0.03, 0.06), LEAVES[mid.rng.integers(4)])
     mid.texture(0.03)
     ground.gradient([(0, (164, 184, 104)), (0.5, (120, 152, 78))], 0)
     ground.texture(0.07, ground=True)
@@ -162,7 +175,12 @@ def _slide(c: Canvas, x: float, y: float, size: float) -> None:
     for dx in (-0.3, -0.12):
         c.line((x + dx * size, y), (x + dx * size, y - 0.95 * size), 0.05 * size, (226, 80, 76))
     for k in range(5):
-        c.line((x - 0.3 * size, y - (0.12 + 0.15 * k) * size), (x - 0.12 * size, y - (0.12 + 0.15 * k) * size), 0.035 * size, (250, 200, 80))
+        c.line(
+            (x - 0.3 * size, y - (0.12 + 0.15 * k) * size),
+            (x - 0.12 * size, y - (0.12 + 0.15 * k) * size),
+            0.035 * size,
+            (250, 200, 80),
+        )
     t = np.linspace(0, 1, 12)
     top = y - size * (0.74 - 0.68 * (1 - np.cos(np.pi * t)) / 2)
     c.curve(x + size * (-0.12 + 0.85 * t), top - 0.04 * size, top + 0.05 * size, (80, 160, 226))
@@ -176,7 +194,12 @@ def _swing(c: Canvas, x: float, y: float, size: float) -> None:
     c.line((x - 0.46 * size, y - 0.9 * size), (x + 0.46 * size, y - 0.9 * size), 0.055 * size, (70, 146, 104))
     for seat in (-0.2, 0.18):
         for dx in (-0.075, 0.075):
-            c.line((x + (seat + dx) * size, y - 0.9 * size), (x + (seat + dx) * size, y - 0.24 * size), 0.018 * size, (110, 110, 120))
+            c.line(
+                (x + (seat + dx) * size, y - 0.9 * size),
+                (x + (seat + dx) * size, y - 0.24 * size),
+                0.018 * size,
+                (110, 110, 120),
+            )
         c.box(x + (seat - 0.1) * size, y - 0.25 * size, x + (seat + 0.1) * size, y - 0.2 * size, (226, 96, 84))
 
 
@@ -186,8 +209,14 @@ def _window(e: Easel, c: Canvas, x: float, y: float, width: float, height: float
 
     def view() -> None:
         bands = np.linspace(0, 1, 9)
-        for a, b in zip(bands, bands[1:], strict=False):
-            c.box(x - half, y - tall + a * height, x + half, y - tall + b * height + 0.004, mix(mix(lit.zenith, lit.middle, min(2 * a, 1)), lit.low, max(2 * a - 1, 0)))
+        for a, b in pairwise(bands):
+            c.box(
+                x - half,
+                y - tall + a * height,
+                x + half,
+                y - tall + b * height + 0.004,
+                mix(mix(lit.zenith, lit.middle, min(2 * a, 1)), lit.low, max(2 * a - 1, 0)),
+            )
         if e.dark:
             c.disc(x + 0.5 * half, y - 0.5 * tall, 0.16 * half, (244, 242, 222))
             for dx, dy in ((-0.6, -0.5), (-0.2, -0.7), (-0.4, 0.1), (0.3, 0.3), (0.75, 0.0)):
@@ -229,7 +258,15 @@ def kitchen_table(e: Easel) -> None:
         rgb = ((226, 110, 100), (110, 160, 206), (120, 176, 130))[e.seed % 3]
         ground.polygon(cloth, mix(rgb, (250, 246, 240), 0.55))
         for k in np.linspace(-0.55, 0.55, 5):
-            ground.polygon([ground.on_floor(k - 0.05, 0.02), ground.on_floor(k + 0.05, 0.02), ground.on_floor(k * 1.05 + 0.05, 1.02), ground.on_floor(k * 1.05 - 0.05, 1.02)], mix(rgb, (250, 246, 240), 0.25))
+            ground.polygon(
+                [
+                    ground.on_floor(k - 0.05, 0.02),
+                    ground.on_floor(k + 0.05, 0.02),
+                    ground.on_floor(k * 1.05 + 0.05, 1.02),
+                    ground.on_floor(k * 1.05 - 0.05, 1.02),
+                ],
+                mix(rgb, (250, 246, 240), 0.25),
+            )
 
 
 def _shelf(c: Canvas, x: float, y: float, width: float) -> None:
@@ -252,7 +289,15 @@ def bedroom(e: Easel) -> None:
     for x in (-1.7, 0.0, 1.7):
         _window(e, back, x + 0.02 + shift, -0.34, 0.3, 0.3)
         for side in (-1, 1):
-            back.polygon([(x + shift + 0.02 + side * 0.17, -0.52), (x + shift + 0.02 + side * 0.28, -0.52), (x + shift + 0.02 + side * 0.26, -0.08), (x + shift + 0.02 + side * 0.19, -0.12)], shade(WALLS[e.seed % 7], 0.95))
+            back.polygon(
+                [
+                    (x + shift + 0.02 + side * 0.17, -0.52),
+                    (x + shift + 0.02 + side * 0.28, -0.52),
+                    (x + shift + 0.02 + side * 0.26, -0.08),
+                    (x + shift + 0.02 + side * 0.19, -0.12),
+                ],
+                shade(WALLS[e.seed % 7], 0.95),
+            )
         _bed(back, x - 0.52 + shift, 0.02, 0.42, PETALS[e.seed % 5])
         _bedside(e, back, x + 0.43 + shift, 0.02, shade_on)
     back.box(-4, -0.012, 4, 0.02, (246, 242, 234))
@@ -273,7 +318,12 @@ def _bed(c: Canvas, x: float, y: float, size: float, blanket: Colour) -> None:
     c.disc(x - 0.36 * size, y - 0.36 * size, 0.18 * size, (252, 250, 246), 0.5)
     t = np.linspace(-0.56, 0.57, 16)
     c.curve(x + t * size, y - (0.33 + 0.05 * np.sin(3.2 * t + 0.8)) * size, y - 0.14 * size, mix(blanket, (255, 250, 245), 0.2))
-    c.curve(x + t[6:] * size, y - (0.36 + 0.05 * np.sin(3.2 * t[6:] + 0.8)) * size, y - 0.12 * size, mix(blanket, (120, 110, 130), 0.15))
+    c.curve(
+        x + t[6:] * size,
+        y - (0.36 + 0.05 * np.sin(3.2 * t[6:] + 0.8)) * size,
+        y - 0.12 * size,
+        mix(blanket, (120, 110, 130), 0.15),
+    )
 
 
 def _bedside(e: Easel, c: Canvas, x: float, y: float, on: bool) -> None:
@@ -283,7 +333,8 @@ def _bedside(e: Easel, c: Canvas, x: float, y: float, on: bool) -> None:
     shape = [(x - 0.06, y - 0.2), (x - 0.035, y - 0.29), (x + 0.035, y - 0.29), (x + 0.06, y - 0.2)]
     c.polygon(shape, (250, 226, 176))
     if on:
-        e.lamps.append(lambda: (c.glow(x, y - 0.23, 0.17, (96, 68, 26)), c.polygon(shape, (255, 238, 190))))
+        e.lamps.append(partial(c.glow, x, y - 0.23, 0.17, (96, 68, 26)))
+        e.lamps.append(partial(c.polygon, shape, (255, 238, 190)))
     c.box(x - 0.075, y - 0.56, x + 0.075, y - 0.42, (150, 108, 80))
     c.box(x - 0.062, y - 0.547, x + 0.062, y - 0.433, (200, 224, 236))
     c.disc(x + 0.02, y - 0.47, 0.026, (250, 206, 100))
@@ -296,7 +347,13 @@ def stage(e: Easel) -> None:
     fold = 0.5 + 0.5 * np.sin((columns - back.x0) / back.unit * 2 * np.pi / 0.16)
     tone = (0.66 + 0.3 * fold)[None, :, None] * np.linspace(0.62, 1.0, len(back.pixels))[:, None, None] ** 0.7
     back.pixels[:] = np.clip(tone * np.array(cloth), 0, 255).astype(np.uint8)
-    beam = {"day": (255, 250, 226), "sunset": (255, 190, 120), "night": (150, 180, 255), "overcast": (210, 216, 222), "dawn": (255, 200, 214)}[e.light]
+    beam = {
+        "day": (255, 250, 226),
+        "sunset": (255, 190, 120),
+        "night": (150, 180, 255),
+        "overcast": (210, 216, 222),
+        "dawn": (255, 200, 214),
+    }[e.light]
     _beams(e, back, beam)
     for side in (-1, 1):
         for k in range(3):
@@ -309,24 +366,31 @@ def stage(e: Easel) -> None:
     ground.texture(0.04, ground=True, stretch=1.5)
     for x in (-0.55, 0.0, 0.55):
         spot = ground.on_floor(x, 0.5)
-        e.lamps.append(lambda spot=spot: ground.glow(*spot, 0.2, shade(beam, 0.28)))
+        e.lamps.append(partial(ground.glow, *spot, 0.2, shade(beam, 0.28)))
 
 
 def _drape(c: Canvas, side: int, at: float, rgb: Colour) -> None:
     """A side curtain, gathered towards its lower part."""
     for k in range(4):
         x = side * (at + 0.05 * k)
-        c.polygon([(x, -2.0), (x + side * 0.055, -2.0), (x + side * 0.06, 0.035), (x + side * 0.012 * (3 - k), 0.035), (x - side * 0.02, -0.3)], shade(rgb, 0.74 + 0.16 * (k % 2)))
+        c.polygon(
+            [
+                (x, -2.0),
+                (x + side * 0.055, -2.0),
+                (x + side * 0.06, 0.035),
+                (x + side * 0.012 * (3 - k), 0.035),
+                (x - side * 0.02, -0.3),
+            ],
+            shade(rgb, 0.74 + 0.16 * (k % 2)),
+        )
 
 
 def _beams(e: Easel, back: Canvas, rgb: Colour) -> None:
-    from cv2 import GaussianBlur, fillConvexPoly
-
     height, width = back.pixels.shape[:2]
     mask = np.zeros((height // 3 + 1, width // 3 + 1), np.uint8)
     low = Canvas(mask, back.unit / 3, back.x0 / 3, back.y0 / 3, back.floor, back.rng)
     for x, foot in ((-0.5, -0.3), (0.0, 0.0), (0.5, 0.3), (-1.2, -1.0), (1.2, 1.0)):
         shape = low.points([(x - 0.02, -0.9), (x + 0.02, -0.9), (foot + 0.17, 0.05), (foot - 0.17, 0.05)]) // 16
-        fillConvexPoly(mask, shape, 110)
-    soft = GaussianBlur(mask, (0, 0), max(0.025 * low.unit, 0.6))
-    e.lamps.append(lambda: back.cover(soft, rgb, 0.34))
+        cv2.fillConvexPoly(mask, shape, 110)
+    soft = cv2.GaussianBlur(mask, (0, 0), max(0.025 * low.unit, 0.6))
+    e.lamps.append(partial(back.cover, soft, rgb, 0.34))

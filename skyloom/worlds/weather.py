@@ -58,21 +58,31 @@ def _discs(centres: np.ndarray, radii: np.ndarray, corners: int = 8) -> np.ndarr
     return centres[:, None] + radii[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
 
 
-def _blend(picture: np.ndarray, mask: np.ndarray, rgb: tuple, opacity: float) -> None:
-    alpha = cv2.cvtColor(cv2.convertScaleAbs(mask, alpha=opacity), cv2.COLOR_GRAY2RGB)
-    paint = cv2.multiply(alpha, (*rgb, 0), scale=1 / 255)
-    picture[:] = cv2.add(cv2.multiply(picture, 255 - alpha, scale=1 / 255), paint)
+def _blend(picture: np.ndarray, mask: np.ndarray, rgb: tuple[float, ...], opacity: float) -> None:
+    """Lay one colour over the picture where the mask is set, in place."""
+    rest = cv2.cvtColor(cv2.convertScaleAbs(mask, alpha=-opacity, beta=255), cv2.COLOR_GRAY2RGB)
+    paint = cv2.merge([cv2.convertScaleAbs(mask, alpha=opacity * v / 255) for v in rgb])
+    picture[:] = cv2.add(cv2.multiply(picture, rest, scale=1 / 255), paint)
 
 
 def draw_air(air: Air, picture: np.ndarray, time: float, push: float, dark: bool) -> None:
     """Lay rain, snow, leaves or bubbles over the finished picture (H, W, 3), in place."""
-    mask = np.zeros(picture.shape[:2], np.uint8) if air.kind != "leaves" else None
+    if air.kind == "leaves":
+        _draw_leaves(air, picture, time, push, 0.55 if dark else 1.0)
+        return
+    mask = np.zeros(picture.shape[:2], np.uint8)
     if air.kind == "rain":
         fall = RAIN_SPEED * air.near
         head = _places(air, time, -0.12 * fall, fall, push)
         tail = head - np.stack([-0.12 * 0.085 * air.near, 0.085 * air.near], 1)
         half = np.array([0.0026, 0.0])
-        cv2.fillPoly(mask, list(_fixed(np.stack([head - half, head + half, tail + half * 0.4, tail - half * 0.4], 1), air.unit)), 255, cv2.LINE_AA, 4)
+        cv2.fillPoly(
+            mask,
+            list(_fixed(np.stack([head - half, head + half, tail + half * 0.4, tail - half * 0.4], 1), air.unit)),
+            255,
+            cv2.LINE_AA,
+            4,
+        )
         _blend(picture, mask, (150, 168, 204) if dark else (196, 210, 232), 0.55)
     elif air.kind == "snow":
         at = _places(air, time, 0.0, SNOW_SPEED * air.near, push)
@@ -86,8 +96,6 @@ def draw_air(air: Air, picture: np.ndarray, time: float, push: float, dark: bool
         cv2.fillPoly(mask, list(_fixed(_discs(at, radii, 12), air.unit)), 110, cv2.LINE_AA, 4)
         cv2.fillPoly(mask, list(_fixed(_discs(at - radii[:, None] * 0.3, radii * 0.35), air.unit)), 255, cv2.LINE_AA, 4)
         _blend(picture, mask, (210, 244, 250), 0.5 if dark else 0.8)
-    elif air.kind == "leaves":
-        _draw_leaves(air, picture, time, push, 0.55 if dark else 1.0)
 
 
 def _draw_leaves(air: Air, picture: np.ndarray, time: float, push: float, light: float) -> None:
@@ -131,4 +139,10 @@ def _draw_meteor(air: Air, mask: np.ndarray, time: float, low: float) -> None:
     head = start + way * age
     tail = start + way * max(age - 0.2, 0)
     side = np.array([-0.34, 0.9]) * 0.006
-    cv2.fillPoly(mask, [_fixed(np.stack([tail, head - side, head + way * 0.012, head + side]), air.unit)], int(255 * (1 - age / METEOR_LIFE) ** 0.5), cv2.LINE_AA, 4)
+    cv2.fillPoly(
+        mask,
+        [_fixed(np.stack([tail, head - side, head + way * 0.012, head + side]), air.unit)],
+        int(255 * (1 - age / METEOR_LIFE) ** 0.5),
+        cv2.LINE_AA,
+        4,
+    )
