@@ -1,0 +1,75 @@
+"""Evaluation that knows the truth: `main` runs evaluations by name, keeps their figures, writes docs/RESULTS.md."""
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+NAMES = ("tokenizer", "adherence", "fidelity", "physics", "speed", "sheets")
+
+
+def main(
+    names: Iterable[str] = (),
+    model: str = "storybook",
+    n: int = 64,
+    out: Path = Path("runs/eval"),
+    *,
+    probe: str | Path | None = None,
+    seed: int = 0,
+    docs: Path | None = Path("docs"),
+) -> dict[str, dict]:
+    """Runs the named evaluations (none named: all), on `n` clips a row, and returns their results by name.
+
+    Clips are kept in OUT/clips, so a killed evaluation goes on where it was. Results go to OUT/NAME.json and, unless `docs` is
+    None, into DOCS/RESULTS.md. `probe` is a folder with a probe; by default that of the model, else runs/probe.
+    Raises ValueError for unknown names and FileNotFoundError where there is no model or no probe.
+    """
+    names = tuple(dict.fromkeys(names)) or NAMES
+    for name in names:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1)
+            raise ValueError(f"eval {name!r}: wanted {', '.join(NAMES)}." + (f" Did you mean {near[0]!r}?" if near else ""))
+    if n < 2:
+        raise ValueError(f"n={n}: wanted at least 2 clips.")
+    from ..models.bundle import load_bundle
+    from . import adherence, fidelity, physics, report, sheets, speed, tokenizer
+    from .clips import Bench
+
+    bench = Bench(model, load_bundle(model), load_probe_of(model, probe), Path(out), n, seed)
+    runs = {
+        "tokenizer": tokenizer.main, "adherence": adherence.main, "fidelity": fidelity.main, "physics": physics.main,
+        "speed": speed.main, "sheets": lambda bench: sheets.main(bench, (docs or Path(out)) / "img"),
+    }  # fmt: skip
+    pages = {part.__name__.rsplit(".", 1)[1]: part.tables for part in (tokenizer, adherence, fidelity, physics, speed, sheets)}
+    results = {}
+    for name in names:
+        results[name] = runs[name](bench)
+        about = report.circumstances(command_of(name, model, n, seed), seed, bench.weights)
+        report.save(Path(out), name, results[name], about)
+        table = pages[name](results[name])
+        print(f"\n{table}")
+        if docs is not None:
+            report.publish(Path(docs), name, table, about)
+    return results
+
+
+def load_probe_of(model: str, probe: str | Path | None):
+    """The probe named, else the one beside the model's weights, else that of the run runs/probe."""
+    from ..models.bundle import find_model
+    from ..models.probe import load_probe
+
+    if probe is not None:
+        return load_probe(probe)
+    beside = find_model(model)
+    return load_probe(beside if (beside / "probe.json").is_file() else Path("runs/probe"))
+
+
+def command_of(name: str, model: str, n: int, seed: int) -> str:
+    """The command that gives the same table; folders by their last part, as they differ between machines."""
+    shown = os.path.relpath(model) if Path(model).exists() else model
+    shown = Path(shown).name if shown.startswith("..") else shown
+    return (
+        f"skyloom eval {name} --n {n}"
+        + (f" --model {shown}" if model != "storybook" else "")
+        + (f" --seed {seed}" if seed else "")
+    )

@@ -163,7 +163,7 @@ class Probe(nn.Module):
         self.pull = nn.Parameter(torch.tensor(0.5))  # how much a query trusts `where`
         self.scene_heads = nn.ModuleDict({h: nn.Linear(2 * self.width, len(labels.options(h))) for h in SCENE_HEADS})
         self.actor_heads = nn.ModuleDict({h: nn.Linear(self.width, len(labels.options(h))) for h in ACTOR_HEADS})
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def look(self, looks_BFCHW: Tensor, times_F: Tensor) -> Seen:
         """Looks as `to_input` makes them, at `times_F` seconds -> everything but the answers about single actors."""
@@ -177,7 +177,7 @@ class Probe(nn.Module):
         rope, where = _positions(times_F, rows, columns)
         tokens = rearrange(cells, "(B F) D h w -> B (F h w) D", B=batch) + self.place_in_clip(where.to(cells.device)).float()
         x = torch.cat([self.scene_token.expand(batch, 1, -1), tokens], 1)
-        rope = tuple(part.to(x.device) for part in rope)
+        rope = (rope[0].to(x.device), rope[1].to(x.device))
         for block in self.blocks:
             x = block(x, rope)
         tokens = rms(x[:, 1:].float())
@@ -200,7 +200,7 @@ class Probe(nn.Module):
         index = nouns_BQ[:, None, :].expand(-1, seen.where_BMN.shape[1], -1)
         bias = self.pull * seen.where_BMN.detach().gather(2, index).clamp(-8, 8).transpose(1, 2)
         q = self.noun(nouns_BQ)
-        for reader in self.readers["blocks"]:  # type: ignore[union-attr]
+        for reader in self.readers["blocks"]:  # type: ignore[attr-defined]
             q = reader(q, seen.tokens_BMD, bias)
         q = rms(q.float())
         return {head: layer(q).float() for head, layer in self.actor_heads.items()}

@@ -52,7 +52,7 @@ def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: i
     """Trains in `run` until config.probe.steps are done (or `minutes` have passed); exports run/export/probe.*"""
     c = config.probe
     rank, _ = dist.start()
-    checkpoint.claim(run, to_json(c))
+    checkpoint.claim(run, to_json(config), ("probe", "fps"))
     pool, kept = load_pool(config, run / "pool")
     torch.manual_seed(c.seed)
     model = Probe(c, world_labels())
@@ -68,7 +68,7 @@ def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: i
     while step < c.steps:
         batch = draw_batch(pool, config, step)
         losses = loss_parts(model, batch, soften(batch, c, dist.step_rng(c.seed, step, 1 + rank)))
-        sum(WEIGHTS[name] * value for name, value in losses.items()).backward()
+        torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum().backward()
         dist.average_gradients(model)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
         optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
