@@ -32,8 +32,11 @@ def cache_dir() -> Path:
 
 @functools.lru_cache(maxsize=4)
 def _index(cache: Path) -> dict[str, Path]:
-    files = cache.glob("npm/node_modules/@lobehub/fluent-emoji-anim-*/assets/*.webp")
-    return {_code(file.stem): file for file in sorted(files)}
+    return {_code(file.stem): file for file in _pictures(cache)}
+
+
+def _pictures(cache: Path) -> list[Path]:
+    return sorted(cache.glob("npm/node_modules/@lobehub/fluent-emoji-anim-*/assets/*.webp"))
 
 
 def _code(stem: str) -> str:
@@ -55,7 +58,7 @@ def missing_art() -> dict[str, int]:
 
 def unreadable_art() -> list[Path]:
     """Pictures whose header does not open: damaged on disk or cut short."""
-    return [file for file in _index(cache_dir()).values() if not _opens(file)]
+    return [file for file in _pictures(cache_dir()) if not _opens(file)]
 
 
 def _opens(file: Path) -> bool:
@@ -72,6 +75,9 @@ def fetch_art(progress: Callable[[str], object] = print) -> Path:
     Raises RuntimeError, with one line to act on, where npm is missing, fails, or leaves a package incomplete.
     """
     home = cache_dir() / "npm"
+    for picture in unreadable_art():
+        picture.unlink()  # cut short: counts as missing from here on
+    _index.cache_clear()
     if not missing_art():
         progress(f"art is complete: {len(_index(cache_dir()))} pictures in {home}")
         return home
@@ -80,9 +86,7 @@ def fetch_art(progress: Callable[[str], object] = print) -> Path:
     if missing := missing_art():
         raise RuntimeError(f"art is incomplete: {missing} pictures missing in {home}; run the command again")
     if broken := unreadable_art():
-        raise RuntimeError(
-            f"{len(broken)} pictures do not open, first {broken[0]}; delete {home / 'node_modules'} and run again"
-        )
+        raise RuntimeError(f"{len(broken)} pictures do not open, first {broken[0]}; is the disk full? Then run again")
     progress(f"art is complete: {len(_index(cache_dir()))} pictures")
     return home
 
@@ -99,6 +103,9 @@ def _install(home: Path, progress: Callable[[str], object]) -> None:
         raise RuntimeError(f"cannot write {home}: {error.strerror}; set SKYLOOM_CACHE to a folder you own") from None
     if not (home / "package.json").exists():
         (home / "package.json").write_text('{"name": "skyloom-art", "private": true}\n')
+    for name in missing_art():  # npm takes what it once installed for whole: half a package must go first
+        shutil.rmtree(home / "node_modules" / name, ignore_errors=True)
+        (home / "node_modules" / ".package-lock.json").unlink(missing_ok=True)
     names = [f"{name}@{version}" for name, version in PACKAGES.items()]
     progress(f"npm install of {len(names)} packages (about 0.7 GB on disk) into {home}")
     flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--save-exact"]
@@ -119,9 +126,12 @@ def _frames(key: str, code: str, cache: Path, art: bool) -> np.ndarray:
     if picture is None:
         return draw_sprite(key, SIDE)
     path = cache / "sprites" / f"{code}-{SIDE}.npy"
-    if not path.exists():
-        _save(path, _trim(_decode(picture)))
-    return np.load(path, mmap_mode="r")
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):  # not there yet, or damaged
+        frames = _trim(_decode(picture))
+        _save(path, frames)
+        return frames
 
 
 @functools.lru_cache(maxsize=2048)
@@ -138,12 +148,15 @@ def sprite_extent(noun: Noun) -> tuple[float, float]:
 def _decode(picture: Path) -> np.ndarray:
     """Every second frame of a 24 fps loop, straight RGBA; an odd last frame repeats the first and is left out."""
     frames = []
-    with Image.open(picture) as image:
-        count = getattr(image, "n_frames", 1)
-        for i in range(max(count - count % 2, 1)):
-            image.seek(i)
-            if i % 2 == 0:
-                frames.append(np.asarray(image.convert("RGBA")))
+    try:
+        with Image.open(picture) as image:
+            count = getattr(image, "n_frames", 1)
+            for i in range(max(count - count % 2, 1)):
+                image.seek(i)
+                if i % 2 == 0:
+                    frames.append(np.asarray(image.convert("RGBA")))
+    except (OSError, EOFError, UnidentifiedImageError) as error:
+        raise RuntimeError(f"{picture} does not open ({error}); run `skyloom world fetch` to replace it") from None
     return np.stack(frames)
 
 
@@ -174,8 +187,14 @@ def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _save(path: Path, frames: np.ndarray) -> None:
-    """Whole or not at all: other processes may be reading the same cache."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        np.save(file, frames)
-    os.replace(file.name, path)
+    """Whole or not at all, as other processes read the same cache; a folder that is full or read-only only costs time."""
+    part = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            part = file.name
+            np.save(file, frames)
+        os.replace(part, path)
+    except OSError:
+        if part:
+            Path(part).unlink(missing_ok=True)

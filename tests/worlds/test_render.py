@@ -184,3 +184,32 @@ def test_half_a_download_is_noticed(tmp_path):
     assert art.missing_art()["@lobehub/fluent-emoji-anim-1"] == art.FILES["1"] - 1
     assert not art.has_art()
     assert storybook.render(scene(), 32, 32, 1).shape == (1, 32, 32, 3)
+
+
+def test_damaged_pictures_are_replaced_and_a_full_cache_is_kept(tmp_path, monkeypatch):
+    calls = []
+
+    def install(home, progress):
+        calls.append(home)
+        for part, count in art.FILES.items():
+            folder = home / f"node_modules/@lobehub/fluent-emoji-anim-{part}/assets"
+            folder.mkdir(parents=True, exist_ok=True)
+            for k in range(count):
+                if not (folder / f"{part}{k:04x}.webp").exists():
+                    (folder / f"{part}{k:04x}.webp").write_bytes(b"a picture")
+
+    monkeypatch.setattr(art, "FILES", {"1": 2, "2": 3})
+    monkeypatch.setattr(art, "_install", install)
+    monkeypatch.setattr(art, "_opens", lambda file: file.read_bytes() == b"a picture")
+    art.fetch_art(progress=lambda line: None)
+    art.fetch_art(progress=lambda line: None)
+    assert len(calls) == 1 and art.has_art()
+    (tmp_path / "npm/node_modules/@lobehub/fluent-emoji-anim-1/assets/10001.webp").write_bytes(b"half")
+    art.fetch_art(progress=lambda line: None)
+    assert len(calls) == 2 and not art.unreadable_art()
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(art.os, "replace", lambda a, b: (_ for _ in ()).throw(OSError("disk full")))
+    art._save(tmp_path / "sprites" / "x.npy", np.zeros((1, 4, 4, 4), np.uint8))
+    assert list((tmp_path / "sprites").iterdir()) == []
