@@ -54,6 +54,7 @@ class Cast:
         self.frames, self.facing = sprite_frames(noun), noun.facing
         self.wide, self.tall = sprite_extent(noun)
         self.hue = HUES.get(actor.colour)
+        self.lift = liveliness(self.frames[0]) if self.hue else (1.0, 1.0)
         self.grade = backdrop.actor_grade
         self.ready: dict[tuple[int, int], np.ndarray] = {}
 
@@ -66,7 +67,7 @@ class Cast:
             if size != SIDE:
                 sprite = _shrink(sprite, size)
             if self.hue is not None:
-                sprite = recolour(sprite, self.hue)
+                sprite = recolour(sprite, self.hue, *self.lift)
             self.ready[at, size] = apply_grade(sprite, self.grade)
         return self.ready[at, size]
 
@@ -79,14 +80,30 @@ def _shrink(sprite: np.ndarray, size: int) -> np.ndarray:
     return sprite if whole == size else cv2.resize(sprite, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def recolour(sprite: np.ndarray, hue: tuple[float, float, float]) -> np.ndarray:
-    """Give every coloured pixel one hue and keep its shading: grey part plus colourfulness times the new hue."""
+def recolour(sprite: np.ndarray, hue: tuple[float, float, float], vivid: float = 1.0, bright: float = 1.0) -> np.ndarray:
+    """Give every coloured pixel one hue and keep its shading: grey part plus colourfulness times the new hue.
+
+    `vivid` and `bright` raise colourfulness and value, for what is naturally greyish or dark.
+    """
     red, green, blue, alpha = cv2.split(sprite)
     high, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     chroma = cv2.subtract(high, low)
-    chroma = cv2.min(cv2.add(chroma, cv2.multiply(chroma, chroma, scale=0.15 / 255)), high)
+    if bright > 1:  # the whites stay as they are
+        high = cv2.min(cv2.add(high, cv2.convertScaleAbs(chroma, alpha=bright - 1)), alpha)
+    chroma = cv2.min(cv2.convertScaleAbs(chroma, alpha=1.1 * vivid), high)
     grey = cv2.subtract(high, chroma)
     return cv2.merge([cv2.add(grey, cv2.convertScaleAbs(chroma, alpha=h)) for h in hue] + [alpha])
+
+
+def liveliness(sprite: np.ndarray) -> tuple[float, float]:
+    """How much more vivid and bright a sprite must become to show a hue well, 1..2 each."""
+    solid = sprite[sprite[..., 3] > 200][:, :3].astype(np.float32)
+    high, low = solid.max(1, initial=1), solid.min(1, initial=255)
+    coloured = high - low > 20
+    if coloured.sum() < 30:
+        return 2.0, 1.5
+    share = ((high - low) / high)[coloured].mean()
+    return float(np.clip(0.66 / share, 1, 2)), float(np.clip(1 + (170 - high[coloured].mean()) / 100, 1, 1.8))
 
 
 def sprite_matrix(

@@ -58,6 +58,13 @@ def _discs(centres: np.ndarray, radii: np.ndarray, corners: int = 8) -> np.ndarr
     return centres[:, None] + radii[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
 
 
+def _fill_discs(mask: np.ndarray, centres: np.ndarray, radii: np.ndarray, unit: float) -> None:
+    """Neighbours go to different calls, as one call leaves holes where shapes overlap."""
+    shapes = _fixed(_discs(centres, radii), unit)[np.argsort(centres[:, 0])]
+    for k in range(3):
+        cv2.fillPoly(mask, list(shapes[k::3]), 255, cv2.LINE_AA, 4)
+
+
 def _blend(picture: np.ndarray, mask: np.ndarray, rgb: tuple[float, ...], opacity: float) -> None:
     """Lay one colour over the picture where the mask is set, in place."""
     rest = cv2.cvtColor(cv2.convertScaleAbs(mask, alpha=-opacity, beta=255), cv2.COLOR_GRAY2RGB)
@@ -87,7 +94,7 @@ def draw_air(air: Air, picture: np.ndarray, time: float, push: float, dark: bool
     elif air.kind == "snow":
         at = _places(air, time, 0.0, SNOW_SPEED * air.near, push)
         at[:, 0] += 0.02 * np.sin(2 * np.pi * (0.4 * time + air.phase))
-        cv2.fillPoly(mask, list(_fixed(_discs(at, 0.0045 + 0.0075 * (air.near - 0.5) * 2), air.unit)), 255, cv2.LINE_AA, 4)
+        _fill_discs(mask, at, 0.0045 + 0.015 * (air.near - 0.5), air.unit)
         _blend(picture, mask, (200, 208, 230) if dark else (255, 255, 255), 0.92)
     elif air.kind == "bubbles":
         at = _places(air, time, 0.0, -BUBBLE_SPEED * air.near, push)
