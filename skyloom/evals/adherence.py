@@ -8,6 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ CASES = (
 
 
 def main(bench: Bench, cases: Iterable[Case] = CASES) -> dict:
-    """Judges every case over bench.n scenes. Rows: name, settings and, for each claim, hits, trials, rate, interval, relative."""
+    """Judges every case over bench.n scenes. Rows: name, settings and, for each claim, hits, trials, rate, interval."""
     rows: list[dict] = []
     ceilings: dict[tuple[str, int], dict] = {}
     for case in cases:
@@ -122,7 +123,7 @@ def compare(scene: Scene, reading: Reading, *, still: bool = False) -> dict[str,
     return found
 
 
-def score(hits: int, trials: int) -> dict[str, float | None]:
+def score(hits: int, trials: int) -> dict[str, Any]:
     low, high = wilson(hits, trials)
     return {"hits": hits, "trials": trials, "rate": hits / trials if trials else 0.0, "low": low, "high": high}
 
@@ -134,7 +135,7 @@ def wilson(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
     rate, spread = hits / trials, z * z / trials
     centre = (rate + spread / 2) / (1 + spread)
     reach = z * math.sqrt(rate * (1 - rate) / trials + spread / (4 * trials)) / (1 + spread)
-    return max(0.0, centre - reach), min(1.0, centre + reach)
+    return (max(0.0, centre - reach) if hits else 0.0), (min(1.0, centre + reach) if hits < trials else 1.0)
 
 
 def tables(result: dict) -> str:

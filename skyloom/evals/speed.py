@@ -72,8 +72,8 @@ def tables(result: dict) -> str:
     """Markdown: one row for each quality and shape."""
     rows = [
         [
-            row["quality"], f"{row['frames']} frames, {row['size']}", f"{row['cold_seconds']:.1f} s", f"{row['warm_seconds']:.1f} s",
-            f"{row['film_per_second']:.2f}", f"{row['peak_bytes'] / 1e9:.2f} GB",
+            row["quality"], f"{row['frames']} frames, {row['size']}", f"{row['cold_seconds']:.1f} s",
+            f"{row['warm_seconds']:.1f} s", f"{row['film_per_second']:.2f}", f"{row['peak_bytes'] / 1e9:.2f} GB",
         ]
         for row in result["rows"]
     ]  # fmt: skip

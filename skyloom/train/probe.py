@@ -274,7 +274,7 @@ def load_pool(config: Config, folder: Path) -> tuple[list[Shelf], list[Shelf]]:
 
 def draw_missing(jobs: list[Job]) -> None:
     count = min(len(jobs), os.cpu_count() or 1)
-    if count == 1 or len(jobs) < 4:  # a few parts are drawn sooner than a process starts
+    if count == 1 or sum(job.count for job in jobs) < 500:  # a few clips are drawn sooner than a process starts
         for job in jobs:
             draw_part(job)
         return
