@@ -76,10 +76,10 @@ class TokenizerTrain:
     pool_size: int = 256  # pixels a side
     haar: float = 1.0  # weights of the losses, next to L1
     temporal: float = 0.3
-    kl: float = 2e-4
+    kl: float = 1e-4
     correlation: float = 0.02  # LCR: neighbouring latents alike (SSVAE, arXiv 2512.05394)
-    equivariance: float = 0.25  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
-    mask_latents: float = 0.3  # how often LMR hides a part of the latents (SSVAE)
+    equivariance: float = 0.15  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
+    mask_latents: float = 0.1  # how often LMR hides a part of the latents (SSVAE)
     actor_weight: float = 2.0  # added to the pixel weight under an actor
     freeze_encoder: bool = False  # polish the decoder alone; latents stay what they are
     seed: int = 0

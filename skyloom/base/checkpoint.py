@@ -50,16 +50,15 @@ def load_latest(run: Path) -> dict[str, Any] | None:
     return None
 
 
-def claim(run: Path, config_json: str) -> None:
-    """Opens a run folder; refuses one that was begun with other settings."""
+def claim(run: Path, config_json: str, parts: tuple[str, ...]) -> None:
+    """Opens a run folder; refuses one that was begun with other settings in the named parts of the config."""
     path = run / "config.json"
-    if path.exists() and path.read_text() != config_json:
-        old, new = json.loads(path.read_text()), json.loads(config_json)
-        changed = sorted(_flat(old).items() ^ _flat(new).items())
-        names = sorted({key for key, _ in changed})
-        raise ValueError(
-            f"{run} was begun with other settings ({', '.join(names[:5])}). Take another folder, or the old settings."
-        )
+    if path.exists():
+        old, new = _flat(json.loads(path.read_text())), _flat(json.loads(config_json))
+        names = sorted({key for key, _ in old.items() ^ new.items() if key.split(".")[0] in parts})
+        if names:
+            what = ", ".join(names[:5])
+            raise ValueError(f"{run} was begun with other settings ({what}). Take another folder, or the old settings.")
     write_atomic(path, config_json)
 
 

@@ -49,12 +49,15 @@ def average_gradients(model: nn.Module) -> None:
     """Replaces each gradient by its mean over the ranks, in one message."""
     if world_size() == 1:
         return
-    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in model.parameters()]
+    for p in model.parameters():
+        if p.requires_grad and p.grad is None:
+            p.grad = torch.zeros_like(p)
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
     flat = torch.cat([g.reshape(-1) for g in gradients])
     dist.all_reduce(flat)
     flat /= world_size()
-    for p, part in zip(model.parameters(), flat.split([g.numel() for g in gradients]), strict=True):
-        p.grad = part.view_as(p)
+    for g, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        g.copy_(part.view_as(g))  # in place: fused optimisers need a gradient laid out like its parameter
 
 
 def average(value: Tensor) -> Tensor:
@@ -64,3 +67,12 @@ def average(value: Tensor) -> Tensor:
         dist.all_reduce(value)
         value /= world_size()
     return value
+
+
+def any_rank(flag: bool) -> bool:
+    """Whether the flag is up on some rank; clocks differ, and ranks that stop at different steps wait for ever."""
+    if world_size() == 1:
+        return flag
+    votes = torch.tensor(float(flag))
+    dist.all_reduce(votes)
+    return bool(votes > 0)

@@ -1,4 +1,4 @@
-"""Encoded parts -> training batches. A batch is a pure function of (seed, step, parts known), so a loader has no position to lose."""
+"""Encoded parts -> training batches. A batch is a pure function of (seed, step, parts in use): there is no position to lose."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,9 @@ class Loader:
         for shelf, count in zip(self.shelves, state, strict=True):
             shelf.parts = []
             if shelf.rescan(count) < count:
-                raise FileNotFoundError(f"{shelf.folder}: {count} parts were in use, {len(shelf.parts)} are left. Encode again.")
+                raise FileNotFoundError(
+                    f"{shelf.folder}: {count} parts were in use, {len(shelf.parts)} are left. Encode again."
+                )
 
     def batch(self, step: int) -> Batch:
         """The global batch of a step."""
@@ -71,7 +73,9 @@ class Loader:
         shares = [share for first, share in self.config.phases if step >= first][-1]
         usable = np.array([s if len(shelf) else 0.0 for s, shelf in zip(shares, self.shelves, strict=True)])
         if usable.sum() == 0:
-            raise FileNotFoundError(f"no encoded clips for step {step} in {self.shelves[0].folder.parent}. Run `skyloom train encode`.")
+            raise FileNotFoundError(
+                f"no encoded clips for step {step} in {self.shelves[0].folder.parent}. Run `skyloom train encode`."
+            )
         shelf = self.shelves[rng.choice(len(usable), p=usable / usable.sum())]
         indices = rng.integers(0, len(shelf), shelf.bucket.batch)
         return collate(shelf, indices.tolist(), self.config, rng)
@@ -92,5 +96,3 @@ def draw_caption(scene: Scene, frames: int, config: ModelTrain, rng: np.random.G
     language = "zh" if rng.random() < config.chinese else "en"
     style = STYLES[rng.choice(3, p=config.dense)]
     return caption(scene, language, style, variant=int(rng.integers(1 << 16)), still=frames == 1)
-
-

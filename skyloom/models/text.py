@@ -1,4 +1,4 @@
-"""Prompt -> text_BLE, mask_BL: a word and Hanzi vocabulary with byte fallback, and a small encoder trained with the transformer.
+"""Prompt -> text_BLE, mask_BL: words and Hanzi with byte fallback, and a small encoder trained with the transformer.
 
 Dimension key: B batch, L tokens, E text width.
 """

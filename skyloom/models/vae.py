@@ -8,6 +8,7 @@ over chunks, and the lower levels also see the chunk before (a causal kernel of 
 shortcuts from space to channels (DC-AE, arXiv 2410.10733). Outside, z_BCTHW has mean 0 and std 1 in every channel.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -91,7 +92,7 @@ class Stack(nn.Module):
             nn.ModuleList(Block(width, c and i == 0) for i in range(depth))
             for width, depth, c in zip(widths, depths, causal, strict=True)
         )
-        self.steps = nn.ModuleList(step(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.steps = nn.ModuleList(step(a, b) for a, b in itertools.pairwise(widths))
 
     def forward(self, x: Tensor, batch: int, memory: dict[int, Tensor] | None = None) -> Tensor:
         """`memory` maps a causal block's number to its past; it is read and refilled (streaming)."""

@@ -57,7 +57,7 @@ def main(
     """
     c = config.model
     rank, _ = dist.start()
-    checkpoint.claim(run, to_json(config))
+    checkpoint.claim(run, to_json(config), ("vae", "text", "dit", "model", "fps"))
     vocabulary = Vocabulary(sorted(all_words("en")) + sorted(all_words("zh")))
     vae = VAE(config.vae).eval()
     checkpoint.load_weights(vae, tokenizer)
@@ -91,7 +91,8 @@ def main(
             ema.update(model, step)
         if step % 20 == 0:
             log.row(step, **{f"loss{kind}": float(dist.average(loss.detach())), "norm": float(norm)})
-        now, last = time.time(), step == c.steps or time.time() - began > minutes * 60
+        now = time.time()
+        last = step == c.steps or dist.any_rank(now - began > minutes * 60)
         if step % check_every == 0 or last:
             scores = validate(averaged(bundle, emas[0]), triples)
             log.row(step, **scores)

@@ -24,13 +24,14 @@ from .optim import Optimisers, PowerEMA, schedule
 
 HELD_OUT = 24  # clips of the pool that are never trained on
 PART = 64  # clips a file of the pool
+HAAR = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).float().view(4, 4, 1, 1) / 2
 
 
 def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: int = 500, save_every: int = 250) -> Path:
-    """Trains in `run` until config.tokenizer.steps are done (or `minutes` have passed) and exports run/export/vae.safetensors."""
+    """Trains in `run` until all steps are done (or `minutes` have passed); exports run/export/vae.safetensors."""
     c = config.tokenizer
     rank, _ = dist.start()
-    checkpoint.claim(run, to_json(config))
+    checkpoint.claim(run, to_json(config), ("vae", "tokenizer", "fps"))
     pool = load_pool(config, run / "pool")
     torch.manual_seed(c.seed)
     model = VAE(config.vae)
@@ -48,8 +49,7 @@ def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: i
     began = time.time()
     while step < c.steps:
         video, weight = crops(pool, c, step)
-        mine = dist.share(len(video))
-        losses = loss_parts(model, video[mine], weight[mine], c, dist.step_rng(c.seed, step, 1 + rank))
+        losses = loss_parts(model, video, weight, c, dist.step_rng(c.seed, step))
         total = sum(losses.values())
         total.backward()
         dist.average_gradients(model)
@@ -59,7 +59,7 @@ def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: i
         ema.update(model, step)
         if step % 50 == 0:
             log.row(step, norm=float(norm), **{k: float(dist.average(v.detach())) for k, v in losses.items()})
-        out_of_time = time.time() - began > minutes * 60
+        out_of_time = dist.any_rank(time.time() - began > minutes * 60)
         if step % check_every == 0 or step == c.steps or out_of_time:
             log.row(step, **look(config, ema, pool, run / "samples" / f"{step:06d}.png"))
         if rank == 0 and (step % save_every == 0 or step == c.steps or out_of_time):
@@ -85,12 +85,15 @@ def crops(pool: list[np.ndarray], c: TokenizerTrain, step: int) -> tuple[Tensor,
 
 
 def loss_parts(model: VAE, video: Tensor, weight: Tensor, c: TokenizerTrain, rng: torch.Generator) -> dict[str, Tensor]:
-    """All terms of the loss, weighted, by name."""
+    """All terms of the loss on this rank's share of a global batch, weighted, by name. Every rank draws the same numbers."""
+    mine = dist.share(len(video))
+    noise, hidden, shrink = draws(model, video, c, rng)
+    video, weight = video[mine], weight[mine]
     batch = len(video)
     with torch.autocast("cpu", torch.bfloat16):
         mean, logvar = model.moments(video)
-        raw = mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=rng)
-        seen = hide(raw, model.mask_token, c.mask_latents, rng)
+        raw = mean + (0.5 * logvar).exp() * rearrange(noise[mine], "B N C h w -> (B N) C h w")
+        seen = torch.where(rearrange(hidden[mine], "B N C h w -> (B N) C h w"), model.mask_token, raw)
         drawn = unfold(model.draw(seen, batch), batch).float()
     weight = weight / weight.mean()
     losses = {"l1": (weight * (drawn - video).abs()).mean()}
@@ -98,20 +101,24 @@ def loss_parts(model: VAE, video: Tensor, weight: Tensor, c: TokenizerTrain, rng
     losses["time"] = c.temporal * ((drawn - video).diff(dim=2).abs() * weight[:, :, 1:]).mean()
     losses["kl"] = c.kl * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean() * model.config.channels
     losses["corr"] = c.correlation * F.relu(0.75 - correlation(mean)).mean()
-    if torch.rand((), generator=rng) < c.equivariance:
+    if shrink:
         with torch.autocast("cpu", torch.bfloat16):
             small = unfold(model.draw(F.avg_pool2d(raw, 2), batch), batch).float()
         losses["scale"] = 0.5 * (small - F.avg_pool3d(video, (1, 2, 2))).abs().mean()
     return losses
 
 
-def hide(raw: Tensor, token: Tensor, chance: float, rng: torch.Generator) -> Tensor:
-    """Latent masked reconstruction: with `chance`, a quarter or a half of the cells show only the mask token."""
-    if torch.rand((), generator=rng) >= chance:
-        return raw
-    share = 0.25 if torch.rand((), generator=rng) < 0.5 else 0.5
-    hidden = torch.rand((len(raw), 1, *raw.shape[2:]), generator=rng) < share
-    return torch.where(hidden, token, raw)
+def draws(model: VAE, video: Tensor, c: TokenizerTrain, rng: torch.Generator) -> tuple[Tensor, Tensor, bool]:
+    """Posterior noise (B N C h w), hidden cells (B N 1 h w; latent masked reconstruction), and whether to test half size."""
+    batch, _, frames, height, width = video.shape
+    stride = model.config.stride
+    grid = (batch, 1 + (frames - 1) // 4, height // stride, width // stride)
+    noise = torch.randn((*grid[:2], model.config.channels, *grid[2:]), generator=rng)
+    share = 0.0
+    if torch.rand((), generator=rng) < c.mask_latents:
+        share = 0.25 if torch.rand((), generator=rng) < 0.5 else 0.5
+    hidden = torch.rand((*grid[:2], 1, *grid[2:]), generator=rng) < share
+    return noise, hidden, bool(torch.rand((), generator=rng) < c.equivariance)
 
 
 def haar_distance(a: Tensor, b: Tensor, weight: Tensor, levels: int = 3) -> Tensor:
@@ -120,11 +127,11 @@ def haar_distance(a: Tensor, b: Tensor, weight: Tensor, levels: int = 3) -> Tens
     w = rearrange(weight, "B c T H W -> (B T) c H W")
     total = d.new_zeros(())
     for _ in range(levels):
-        tl, tr, bl, br = d[..., ::2, ::2], d[..., ::2, 1::2], d[..., 1::2, ::2], d[..., 1::2, 1::2]
         w = F.avg_pool2d(w, 2)
-        details = (tl - tr + bl - br).abs() + (tl + tr - bl - br).abs() + (tl - tr - bl + br).abs()
-        total = total + (w * details).mean() / 4
-        d = (tl + tr + bl + br) / 2
+        bands = F.conv2d(F.pixel_unshuffle(d, 2), HAAR.repeat(3, 1, 1, 1), groups=3)  # (B T) 12 h w: 4 bands a colour
+        d, details = rearrange(bands, "N (c k) h w -> N c k h w", k=4).split([1, 3], 2)
+        d = d.squeeze(2)
+        total = total + (w[:, :, None] * details.abs()).mean() * 1.5
     return total / levels + (w * d.abs()).mean() / 8
 
 
