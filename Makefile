@@ -42,7 +42,9 @@ train-storybook: .venv/.installed ## the whole story, world to weights; stop it 
 	$(SKYLOOM) train tokenizer --preset storybook --run $(RUN)
 	$(SKYLOOM) train encode --preset storybook --run $(RUN)
 	$(SKYLOOM) train model --preset storybook --run $(RUN)
+	$(SKYLOOM) train probe --preset storybook --run $(RUN)
 	$(SKYLOOM) export --run $(RUN)
+	$(SKYLOOM) eval
 
 train-tiny: .venv/.installed ## the same road in a minute, with a model far too small to be good
 	$(SKYLOOM) train tokenizer --preset tiny --run runs/tiny

@@ -36,6 +36,7 @@ plan = App(name="plan", help="Say what a verb would take - sizes, memory, hours 
 for part in (world, train, plan):
     app.command(part)
 
+STDIN = "\0"  # stands for a lone "-", which the parser would take for an option; no shell can pass it
 Out = Annotated[str, Parameter(name=["--out", "-o"], allow_leading_hyphen=True)]
 Flag = Annotated[bool, Parameter(negative="")]
 Setting = Annotated[str, Parameter(help="Changes to the preset, each as path=value: model.lr=3e-4 dit.depth=8 ...")]
@@ -46,14 +47,14 @@ Minutes = Annotated[float, Parameter(help="Stop after so many, with everything s
 
 def main() -> None:
     """Entry point of the `skyloom` program."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that half-written files go
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Errors of use and input become one line on standard error."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that half-written files go
     try:
-        code = app(arguments, exit_on_error=False, print_error=False)
+        code = app(_with_stdin(arguments), exit_on_error=False, print_error=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
@@ -120,7 +121,7 @@ def generate(
     from .base.video import check_output
     from .generate import Request
 
-    words = sys.stdin.read() if prompt == ("-",) else " ".join(prompt)
+    words = sys.stdin.read() if prompt == (STDIN,) else " ".join(prompt)
     request = Request(words, seconds, size, seed, steps, guidance, quality, n, language, fps, negative, model)
     if out == "-" and (json or n > 1):
         raise ValueError("-o - puts one film on standard output: it goes with neither --json nor --n.")
@@ -131,7 +132,7 @@ def generate(
 
 
 @app.command
-def show(file: Path, *, rerun: Flag = False, out: Annotated[str, Parameter(name=["--out", "-o"])] = "again.mp4") -> None:
+def show(file: Path, /, *, rerun: Flag = False, out: Annotated[str, Parameter(name=["--out", "-o"])] = "again.mp4") -> None:
     """Print the recipe inside a film that Skyloom made.
 
     Parameters
@@ -231,6 +232,15 @@ def train_model(
     print(model.main(config, home / "model", home / "data", _tokenizer_of(home), init=init, minutes=minutes))
 
 
+@train.command(name="probe")
+def train_probe(*settings: Setting, preset: Preset = "storybook", run: Run = None, minutes: Minutes = math.inf) -> None:
+    """Stage 4, for evaluation: the probe that reads a clip back into its record."""
+    config, home = _setup(settings, preset, run)
+    from .train import probe
+
+    print(probe.main(config, home / "probe", minutes=minutes))
+
+
 @plan.command(name="train")
 def plan_train(*settings: Setting, preset: Preset = "storybook") -> None:
     """Sizes, weights, FLOPs, memory and hours of a training run on this machine."""
@@ -269,6 +279,40 @@ def plan_generate(
     print(f"frames   {planned.frames} at {planned.width}x{planned.height}, {planned.tokens} tokens, {request.steps} steps")
     print(f"memory   about {human_bytes(planned.bytes)}")
     print(f"time     about {human_seconds(room.expected_seconds(request, bundle))}")
+
+
+@app.command(name="eval")
+def evaluate(
+    *names: str,
+    model: str = "storybook",
+    n: int = 64,
+    seed: int = 0,
+    probe: Path | None = None,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/eval"),
+    docs: Path = Path("docs"),
+) -> None:
+    """Measure a model against the world that it learned from, and write the tables into docs/RESULTS.md.
+
+    Parameters
+    ----------
+    names:
+        tokenizer, adherence, fidelity, physics, speed, sheets; none is all.
+    model:
+        A shipped model's name, or a folder with weights.
+    n:
+        Clips a row.
+    seed:
+        Which scenes.
+    probe:
+        The probe's folder [beside the model, else runs/probe].
+    out:
+        Folder that keeps clips and figures; a rerun goes on there.
+    docs:
+        Folder of RESULTS.md; none is written where it does not exist.
+    """
+    from . import evals
+
+    evals.main(names, model, n, out, probe=probe, seed=seed, docs=docs if docs.is_dir() else None)
 
 
 @app.command
@@ -327,6 +371,12 @@ def _progress(name: str) -> Iterator[Callable[[int, int], object]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("film", total=None)
         yield lambda done, steps: bar.update(task, completed=done, total=steps)
+
+
+def _with_stdin(arguments: list[str]) -> list[str]:
+    """A lone "-" that is no value of --out becomes STDIN."""
+    before = ["", *arguments]
+    return [STDIN if a == "-" and b not in ("-o", "--out") else a for a, b in zip(arguments, before, strict=False)]
 
 
 def _numbered(path: Path, n: int) -> list[str]:

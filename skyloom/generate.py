@@ -24,7 +24,7 @@ from .base.sizes import Ruler
 from .worlds.prompt import clean, emoji_to_words
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from .models.bundle import Bundle
 
@@ -220,16 +220,31 @@ def check_memory(planned: Plan) -> None:
 def expected_seconds(request: Request, bundle: "Bundle") -> float:
     """Rough wall time of a film on this machine, from its FLOPs and a short trial of the CPU."""
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
     request, planned, c = request.resolved(), plan(request, bundle), bundle.config
     width = c.dit.width
     step = sizes.transformer_flops(planned.tokens, width, c.dit.depth, mlp_width=c.dit.hidden, text_tokens=c.text.max_tokens)
     steps = (request.steps or 0) * (1 if request.guidance == 1 else 2)
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        bundle.vae.decode(torch.zeros(1, c.vae.channels, 1, c.dit.patch, c.dit.patch))
-    decode = counter.get_total_flops() * planned.tokens
+    with torch.inference_mode():
+        cells = torch.zeros(1, c.vae.channels, 1, c.dit.patch, c.dit.patch)
+        decode = conv_flops(bundle.vae, lambda: bundle.vae.decode(cells)) * planned.tokens
     return (steps * step + decode) / (0.4 * machine_rate())  # large products reach the trial's rate, the rest does not
+
+
+def conv_flops(module: "nn.Module", use: Callable[[], object]) -> int:
+    """Operations of the module's convolutions and linear maps while `use` runs; no data is looked at, so "meta" will do."""
+    from torch import nn
+
+    counts = []
+    count = lambda layer, _, out: counts.append(2 * out.numel() * layer.weight[0].numel())  # noqa: E731
+    layers = [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.Conv3d, nn.Linear))]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    try:
+        use()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(counts)
 
 
 @functools.cache

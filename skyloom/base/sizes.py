@@ -106,17 +106,6 @@ def transformer_flops(tokens: int, width: int, depth: int, *, mlp_width: int = 0
     return depth * (2 * n * matrices + 4 * n * n * width)
 
 
-def conv_flops(frames: int, height: int, width: int, flops_per_pixel: float) -> int:
-    """Operations of a convolutional coder over a clip; `flops_per_pixel` is a property of the network (counted once)."""
-    return round(frames * height * width * flops_per_pixel)
-
-
-def sampling_bytes(frames: int, height: int, width: int, *, weight_bytes: int, peak_floats_per_pixel: float) -> int:
-    """Peak memory of making one film: weights, the decoder's widest activations, and frames as float and as bytes."""
-    pixels = frames * height * width
-    return weight_bytes + round(pixels * (4 * peak_floats_per_pixel + 4 * 3 + 3))
-
-
 def free_memory() -> int:
     """Bytes that this process can still take: what the machine has free, and what a container allows. 0 where unknown."""
     limits = [free for free in (_machine_free(), _container_free()) if free is not None]

@@ -18,15 +18,18 @@ def export_run(run: Path, to: Path | None = None) -> Path:
     """
     source = run / "model"
     if not (source / "export" / "dit.safetensors").is_file():
-        raise FileNotFoundError(f"{source / 'export'}: no trained model there. Run `skyloom train model --run {run}` first.")
+        raise FileNotFoundError(f"{source / 'export'}: no trained model there. Run `skyloom train model` first.")
     bundle = load_bundle(source)
     folder = to or SHIPPED / bundle.config.name
-    size = sum(file.stat().st_size for file in (source / "export").glob("*.safetensors"))
+    probe = sorted((run / "probe" / "export").glob("probe.*"))  # the judge travels along, so that `eval` needs no training
+    size = sum(file.stat().st_size for file in [*(source / "export").glob("*.safetensors"), *probe])
     if to is None and size > LIMIT:
         raise ValueError(
             f"{source}: {human_bytes(size)} of weights, at most {human_bytes(LIMIT)} ship. Give a folder with --to."
         )
     save_bundle(bundle, folder)
+    for file in probe:
+        write_atomic(folder / file.name, file.read_bytes())
     write_atomic(folder / "README.md", model_card(bundle, last_metrics(source / "metrics.jsonl"), size))
     return folder
 

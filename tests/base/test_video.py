@@ -72,7 +72,7 @@ def test_the_same_frames_give_the_same_bytes(suffix, size):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 80, (5, *size, 3), dtype=np.uint8) + moving(5, *size) // 2
     files = set()
-    for _ in range(8):
+    for _ in range(8 if suffix == "mp4" else 2):
         dirt = [rng.integers(0, 256, length, dtype=np.uint8) for length in rng.integers(100, 300_000, 60)]
         del dirt
         files.add(encode(noise, 12, suffix, RECIPE))
