@@ -17,7 +17,7 @@ T = TypeVar("T")
 class VAEConfig:
     """Spacetime tokenizer: 4 frames x 16 x 16 pixels -> one latent cell of `channels` numbers; the first frame alone."""
 
-    channels: int = 16  # C
+    channels: int = 32  # C
     encode_scale: int = 1  # 2: the encoder reads the clip at half its size, the decoder still draws it whole
     encoder_widths: tuple[int, ...] = (64, 128, 256)  # at strides 4, 8, 16
     encoder_depths: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
@@ -78,8 +78,8 @@ class TokenizerTrain:
     temporal: float = 0.3
     kl: float = 1e-4
     correlation: float = 0.02  # LCR: neighbouring latents alike (SSVAE, arXiv 2512.05394)
-    equivariance: float = 0.15  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
-    mask_latents: float = 0.1  # how often LMR hides a part of the latents (SSVAE)
+    equivariance: float = 0.1  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
+    mask_latents: float = 0.05  # how often LMR hides a part of the latents (SSVAE)
     actor_weight: float = 2.0  # added to the pixel weight under an actor
     freeze_encoder: bool = False  # polish the decoder alone; latents stay what they are
     seed: int = 0

@@ -4,24 +4,27 @@ import dataclasses
 
 from .config import Bucket, Config, DiTConfig, ModelTrain, ProbeConfig, TextConfig, TokenizerTrain, VAEConfig
 
-# storybook: the shipped model.  `make train-storybook`; tens of hours on two CPU cores; scores in docs/RESULTS.md
+# storybook: the shipped model.  `make train-storybook`; scores and hours in docs/RESULTS.md
 STORYBOOK = Config(
+    text=TextConfig(depth=3),
+    dit=DiTConfig(width=256, depth=8),
+    tokenizer=TokenizerTrain(steps=4000, pool=2496, warmup=60, decay=0.5),
     model=ModelTrain(
+        steps=5000,
         buckets=(
-            Bucket(1, 256, 256, 24000, 64),
-            Bucket(17, 256, 256, 8000, 16),
-            Bucket(49, 256, 256, 1500, 6),
-            Bucket(1, 256, 448, 4000, 32),
-            Bucket(1, 448, 256, 4000, 32),
-            Bucket(17, 256, 448, 1000, 8),
-            Bucket(17, 448, 256, 1000, 8),
+            Bucket(1, 256, 256, 20032, 128),
+            Bucket(17, 256, 256, 4032, 24),
+            Bucket(49, 256, 256, 512, 8),
+            Bucket(1, 256, 448, 1024, 64),
+            Bucket(1, 448, 256, 1024, 64),
+            Bucket(17, 256, 448, 320, 12),
+            Bucket(17, 448, 256, 320, 12),
         ),
         phases=(
-            (0, (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),  # looks are learned cheapest from single frames
-            (1500, (0.2, 0.6, 0.0, 0.03, 0.03, 0.07, 0.07)),
-            (6000, (0.15, 0.4, 0.25, 0.03, 0.03, 0.07, 0.07)),
+            (0, (0.9, 0.0, 0.0, 0.05, 0.05, 0.0, 0.0)),  # looks are learned cheapest from single frames
+            (1800, (0.2, 0.5, 0.12, 0.03, 0.03, 0.06, 0.06)),
         ),
-    )
+    ),
 )
 
 # tiny: for tests.  Seconds; it learns colours and places of procedural sprites, nothing more
@@ -48,7 +51,7 @@ TINY = Config(
 )
 
 # small, base, large: the same code with a larger dial, for GPUs; not trained by us, sizes from `skyloom plan train`
-SMALL = dataclasses.replace(STORYBOOK, name="small", dit=DiTConfig(width=512, depth=12))
+SMALL = dataclasses.replace(STORYBOOK, name="small", text=TextConfig(), dit=DiTConfig(width=512, depth=12))
 BASE = dataclasses.replace(
     STORYBOOK,
     name="base",
