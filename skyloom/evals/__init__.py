@@ -4,6 +4,10 @@ import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..models.probe import Probe
 
 NAMES = ("tokenizer", "adherence", "fidelity", "physics", "speed", "sheets")
 
@@ -21,7 +25,7 @@ def main(
     """Runs the named evaluations (none named: all), on `n` clips a row, and returns their results by name.
 
     Clips are kept in OUT/clips, so a killed evaluation goes on where it was. Results go to OUT/NAME.json and, unless `docs` is
-    None, into DOCS/RESULTS.md. `probe` is a folder with a probe; by default that of the model, else runs/probe.
+    None, into DOCS/RESULTS.md. `probe` is a folder with a probe; by default that of the model or its run.
     Raises ValueError for unknown names and FileNotFoundError where there is no model or no probe.
     """
     names = tuple(dict.fromkeys(names)) or NAMES
@@ -53,15 +57,15 @@ def main(
     return results
 
 
-def load_probe_of(model: str, probe: str | Path | None):
-    """The probe named, else the one beside the model's weights, else that of the run runs/probe."""
+def load_probe_of(model: str, probe: str | Path | None) -> "Probe":
+    """The probe named; else the one beside the model's weights, else that of the model's run, else of the run runs/probe."""
     from ..models.bundle import find_model
     from ..models.probe import load_probe
 
-    if probe is not None:
-        return load_probe(probe)
-    beside = find_model(model)
-    return load_probe(beside if (beside / "probe.json").is_file() else Path("runs/probe"))
+    runs = (Path(model).parent / "probe", Path("runs") / model / "probe", Path("runs/probe"))
+    places = (find_model(model), *(run / "export" for run in runs))
+    found = [place for place in places if (place / "probe.json").is_file()]
+    return load_probe(probe if probe is not None else found[0] if found else runs[-1])
 
 
 def command_of(name: str, model: str, n: int, seed: int) -> str:
