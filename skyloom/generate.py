@@ -36,12 +36,13 @@ class Quality:
 
 
 QUALITY = {"fast": Quality(8, 3.0), "good": Quality(20, 3.0), "best": Quality(40, 3.0)}
-GUIDED = (0.15, 0.95)  # noise levels between which the prompt pulls (arXiv 2404.07724)
+GUIDED = (0.1, 1.0)  # noise levels between which the prompt pulls (arXiv 2404.07724)
+SHIFT = 2.0  # of the sampling times towards noise, where films take shape
 LANGUAGES = ("auto", "en", "zh")
 DECODED_AT_ONCE = 3  # latent frames: bounds the decoder's memory, whatever the length
-PROCESS_BYTES = 450_000_000  # Python, torch and the codecs before any weight is loaded
-SCORE_BYTES = 6  # of one attention score: bfloat16 before, within and after the softmax
-TOKEN_BYTES = 120  # of one channel of one token inside a block
+PROCESS_BYTES = 330_000_000  # Python, torch and the codecs before any weight is loaded
+SCORE_BYTES = 4  # of one attention score, before and after the softmax
+TOKEN_BYTES = 60  # of one channel of one token inside a block
 PIXEL_BYTES = 160  # of the decoder's widest activations, for one pixel of the frames drawn at once
 Progress = Callable[[int, int], object]  # steps done, steps in all
 
@@ -316,7 +317,7 @@ def _dream(request: Request, prompt: str, planned: Plan, bundle: "Bundle", on_st
         velocity = sampler.guided(
             lambda z, t: bundle.dit(z, t, *alone), lambda z, t: bundle.dit(z, t, *both), request.guidance, GUIDED
         )
-        times = sampler.schedule(request.steps, c.model.shift)
+        times = sampler.schedule(request.steps, SHIFT)
         films = sampler.sample(velocity, noise, patterns.unknown(shape), times)
         for done in range(request.steps):
             on_step(done, request.steps)
