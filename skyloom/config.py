@@ -76,7 +76,7 @@ class TokenizerTrain:
     pool_size: int = 256  # pixels a side
     haar: float = 1.0  # weights of the losses, next to L1
     temporal: float = 0.3
-    kl: float = 1e-4
+    kl: float = 5e-5
     correlation: float = 0.02  # LCR: neighbouring latents alike (SSVAE, arXiv 2512.05394)
     equivariance: float = 0.1  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
     mask_latents: float = 0.05  # how often LMR hides a part of the latents (SSVAE)

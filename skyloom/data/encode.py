@@ -15,9 +15,10 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ..base.checkpoint import write_atomic
+from ..base.checkpoint import load_weights, write_atomic
 from ..config import Bucket, Config
 from ..models.bundle import autocast
+from ..models.vae import VAE
 
 PART = 64  # clips a part
 INT8 = 127 / 5  # latents beyond 5 deviations are clipped; the step, 0.04, is far below the tokenizer's own error
@@ -90,7 +91,7 @@ def encode_part(job: Job) -> None:
     write_atomic(job.stem.with_suffix(".jsonl"), "".join(record + "\n" for record in records))
 
 
-def encode_clip(vae: torch.nn.Module, frames_THWC: np.ndarray) -> np.ndarray:
+def encode_clip(vae: VAE, frames_THWC: np.ndarray) -> np.ndarray:
     """uint8 frames -> int8 latents C T H W."""
     video = rearrange(torch.from_numpy(frames_THWC), "T H W c -> 1 c T H W").float() / 127.5 - 1
     with torch.no_grad(), autocast(torch.device("cpu")):
@@ -112,19 +113,16 @@ def pool_mask(mask_THW: np.ndarray, stride: int) -> np.ndarray:
     return packed.round().to(torch.uint8).numpy()
 
 
-_vae: torch.nn.Module | None = None
+_vae: VAE | None = None
 
 
 def _start_worker() -> None:
     torch.set_num_threads(1)
 
 
-def _load_vae(job: Job) -> torch.nn.Module:
+def _load_vae(job: Job) -> VAE:
     global _vae
     if _vae is None:
-        from ..base.checkpoint import load_weights
-        from ..models.vae import VAE
-
         _vae = VAE(job.config.vae).eval()
         load_weights(_vae, job.weights)
     return _vae

@@ -98,7 +98,7 @@ class Stack(nn.Module):
         """`memory` maps a causal block's number to its past; it is read and refilled (streaming)."""
         number = 0
         for i, level in enumerate(self.levels):
-            for block in level:
+            for block in level:  # type: ignore[attr-defined]
                 x, last = block(x, batch, None if memory is None else memory.get(number))
                 if memory is not None and last is not None:
                     memory[number] = last
@@ -130,7 +130,7 @@ class VAE(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(config.channels, 1, 1))
         self.register_buffer("mean_C", torch.zeros(config.channels))
         self.register_buffer("std_C", torch.ones(config.channels))
-        self.to(memory_format=torch.channels_last)
+        nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def moments(self, video_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the raw latents, each (B N) C h w. Used by the trainer."""

@@ -124,7 +124,7 @@ def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple
     whole = batch.z_BCTHW
     rng = dist.step_rng(c.seed, step)
     noise = torch.randn(whole.shape, generator=rng)
-    levels = training_levels(len(whole), whole.shape[2:], c.patterns, c.shift, c.uniform, rng)
+    levels = training_levels(len(whole), (whole.shape[2], whole.shape[3], whole.shape[4]), c.patterns, c.shift, c.uniform, rng)
     mine = dist.share(len(whole))
     weight = 1 + c.actor_weight * batch.coverage_BTHW[mine]
     loss = bundle_loss(bundle, whole[mine], noise[mine], levels[mine], weight, batch.captions[mine])

@@ -18,7 +18,8 @@ class Optimisers:
 
     def __init__(self, model: nn.Module, lr: float, weight_decay: float, *, muon: bool):
         self.lr = lr
-        matrices, rest = [], []
+        matrices: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, p in model.named_parameters():
             is_matrix = muon and p.ndim == 2 and "blocks." in name
             (matrices if is_matrix else rest).append(p)

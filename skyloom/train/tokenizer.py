@@ -50,8 +50,7 @@ def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: i
     while step < c.steps:
         video, weight = crops(pool, c, step)
         losses = loss_parts(model, video, weight, c, dist.step_rng(c.seed, step))
-        total = sum(losses.values())
-        total.backward()
+        torch.stack(list(losses.values())).sum().backward()
         dist.average_gradients(model)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
@@ -99,7 +98,7 @@ def loss_parts(model: VAE, video: Tensor, weight: Tensor, c: TokenizerTrain, rng
     losses = {"l1": (weight * (drawn - video).abs()).mean()}
     losses["haar"] = c.haar * haar_distance(drawn, video, weight)
     losses["time"] = c.temporal * ((drawn - video).diff(dim=2).abs() * weight[:, :, 1:]).mean()
-    losses["kl"] = c.kl * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean() * model.config.channels
+    losses["kl"] = c.kl * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
     losses["corr"] = c.correlation * F.relu(0.75 - correlation(mean)).mean()
     if shrink:
         with torch.autocast("cpu", torch.bfloat16):
