@@ -77,9 +77,8 @@ class TokenizerTrain:
     haar: float = 1.0  # weights of the losses, next to L1
     temporal: float = 0.3
     kl: float = 5e-5
-    correlation: float = 0.02  # LCR: neighbouring latents alike (SSVAE, arXiv 2512.05394)
-    equivariance: float = 0.1  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
-    mask_latents: float = 0.05  # how often LMR hides a part of the latents (SSVAE)
+    equivariance: float = 0.0  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
+    mask_latents: float = 0.0  # how often LMR hides a part of the latents (SSVAE)
     actor_weight: float = 2.0  # added to the pixel weight under an actor
     freeze_encoder: bool = False  # polish the decoder alone; latents stay what they are
     seed: int = 0

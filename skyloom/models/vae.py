@@ -3,9 +3,11 @@
 Dimension key: B batch, T frames, H W pixels, C latent channels, N chunks (1 + (T-1)/4), G channels of a feature map.
 
 A clip of 1 + 4k frames is cut into chunks of 4; the first chunk is the first frame four times, so that an image is a
-clip of one chunk. Each chunk is folded, 4 frames x 4 x 4 pixels, into channels; from there on all work is 2-D convolution
-over chunks, and the lower levels also see the chunk before (a causal kernel of two). Down and up sampling carry parameter-free
-shortcuts from space to channels (DC-AE, arXiv 2410.10733). Outside, z_BCTHW has mean 0 and std 1 in every channel.
+clip of one chunk. The latents of a chunk are its C strongest principal components, cell by cell, plus what a network adds;
+the decoder likewise adds to the linear picture. So training starts from the best linear transform instead of from nothing.
+The network folds a chunk, 4 frames x 4 x 4 pixels, into channels; from there on all work is 2-D convolution over chunks, and
+the lower levels also see the chunk before (a causal kernel of two). Down and up sampling carry parameter-free shortcuts from
+space to channels (DC-AE, arXiv 2410.10733). Outside, z_BCTHW has mean 0 and std 1 in every channel.
 """
 
 import itertools
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
+from einops import rearrange, reduce
 from torch import Tensor, nn
 
 from ..config import VAEConfig
@@ -113,6 +115,9 @@ class VAE(nn.Module):
 
     mean_C: Tensor
     std_C: Tensor
+    analysis: Tensor  # C x cell, cell = 3 * 4 * stride * stride: pixels of a cell -> whitened principal components
+    synthesis: Tensor  # cell x C
+    centre: Tensor  # cell
 
     def __init__(self, config: VAEConfig):
         super().__init__()
@@ -125,8 +130,14 @@ class VAE(nn.Module):
         self.decoder = Stack(dec, config.decoder_depths[::-1], (True,) * (len(dec) - 1) + (False,), Up)
         self.widen = Up(dec[-1], dec[-1] // 2) if config.encode_scale == 2 else None
         last = dec[-1] // 2 if self.widen else dec[-1]
-        self.norm_out = Norm(last)
         self.head = nn.Conv2d(last, PIXELS, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.to_latent.weight)
+        nn.init.constant_(self.to_latent.bias[config.channels :], -5.0)  # log-variance: 8 % noise
+        cell = 3 * FOLD * config.stride**2
+        self.register_buffer("analysis", torch.zeros(config.channels, cell))
+        self.register_buffer("synthesis", torch.zeros(cell, config.channels))
+        self.register_buffer("centre", torch.zeros(cell))
         self.mask_token = nn.Parameter(torch.zeros(config.channels, 1, 1))
         self.register_buffer("mean_C", torch.zeros(config.channels))
         self.register_buffer("std_C", torch.ones(config.channels))
@@ -136,10 +147,9 @@ class VAE(nn.Module):
         """Mean and log-variance of the raw latents, each (B N) C h w. Used by the trainer."""
         if self.config.encode_scale == 2:
             video_BCTHW = F.avg_pool3d(video_BCTHW, (1, 2, 2))
-        x = _fold(video_BCTHW)
-        x = self.encoder(self.stem(x), len(video_BCTHW))
+        x = self.encoder(self.stem(fold(video_BCTHW, FOLD)), len(video_BCTHW))
         mean, logvar = self.to_latent(x).float().chunk(2, dim=1)
-        return mean, logvar.clamp(-12, 4)
+        return mean + self._components(video_BCTHW), logvar.clamp(-12, 4)
 
     def draw(self, raw: Tensor, batch: int, memory: dict[int, Tensor] | None = None) -> Tensor:
         """Raw latents (B N) C h w -> chunks (B N) 192 H/4 W/4, unfolded by `_unfold`. Used by the trainer."""
@@ -147,7 +157,23 @@ class VAE(nn.Module):
         x = self.decoder(x, batch, memory)
         if self.widen is not None:
             x = self.widen(x)
-        return self.head(F.silu(self.norm_out(x)))
+        picture = F.conv2d(raw, self.synthesis[..., None, None], self.centre)
+        finer = self.config.stride // FOLD
+        base = rearrange(
+            picture, "B (c t p a q b) h w -> B (c t a b) (h p) (w q)", c=3, t=FOLD, p=finer, a=FOLD, q=finer, b=FOLD
+        )
+        return self.head(x) + base
+
+    def _components(self, video_BCTHW: Tensor) -> Tensor:
+        """Whitened principal components of every cell, (B N) C h w; a half-size clip counts as its own enlargement."""
+        scale, stride = self.config.encode_scale, self.config.stride
+        weight, centre = self.analysis, self.centre
+        if scale == 2:
+            per_pixel = dict(c=3 * FOLD, p=stride // 2, a=2, q=stride // 2, b=2)
+            weight = reduce(weight, "C (c p a q b) -> C (c p q)", "sum", **per_pixel)
+            centre = reduce(centre, "(c p a q b) -> (c p q)", "mean", **per_pixel)
+        cells = fold(video_BCTHW, stride // scale) - centre[:, None, None]
+        return F.conv2d(cells, weight[..., None, None]).float()
 
     def encode(self, video_BCTHW: Tensor) -> Tensor:
         """Video, float -1..1, T = 1 + 4k, H and W multiples of 16 -> z_BCTHW (mean of the posterior, whitened)."""
@@ -178,10 +204,24 @@ def check_shape(shape: torch.Size, stride: int) -> None:
         raise ValueError(f"size {width}x{height}: width and height must be multiples of {stride}.")
 
 
-def _fold(video_BCTHW: Tensor) -> Tensor:
-    """B 3 1+4k H W -> (B N) 192 H/4 W/4; the first frame fills the first chunk."""
+@torch.no_grad()
+def set_components(vae: VAE, cells: Tensor, weight: Tensor) -> None:
+    """Principal components of `cells` (samples x cell pixels, as `fold` gives them), each sample counted `weight` times."""
+    share = (weight / weight.sum())[:, None]
+    centre = (cells * share).sum(0)
+    rooted = (cells - centre) * share.sqrt()
+    values, vectors = torch.linalg.eigh(rooted.T @ rooted)
+    values, vectors = values[-vae.config.channels :].flip(0), vectors[:, -vae.config.channels :].flip(1)
+    deviation = values.clamp_min(1e-8).sqrt()
+    vae.centre.copy_(centre)
+    vae.analysis.copy_(vectors.T / deviation[:, None])
+    vae.synthesis.copy_(vectors * deviation)
+
+
+def fold(video_BCTHW: Tensor, size: int) -> Tensor:
+    """B 3 1+4k H W -> (B N) 12*size*size H/size W/size; the first frame fills the first chunk."""
     video_BCTHW = torch.cat([video_BCTHW[:, :, :1].expand(-1, -1, FOLD - 1, -1, -1), video_BCTHW], 2)
-    x = rearrange(video_BCTHW, "B c (N t) (h p) (w q) -> (B N) (c t p q) h w", t=FOLD, p=FOLD, q=FOLD)
+    x = rearrange(video_BCTHW, "B c (N t) (h p) (w q) -> (B N) (c t p q) h w", t=FOLD, p=size, q=size)
     return x.contiguous(memory_format=torch.channels_last)
 
 

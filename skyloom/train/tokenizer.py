@@ -19,7 +19,7 @@ from torch import Tensor
 from ..base import checkpoint, dist
 from ..base.log import Log, save_sheet
 from ..config import Config, TokenizerTrain, VAEConfig, to_json
-from ..models.vae import VAE, unfold
+from ..models.vae import VAE, fold, set_components, unfold
 from .optim import Optimisers, PowerEMA, schedule
 
 HELD_OUT = 24  # clips of the pool that are never trained on
@@ -38,7 +38,9 @@ def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: i
     optimiser = Optimisers(model, c.lr, 0.0, muon=False)
     ema = PowerEMA(model, gamma=16.97)
     step = 0
-    if state := checkpoint.load_latest(run):
+    if (state := checkpoint.load_latest(run)) is None:
+        start_linear(model, pool, c)
+    else:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         ema.average, step = state["ema"], state["step"]
@@ -99,7 +101,6 @@ def loss_parts(model: VAE, video: Tensor, weight: Tensor, c: TokenizerTrain, rng
     losses["haar"] = c.haar * haar_distance(drawn, video, weight)
     losses["time"] = c.temporal * ((drawn - video).diff(dim=2).abs() * weight[:, :, 1:]).mean()
     losses["kl"] = c.kl * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-    losses["corr"] = c.correlation * F.relu(0.75 - correlation(mean)).mean()
     if shrink:
         with torch.autocast("cpu", torch.bfloat16):
             small = unfold(model.draw(F.avg_pool2d(raw, 2), batch), batch).float()
@@ -134,11 +135,21 @@ def haar_distance(a: Tensor, b: Tensor, weight: Tensor, levels: int = 3) -> Tens
     return total / levels + (w * d.abs()).mean() / 8
 
 
-def correlation(mean: Tensor) -> Tensor:
-    """Cosine of each cell's centred latent with its right and lower neighbours."""
-    x = F.normalize(mean - mean.mean((0, 2, 3), keepdim=True), dim=1)
-    right, below = (x[..., :-1] * x[..., 1:]).sum(1), (x[..., :-1, :] * x[..., 1:, :]).sum(1)
-    return torch.cat([right.flatten(), below.flatten()])
+def start_linear(model: VAE, pool: list[np.ndarray], c: TokenizerTrain, samples: int = 24000) -> None:
+    """Sets the tokenizer's principal components from cells of random clips; cells with actors count for more."""
+    rng = np.random.default_rng(c.seed)
+    stride, cells, weights = model.config.stride, [], []
+    each = 64
+    for _ in range(min(samples // each, 8 * len(pool))):
+        clip = pool[rng.integers(HELD_OUT, len(pool))]
+        chosen = rng.integers(0, 1 << 30, each)
+        folded = rearrange(fold(to_video(clip), stride), "N d h w -> (N h w) d")
+        mask = torch.from_numpy(np.array(clip[None, None, ..., 3])).float() / 255
+        covered = rearrange(fold(mask, stride), "N d h w -> (N h w) d").mean(1)
+        picked = torch.from_numpy(chosen % len(folded))
+        cells.append(folded[picked])
+        weights.append(1 + c.actor_weight * covered[picked])
+    set_components(model, torch.cat(cells), torch.cat(weights))
 
 
 @torch.no_grad()
