@@ -139,7 +139,7 @@ class ProbeConfig:
         (0, (1.0, 0.0, 0.0, 0.0, 0.0)),
         (1000, (0.3, 0.42, 0.2, 0.04, 0.04)),
     )
-    lr: float = 1e-3
+    lr: float = 4e-3
     warmup: int = 100
     decay: float = 0.4
     weight_decay: float = 0.02
