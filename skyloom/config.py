@@ -116,7 +116,7 @@ class ModelTrain:
     actor_weight: float = 2.0
     clip_grad: float = 1.0
     patterns: tuple[float, ...] = (0.45, 0.25, 0.10, 0.10, 0.10)  # equal, prefix, both ends, ramp, independent
-    dense: tuple[float, ...] = (0.15, 0.35, 0.5)  # share of tag, sentence and dense captions
+    dense: tuple[float, ...] = (0.2, 0.5, 0.3)  # share of tag, sentence and dense captions
     chinese: float = 0.4  # share of Chinese captions
     seed: int = 0
 

@@ -10,19 +10,19 @@ STORYBOOK = Config(
     dit=DiTConfig(width=256, depth=8),
     tokenizer=TokenizerTrain(steps=2000, pool=2496, decay=0.6),
     model=ModelTrain(
-        steps=5000,
+        steps=3000,
         buckets=(
-            Bucket(1, 256, 256, 20032, 128),
-            Bucket(17, 256, 256, 4032, 24),
-            Bucket(49, 256, 256, 512, 8),
-            Bucket(1, 256, 448, 1024, 64),
-            Bucket(1, 448, 256, 1024, 64),
-            Bucket(17, 256, 448, 320, 12),
-            Bucket(17, 448, 256, 320, 12),
+            Bucket(1, 256, 256, 8000, 64),
+            Bucket(17, 256, 256, 3008, 12),
+            Bucket(49, 256, 256, 192, 4),
+            Bucket(1, 256, 448, 256, 32),
+            Bucket(1, 448, 256, 256, 32),
+            Bucket(17, 256, 448, 128, 6),
+            Bucket(17, 448, 256, 128, 6),
         ),
         phases=(
-            (0, (0.9, 0.0, 0.0, 0.05, 0.05, 0.0, 0.0)),  # looks are learned cheapest from single frames
-            (1800, (0.2, 0.5, 0.12, 0.03, 0.03, 0.06, 0.06)),
+            (0, (0.96, 0.0, 0.0, 0.02, 0.02, 0.0, 0.0)),  # looks are learned cheapest from single frames
+            (1000, (0.25, 0.55, 0.06, 0.02, 0.02, 0.05, 0.05)),
         ),
     ),
 )

@@ -9,7 +9,7 @@ positions on three axes, QK-norm, SwiGLU, value residual (arXiv 2410.17897).
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor, nn
 
 from ..config import DiTConfig, TextConfig
@@ -46,31 +46,27 @@ class DiT(nn.Module):
         _, _, frames, rows, columns = z_BCTHW.shape
         h, w = rows // p, columns // p
         x = self.patch_in(rearrange(z_BCTHW, "B C T (h p) (w q) -> B (T h w) (C p q)", p=p, q=p))
-        shared_BMD, spread = self._condition(t_BTHW, (frames, h, w), text_BLE, mask_BL)
-        modulation = self.modulation(F.silu(shared_BMD))
+        c_BMD = self._condition(t_BTHW, (frames, h, w), text_BLE, mask_BL)
+        modulation = self.modulation(F.silu(c_BMD))[:, :, None]
         rope = positions(frames, h, w, self.config.head_dim, z_BCTHW.device)
         bias = F.pad(hide_padding(mask_BL), (x.shape[1], 0))
         first_v: Tensor | None = None
         for block in self.blocks:
-            x, first_v = block(x, text_BLE, spread(modulation + block.table), rope, bias, first_v)
-        shift, scale = spread(self.final(F.silu(shared_BMD))).chunk(2, -1)
-        x = self.patch_out(rms(x) * (1 + scale) + shift)
+            x, first_v = block(x, text_BLE, modulation + block.table, rope, bias, first_v)
+        shift, scale = self.final(F.silu(c_BMD))[:, :, None].chunk(2, -1)
+        x = self.patch_out(modulate(x, shift, scale))
         return rearrange(x, "B (T h w) (C p q) -> B C T (h p) (w q)", T=frames, h=h, w=w, p=p, q=p).float()
 
-    def _condition(self, t_BTHW: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BL: Tensor):
-        """One vector per distinct noise level, B M D, and the function that spreads such vectors over the N tokens."""
+    def _condition(self, t_BTHW: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+        """c_BMD: one vector for each distinct noise level; M divides N, and each serves N / M tokens in a row."""
         frames, h, w = grid
         pooled = text_BLE.sum(1) / mask_BL.sum(1, keepdim=True)
         if t_BTHW.shape[2] > 1 or t_BTHW.shape[3] > 1:  # a level per cell: tokens take the mean of their cells
             full = t_BTHW.expand(-1, frames, h * self.config.patch, w * self.config.patch)
             levels = F.avg_pool2d(full, self.config.patch).flatten(1)
-            spread = lambda c_BMD: c_BMD  # noqa: E731
         else:
-            levels = t_BTHW.flatten(1).expand(len(t_BTHW), -1)
-            copies = frames * h * w // levels.shape[1]
-            spread = lambda c_BMD: repeat(c_BMD, "B M D -> B (M n) D", n=copies)  # noqa: E731
-        shared = self.time(wave(levels, 256)) + self.pooled(pooled)[:, None]
-        return shared, spread
+            levels = t_BTHW.flatten(1)
+        return self.time(wave(levels, 256)) + self.pooled(pooled)[:, None]
 
 
 class DiTBlock(nn.Module):
@@ -78,8 +74,8 @@ class DiTBlock(nn.Module):
         super().__init__()
         width = config.width
         self.heads = config.heads
-        self.qkv = nn.Linear(width, width * 3, bias=False)
-        self.text_kv = nn.Linear(text_width, width * 2, bias=False)
+        self.q, self.k, self.v = (nn.Linear(width, width, bias=False) for _ in range(3))
+        self.text_k, self.text_v = (nn.Linear(text_width, width, bias=False) for _ in range(2))
         self.out = nn.Linear(width, width, bias=False)
         self.mlp = SwiGLU(width, config.hidden)
         self.table = nn.Parameter(torch.zeros(width * 6))
@@ -88,26 +84,37 @@ class DiTBlock(nn.Module):
         self.v_mix = nn.Parameter(torch.tensor(0.0))
 
     def forward(
-        self, x_BND: Tensor, text_BLE: Tensor, c_BND: Tensor, rope: tuple[Tensor, Tensor], bias: Tensor, first_v: Tensor | None
+        self, x_BND: Tensor, text_BLE: Tensor, c_BM1D: Tensor, rope: tuple[Tensor, Tensor], bias: Tensor, first_v: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        shift1, scale1, gate1, shift2, scale2, gate2 = c_BND.chunk(6, -1)
-        seen, v = self.look(rms(x_BND) * (1 + scale1) + shift1, text_BLE, rope, bias, first_v)
-        x_BND = x_BND + gate1 * seen
-        x_BND = x_BND + gate2 * self.mlp(rms(x_BND) * (1 + scale2) + shift2)
+        shift1, scale1, gate1, shift2, scale2, gate2 = c_BM1D.chunk(6, -1)
+        seen, v = self.look(modulate(x_BND, shift1, scale1), text_BLE, rope, bias, first_v)
+        x_BND = add_gated(x_BND, gate1, seen)
+        x_BND = add_gated(x_BND, gate2, self.mlp(modulate(x_BND, shift2, scale2)))
         return x_BND, v if first_v is None else first_v
 
     def look(
         self, x: Tensor, text: Tensor, rope: tuple[Tensor, Tensor], bias: Tensor, first_v: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Attention of the video over itself and the prompt; also returns the video's values."""
-        q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, -1))
-        text_k, text_v = (split_heads(part, self.heads) for part in self.text_kv(text).chunk(2, -1))
+        q, k, v = (split_heads(part(x), self.heads) for part in (self.q, self.k, self.v))
+        text_k, text_v = (split_heads(part(text), self.heads) for part in (self.text_k, self.text_v))
         if first_v is not None:
             v = v + self.v_mix.to(v.dtype) * (first_v - v)
         q = rotate(rms(q) * self.q_scale.to(q.dtype), rope)
         k = torch.cat([rotate(rms(k) * self.k_scale.to(k.dtype), rope), rms(text_k) * self.k_scale.to(k.dtype)], 2)
         seen = attention(q, k, torch.cat([v, text_v], 2), bias)
         return self.out(rearrange(seen, "B A N K -> B N (A K)")), v
+
+
+def modulate(x_BND: Tensor, shift_BM1D: Tensor, scale_BM1D: Tensor) -> Tensor:
+    """Normalised tokens, scaled and shifted by their level's vectors, which are broadcast and never copied per token."""
+    x = rms(x_BND).unflatten(1, (shift_BM1D.shape[1], -1))
+    return torch.addcmul(shift_BM1D, x, 1 + scale_BM1D).flatten(1, 2)
+
+
+def add_gated(x_BND: Tensor, gate_BM1D: Tensor, update_BND: Tensor) -> Tensor:
+    levels = gate_BM1D.shape[1]
+    return torch.addcmul(x_BND.unflatten(1, (levels, -1)), update_BND.unflatten(1, (levels, -1)), gate_BM1D).flatten(1, 2)
 
 
 def positions(frames: int, h: int, w: int, head_dim: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -16,12 +16,12 @@ def rms(x: Tensor, eps: float = 1e-5) -> Tensor:
 class SwiGLU(nn.Module):
     def __init__(self, width: int, hidden: int):
         super().__init__()
-        self.up = nn.Linear(width, hidden * 2, bias=False)
+        self.up = nn.Linear(width, hidden, bias=False)
+        self.gate = nn.Linear(width, hidden, bias=False)
         self.down = nn.Linear(hidden, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        value, gate = self.up(x).chunk(2, -1)
-        return self.down(value * F.silu(gate))
+        return self.down(self.up(x) * F.silu(self.gate(x)))
 
 
 def attention(q_BANK: Tensor, k_BAMK: Tensor, v_BAMK: Tensor, bias: Tensor | None) -> Tensor:
@@ -47,10 +47,31 @@ def rope_table(positions_NX: Tensor, dims: tuple[int, ...], base: float = 100.0)
     return table.cos(), table.sin()
 
 
+class Rotate(torch.autograd.Function):
+    """Turns pairs of channels by the rotary angles; its gradient is the turn back. One pass over memory each way."""
+
+    @staticmethod
+    def forward(ctx, x_BANK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
+        ctx.save_for_backward(cos_NK, sin_NK)
+        return Rotate.turn(x_BANK, cos_NK, sin_NK)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        cos_NK, sin_NK = ctx.saved_tensors
+        return Rotate.turn(grad, cos_NK, -sin_NK), None, None
+
+    @staticmethod
+    def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        half = x.shape[-1] // 2
+        out = x * torch.cat([cos, cos], -1)
+        out[..., :half].addcmul_(x[..., half:], sin, value=-1)
+        out[..., half:].addcmul_(x[..., :half], sin)
+        return out
+
+
 def rotate(x_BANK: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
     cos, sin = (part.to(x_BANK.dtype) for part in rope)
-    a, b = x_BANK.chunk(2, -1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+    return Rotate.apply(x_BANK, cos, sin)
 
 
 def split_heads(x_BND: Tensor, heads: int) -> Tensor:

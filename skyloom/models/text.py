@@ -92,12 +92,13 @@ class TextBlock(nn.Module):
     def __init__(self, config: TextConfig):
         super().__init__()
         self.heads = config.heads
-        self.qkv = nn.Linear(config.width, config.width * 3, bias=False)
+        self.q, self.k, self.v = (nn.Linear(config.width, config.width, bias=False) for _ in range(3))
         self.out = nn.Linear(config.width, config.width, bias=False)
         self.mlp = SwiGLU(config.width, config.width * 2)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        q, k, v = (split_heads(part, self.heads) for part in self.qkv(rms(x)).chunk(3, -1))
+        h = rms(x)
+        q, k, v = (split_heads(part(h), self.heads) for part in (self.q, self.k, self.v))
         seen = attention(rms(q), rms(k), v, bias).transpose(1, 2).flatten(2)
         x = x + self.out(seen)
         return x + self.mlp(rms(x))
