@@ -59,7 +59,7 @@ def features(probe: Probe, clips: Sequence[np.ndarray]) -> np.ndarray:
 
 def compare(clouds: dict[str, np.ndarray], reference_nD: np.ndarray) -> list[dict]:
     """Distances of each cloud to the reference, in units of the reference's spread along each feature."""
-    centre, spread = reference_nD.mean(0), reference_nD.std(0) + 1e-6
+    centre, spread = _spread(reference_nD)
     y = (reference_nD - centre) / spread
     base = mmd((clouds["real"] - centre) / spread, y, biased=True)
     rows = []
@@ -72,9 +72,15 @@ def compare(clouds: dict[str, np.ndarray], reference_nD: np.ndarray) -> list[dic
     return rows
 
 
+def _spread(cloud_nD: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and standard deviation of each feature; features that hardly vary are not blown up."""
+    deviation = cloud_nD.std(0)
+    return cloud_nD.mean(0), np.maximum(deviation, 0.1 * np.median(deviation) + 1e-6)
+
+
 def chance(x_nD: np.ndarray, y_nD: np.ndarray, rng: np.random.Generator, rounds: int = 100) -> dict[str, float]:
     """What the unbiased distance is between two random halves of real clips: its mean and the 95th percentile."""
-    centre, spread = y_nD.mean(0), y_nD.std(0) + 1e-6
+    centre, spread = _spread(y_nD)
     both = (np.concatenate([x_nD, y_nD]) - centre) / spread
     kernel, found = _kernel(both, both), []
     for _ in range(rounds):

@@ -54,7 +54,7 @@ def _cpu_model() -> str:
 
 def commit() -> str:
     """Short name of the checked-out commit, with a plus where tracked files were changed; '' outside a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     ask = lambda *words: subprocess.run(["git", *words], cwd=here, capture_output=True, text=True)  # noqa: E731
     try:
         name = ask("rev-parse", "--short", "HEAD")
