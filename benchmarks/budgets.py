@@ -1,6 +1,6 @@
 """One prompt at three budgets of training, the same seed: what more compute buys, side by side.
 
-    python benchmarks/budgets.py grow --minutes 5 --data runs/storybook/latents --tokenizer .../vae.safetensors
+    python benchmarks/budgets.py grow --minutes 5 --data runs/storybook/data --tokenizer .../vae.safetensors
     python benchmarks/budgets.py sheet --models 1x=runs/budgets/1x 4x=runs/budgets/4x 32x=runs/budgets/32x
 
 `grow` trains one model and puts its weights aside after 1, 4 and 32 times the minutes (stop it and run it again: finished
@@ -8,6 +8,7 @@ budgets are kept). `sheet` films the prompts with each and writes docs/img/budge
 """
 
 import argparse
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from skyloom.models.bundle import load_bundle
 from skyloom.presets import PRESETS
 
 BUDGETS = (1, 4, 32)
+ENDLESS = 10_000_000
 PROMPTS = ("a red fox runs through a snowy forest at sunset", "three penguins walk on the snow at dawn")
 FRAMES, SHOWN, TILE = 17, 4, 144
 
@@ -56,11 +58,13 @@ def grow(a: argparse.Namespace) -> None:
     """Train for 1, then 3 more, then 28 more of `minutes`, copying the export after each."""
     from skyloom.train import model as trainer
 
+    preset = PRESETS[a.preset]
+    config = dataclasses.replace(preset, model=dataclasses.replace(preset.model, steps=ENDLESS))  # no decay: minutes end it
     spent = 0
     for budget in BUDGETS:
         kept = a.run / f"{budget}x"
         if not kept.is_dir():
-            trainer.main(PRESETS[a.preset], a.run / "model", a.data, a.tokenizer, minutes=a.minutes * (budget - spent))
+            trainer.main(config, a.run / "model", a.data, a.tokenizer, minutes=a.minutes * (budget - spent))
             beside = kept.with_name(f".{kept.name}")
             shutil.rmtree(beside, ignore_errors=True)
             shutil.copytree(a.run / "model" / "export", beside)

@@ -1,6 +1,6 @@
 """Held-out loss against training compute, for three sizes of the transformer that each get the same compute.
 
-    python benchmarks/scaling.py --data runs/storybook/latents --tokenizer runs/storybook/tokenizer/export/vae.safetensors
+    python benchmarks/scaling.py --data runs/storybook/data --tokenizer runs/storybook/tokenizer/export/vae.safetensors
 
 Stop it and run it again at will: each size trains in its own resumable run. Writes docs/img/scaling.svg and the table in
 docs/RESULTS.md.
@@ -43,7 +43,7 @@ def main() -> None:
         points += curve(name, config, run, a.bucket)
     table = report.table(
         ["size", "width x depth", "steps", "training compute", f"held-out loss ({a.bucket})"],
-        [[p.size, shape(p.size), str(p.step), f"{p.flops / 1e15:.3f} PFLOP", f"{p.loss:.4f}"] for p in points],
+        [[p.size, shape(p.size), str(p.step), f"{p.flops / 1e15:.3g} PFLOP", f"{p.loss:.4f}"] for p in points],
     )
     print(table)
     write_atomic(a.docs / "img" / "scaling.svg", plot(points))
