@@ -10,7 +10,9 @@ STORYBOOK = Config(
     dit=DiTConfig(width=256, depth=8),
     tokenizer=TokenizerTrain(steps=2000, pool=2496, decay=0.6),
     model=ModelTrain(
-        steps=3000,
+        steps=1600,
+        shift=2.0,
+        warmup=40,
         buckets=(
             Bucket(1, 256, 256, 8000, 64),
             Bucket(17, 256, 256, 3008, 12),
@@ -22,7 +24,7 @@ STORYBOOK = Config(
         ),
         phases=(
             (0, (0.96, 0.0, 0.0, 0.02, 0.02, 0.0, 0.0)),  # looks are learned cheapest from single frames
-            (1000, (0.25, 0.55, 0.06, 0.02, 0.02, 0.05, 0.05)),
+            (500, (0.25, 0.55, 0.06, 0.02, 0.02, 0.05, 0.05)),
         ),
     ),
 )

@@ -92,16 +92,16 @@ def encode_part(job: Job) -> None:
 
 
 def encode_clip(vae: VAE, frames_THWC: np.ndarray) -> np.ndarray:
-    """uint8 frames -> int8 latents C T H W."""
+    """uint8 frames -> int8 latents C T H W, each channel in its own deviations, whatever its gain."""
     video = rearrange(torch.from_numpy(frames_THWC), "T H W c -> 1 c T H W").float() / 127.5 - 1
     with torch.no_grad(), autocast(torch.device("cpu")):
-        z = vae.encode(video)[0].float()
+        z = vae.encode(video)[0].float() / vae.gain_C[:, None, None, None]
     return (z * INT8).round().clamp(-127, 127).to(torch.int8).numpy()
 
 
-def decode_int8(z: np.ndarray) -> Tensor:
-    """int8 latents -> float, deviations."""
-    return torch.from_numpy(z).float() / INT8
+def decode_int8(z: np.ndarray, gain_C: Tensor) -> Tensor:
+    """int8 latents of a batch -> z_BCTHW; `gain_C` is the tokenizer's."""
+    return torch.from_numpy(z).float() / INT8 * gain_C.view(1, -1, 1, 1, 1)
 
 
 def pool_mask(mask_THW: np.ndarray, stride: int) -> np.ndarray:

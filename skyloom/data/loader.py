@@ -17,7 +17,7 @@ STYLES = ("tags", "sentence", "dense")
 
 @dataclass(frozen=True)
 class Batch:
-    z_BCTHW: Tensor  # latents, mean 0 std 1
+    z_BCTHW: Tensor  # latents, as models/vae gives them
     coverage_BTHW: Tensor  # 0..1, how much of a cell is actor
     scenes: list[Scene]
     captions: list[str]
@@ -51,8 +51,8 @@ class Shelf:
 class Loader:
     """Batches of every bucket, mixed in the shares of the phase that a step is in."""
 
-    def __init__(self, folder: Path, config: ModelTrain):
-        self.config = config
+    def __init__(self, folder: Path, config: ModelTrain, gain_C: Tensor):
+        self.config, self.gain_C = config, gain_C
         self.shelves = [Shelf(folder, bucket, "train") for bucket in config.buckets]
 
     def state(self) -> list[int]:
@@ -78,15 +78,15 @@ class Loader:
             )
         shelf = self.shelves[rng.choice(len(usable), p=usable / usable.sum())]
         indices = rng.integers(0, len(shelf), shelf.bucket.batch)
-        return collate(shelf, indices.tolist(), self.config, rng)
+        return collate(shelf, indices.tolist(), self.config, self.gain_C, rng)
 
 
-def collate(shelf: Shelf, indices: list[int], config: ModelTrain, rng: np.random.Generator) -> Batch:
+def collate(shelf: Shelf, indices: list[int], config: ModelTrain, gain_C: Tensor, rng: np.random.Generator) -> Batch:
     zs, ws, records = zip(*(shelf.take(i) for i in indices), strict=True)
     scenes = [Scene.from_json(record) for record in records]
     captions = [draw_caption(scene, shelf.bucket.frames, config, rng) for scene in scenes]
     coverage = torch.from_numpy(np.stack(ws)).float() / 255
-    return Batch(decode_int8(np.stack(zs)), coverage, scenes, captions)
+    return Batch(decode_int8(np.stack(zs), gain_C), coverage, scenes, captions)
 
 
 def draw_caption(scene: Scene, frames: int, config: ModelTrain, rng: np.random.Generator) -> str:

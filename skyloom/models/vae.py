@@ -7,7 +7,8 @@ clip of one chunk. The latents of a chunk are its C strongest principal componen
 the decoder likewise adds to the linear picture. So training starts from the best linear transform instead of from nothing.
 The network folds a chunk, 4 frames x 4 x 4 pixels, into channels; from there on all work is 2-D convolution over chunks, and
 the lower levels also see the chunk before (a causal kernel of two). Down and up sampling carry parameter-free shortcuts from
-space to channels (DC-AE, arXiv 2410.10733). Outside, z_BCTHW has mean 0 and std 1 in every channel.
+space to channels (DC-AE, arXiv 2410.10733). Outside, z_BCTHW has mean 0 and mean square 1; a channel's deviation is its `gain_C`, which
+grows with what it draws, so that noise hides fine detail before coarse form, as it does in pixels.
 """
 
 import itertools
@@ -115,6 +116,7 @@ class VAE(nn.Module):
 
     mean_C: Tensor
     std_C: Tensor
+    gain_C: Tensor
     analysis: Tensor  # C x cell, cell = 3 * 4 * stride * stride: pixels of a cell -> whitened principal components
     synthesis: Tensor  # cell x C
     centre: Tensor  # cell
@@ -133,7 +135,8 @@ class VAE(nn.Module):
         self.head = nn.Conv2d(last, PIXELS, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.to_latent.weight)
-        nn.init.constant_(self.to_latent.bias[config.channels :], -5.0)  # log-variance: 8 % noise
+        with torch.no_grad():
+            self.to_latent.bias[config.channels :].fill_(-5.0)  # type: ignore[index]  # log-variance: 8 % noise
         cell = 3 * FOLD * config.stride**2
         self.register_buffer("analysis", torch.zeros(config.channels, cell))
         self.register_buffer("synthesis", torch.zeros(cell, config.channels))
@@ -141,6 +144,7 @@ class VAE(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(config.channels, 1, 1))
         self.register_buffer("mean_C", torch.zeros(config.channels))
         self.register_buffer("std_C", torch.ones(config.channels))
+        self.register_buffer("gain_C", torch.ones(config.channels))
         nn.Module.to(self, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def moments(self, video_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,11 +180,11 @@ class VAE(nn.Module):
         return F.conv2d(cells, weight[..., None, None]).float()
 
     def encode(self, video_BCTHW: Tensor) -> Tensor:
-        """Video, float -1..1, T = 1 + 4k, H and W multiples of 16 -> z_BCTHW (mean of the posterior, whitened)."""
+        """Video, float -1..1, T = 1 + 4k, H and W multiples of 16 -> z_BCTHW (mean of the posterior, normalised)."""
         check_shape(video_BCTHW.shape, self.config.stride)
         mean, _ = self.moments(video_BCTHW)
         raw = rearrange(mean, "(B N) C h w -> B C N h w", B=len(video_BCTHW))
-        return (raw - _cthw(self.mean_C)) / _cthw(self.std_C)
+        return (raw - _cthw(self.mean_C)) / _cthw(self.std_C) * _cthw(self.gain_C)
 
     def decode(self, z_BCTHW: Tensor) -> Tensor:
         """z_BCTHW -> video, float -1..1."""
@@ -190,9 +194,18 @@ class VAE(nn.Module):
         """Parts of one latent film, in order -> its video in parts, with constant memory. The first part opens the film."""
         memory: dict[int, Tensor] = {}
         for i, z_BCTHW in enumerate(parts):
-            raw = z_BCTHW * _cthw(self.std_C) + _cthw(self.mean_C)
+            raw = z_BCTHW / _cthw(self.gain_C) * _cthw(self.std_C) + _cthw(self.mean_C)
             chunks = self.draw(rearrange(raw, "B C N h w -> (B N) C h w"), len(z_BCTHW), memory)
             yield unfold(chunks, len(z_BCTHW), opens=i == 0).float().clamp(-1, 1)
+
+
+@torch.no_grad()
+def set_statistics(vae: VAE, raw_BCTHW: Tensor) -> None:
+    """Measures mean and deviation of the raw latents, and each channel's gain: distances between latents are those of pixels."""
+    vae.mean_C.copy_(raw_BCTHW.mean((0, 2, 3, 4)))
+    vae.std_C.copy_(raw_BCTHW.std((0, 2, 3, 4)))
+    drawn = (vae.synthesis.square().sum(0).sqrt() * vae.std_C).clamp_min(1e-4)
+    vae.gain_C.copy_(drawn / drawn.square().mean().sqrt())
 
 
 def check_shape(shape: torch.Size, stride: int) -> None:

@@ -67,7 +67,7 @@ def main(
         vocabulary = start_from(model, init)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)
     emas = [optim.PowerEMA(model, gamma) for gamma in GAMMAS]
-    loader = Loader(data, c)
+    loader = Loader(data, c, vae.gain_C)
     step, best = 0, math.inf
     if state := checkpoint.load_latest(run):
         model.load_state_dict(state["model"])
@@ -78,7 +78,7 @@ def main(
         loader.restore(state["parts"])
     log = Log(run, step, quiet=rank > 0)
     bundle = Bundle(config, vae, model, vocabulary)
-    triples = held_out(data, config, vocabulary)
+    triples = held_out(data, config, vae.gain_C)
     began = saved = looked = time.time()
     while step < c.steps:
         loss, kind = train_step(bundle, loader.batch(step), config, step)
@@ -145,7 +145,7 @@ def bundle_loss(bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight
 Triple = tuple[Bucket, Batch, Tensor, Tensor]
 
 
-def held_out(data: Path, config: Config, vocabulary: Vocabulary) -> list[Triple]:
+def held_out(data: Path, config: Config, gain_C: Tensor) -> list[Triple]:
     """Fixed (clip, noise, level) triples of each bucket, the same in every run: validation losses compare across runs."""
     triples: list[Triple] = []
     for bucket in config.model.buckets:
@@ -153,7 +153,7 @@ def held_out(data: Path, config: Config, vocabulary: Vocabulary) -> list[Triple]
         rng = np.random.default_rng(99)
         count = min(len(shelf), 16 if bucket.frames > 1 else 64)
         if count:
-            batch = collate(shelf, list(range(count)), config.model, rng)
+            batch = collate(shelf, list(range(count)), config.model, gain_C, rng)
             noise = torch.randn(batch.z_BCTHW.shape, generator=torch.Generator().manual_seed(99))
             levels = ((torch.arange(count) + 0.5) / count).view(-1, 1, 1, 1)
             triples.append((bucket, batch, noise, levels))

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..base import checkpoint, dist
 from ..base.log import Log, save_sheet
 from ..config import Config, TokenizerTrain, VAEConfig, to_json
-from ..models.vae import VAE, fold, set_components, unfold
+from ..models.vae import VAE, fold, set_components, set_statistics, unfold
 from .optim import Optimisers, PowerEMA, schedule
 
 HELD_OUT = 24  # clips of the pool that are never trained on
@@ -176,11 +176,10 @@ def export(config: Config, ema: PowerEMA, pool: list[np.ndarray], path: Path) ->
     if not config.tokenizer.freeze_encoder:
         model.mean_C.zero_()
         model.std_C.fill_(1)
+        model.gain_C.fill_(1)
         chosen = np.linspace(0, len(pool) - 1, min(256, len(pool))).astype(int)
         with torch.autocast("cpu", torch.bfloat16):
-            z = torch.cat([model.encode(to_video(pool[i])) for i in chosen])
-        model.mean_C.copy_(z.mean((0, 2, 3, 4)))
-        model.std_C.copy_(z.std((0, 2, 3, 4)))
+            set_statistics(model, torch.cat([model.encode(to_video(pool[i])) for i in chosen]))
     checkpoint.save_weights(path, model.state_dict(), torch.bfloat16)
 
 

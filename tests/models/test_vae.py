@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from skyloom.config import VAEConfig
-from skyloom.models.vae import VAE
+from skyloom.models.vae import VAE, set_components, set_statistics
 
 TINY = VAEConfig(4, 1, (8, 8, 16), (1, 1, 1), (8, 8, 16), (1, 1, 1))
 
@@ -53,6 +53,18 @@ def test_streaming_draws_the_same_film():
     z = torch.randn(1, 4, 7, 2, 2)
     parts = torch.cat(list(model.decode_stream([z[:, :, :1], z[:, :, 1:4], z[:, :, 4:]])), 2)
     assert torch.allclose(parts, model.decode(z), atol=1e-5)
+
+
+@torch.no_grad()
+def test_statistics_give_mean_square_one_and_coarse_form_the_larger_share():
+    model = lively()
+    cells = torch.randn(400, 3 * 4 * 16 * 16) * torch.linspace(0.1, 2, 3072)
+    set_components(model, cells, torch.ones(400))
+    raw = torch.randn(4, 4, 3, 8, 8) * 3 + 1
+    set_statistics(model, raw)
+    z = (raw - model.mean_C.view(1, -1, 1, 1, 1)) / model.std_C.view(1, -1, 1, 1, 1) * model.gain_C.view(1, -1, 1, 1, 1)
+    assert torch.allclose(z.square().mean(), torch.tensor(1.0), atol=0.01)
+    assert (model.gain_C.diff() <= 1e-3).all()
 
 
 @torch.no_grad()

@@ -123,15 +123,15 @@ def test_a_run_refuses_other_settings(straight, tiny, encoded, tokenizer_run):
 
 
 def test_batches_depend_on_the_step_alone(tiny, encoded):
-    a, b = Loader(encoded, tiny.model).batch(7), Loader(encoded, tiny.model).batch(7)
+    a, b = Loader(encoded, tiny.model, torch.ones(8)).batch(7), Loader(encoded, tiny.model, torch.ones(8)).batch(7)
     assert torch.equal(a.z_BCTHW, b.z_BCTHW) and a.captions == b.captions
-    assert not torch.equal(a.z_BCTHW, Loader(encoded, tiny.model).batch(8).z_BCTHW[: len(a.z_BCTHW)])
+    assert not torch.equal(a.z_BCTHW, Loader(encoded, tiny.model, torch.ones(8)).batch(8).z_BCTHW[: len(a.z_BCTHW)])
     assert 0 <= float(a.coverage_BTHW.min()) and float(a.coverage_BTHW.max()) <= 1
 
 
 def test_missing_latents_say_what_to_run(tiny, tmp_path):
     with pytest.raises(FileNotFoundError, match="train encode"):
-        Loader(tmp_path, tiny.model).batch(0)
+        Loader(tmp_path, tiny.model, torch.ones(8)).batch(0)
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path, capsys):
