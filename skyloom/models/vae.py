@@ -7,8 +7,8 @@ clip of one chunk. The latents of a chunk are its C strongest principal componen
 the decoder likewise adds to the linear picture. So training starts from the best linear transform instead of from nothing.
 The network folds a chunk, 4 frames x 4 x 4 pixels, into channels; from there on all work is 2-D convolution over chunks, and
 the lower levels also see the chunk before (a causal kernel of two). Down and up sampling carry parameter-free shortcuts from
-space to channels (DC-AE, arXiv 2410.10733). Outside, z_BCTHW has mean 0 and mean square 1; a channel's deviation is its `gain_C`, which
-grows with what it draws, so that noise hides fine detail before coarse form, as it does in pixels.
+space to channels (DC-AE, arXiv 2410.10733). Outside, z_BCTHW has mean 0 and mean square 1; a channel's deviation is its
+`gain_C`, which grows with what it draws, so that noise hides fine detail before coarse form, as it does in pixels.
 """
 
 import itertools
@@ -201,7 +201,7 @@ class VAE(nn.Module):
 
 @torch.no_grad()
 def set_statistics(vae: VAE, raw_BCTHW: Tensor) -> None:
-    """Measures mean and deviation of the raw latents, and each channel's gain: distances between latents are those of pixels."""
+    """Measures mean and deviation of the raw latents, and the gains that make their distances those of pixels."""
     vae.mean_C.copy_(raw_BCTHW.mean((0, 2, 3, 4)))
     vae.std_C.copy_(raw_BCTHW.std((0, 2, 3, 4)))
     drawn = (vae.synthesis.square().sum(0).sqrt() * vae.std_C).clamp_min(1e-4)
