@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ..models.probe import Probe
 
 NAMES = ("tokenizer", "adherence", "fidelity", "physics", "speed", "sheets")
+UNREAD = ("tokenizer", "speed", "sheets")  # these need no probe; `tokenizer` leaves the nouns out then
 
 
 def main(
@@ -39,7 +40,13 @@ def main(
     from . import adherence, fidelity, physics, report, sheets, speed, tokenizer
     from .clips import Bench
 
-    bench = Bench(model, load_bundle(model), load_probe_of(model, probe), Path(out), n, seed)
+    reader = find_probe(model, probe)
+    if reader is None and set(names) - set(UNREAD):
+        raise FileNotFoundError(
+            f"no probe for {model!r}: only {', '.join(UNREAD)} go without one. "
+            "Run `skyloom train probe`, or give its folder with --probe."
+        )
+    bench = Bench(model, load_bundle(model), reader, Path(out), n, seed)
     runs = {
         "tokenizer": tokenizer.main, "adherence": adherence.main, "fidelity": fidelity.main, "physics": physics.main,
         "speed": speed.main, "sheets": lambda bench: sheets.main(bench, (docs or Path(out)) / "img"),
@@ -57,15 +64,16 @@ def main(
     return results
 
 
-def load_probe_of(model: str, probe: str | Path | None) -> "Probe":
-    """The probe named; else the one beside the model's weights, else that of the model's run, else of the run runs/probe."""
+def find_probe(model: str, probe: str | Path | None) -> "Probe | None":
+    """The probe named; else one beside the model's weights, in the model's run, or in runs/probe; else None."""
     from ..models.bundle import find_model
     from ..models.probe import load_probe
 
     runs = (Path(model).parent / "probe", Path("runs") / model / "probe", Path("runs/probe"))
     places = (find_model(model), *(run / "export" for run in runs))
     found = [place for place in places if (place / "probe.json").is_file()]
-    return load_probe(probe if probe is not None else found[0] if found else runs[-1])
+    chosen = probe if probe is not None else found[0] if found else None
+    return None if chosen is None else load_probe(chosen)
 
 
 def command_of(name: str, model: str, n: int, seed: int) -> str:

@@ -41,13 +41,20 @@ class Bench:
 
     model: str
     bundle: "Bundle"
-    probe: "Probe"
+    reader: "Probe | None"  # see `probe`
     out: Path
     n: int = 64
     seed: int = 0
     size: tuple[int, int] = (256, 256)  # height, width of the films
     weights: str = ""
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def probe(self) -> "Probe":
+        """The network that reads clips; FileNotFoundError where none has been trained."""
+        if self.reader is None:
+            raise FileNotFoundError("no probe for this evaluation. Run `skyloom train probe`, or give its folder with --probe.")
+        return self.reader
 
     def __post_init__(self) -> None:
         self.weights = self.weights or fingerprint(self.bundle)

@@ -31,16 +31,18 @@ def measure(bench: Bench, bucket: Bucket) -> dict:
         drawn = through_tokenizer(bench.bundle, frames)
         errors.append(psnr(frames, drawn))
         likeness.append(ssim(frames, drawn))
+        if bench.reader is None:
+            continue
         asked = tuple(actor.noun for actor in scene.actors)
         for name, clip in (("before", frames), ("after", drawn)):
             found = compare(scene, bench.probe.read(shrunk(clip), asked=asked), still=bucket.frames == 1)
             read[name] += found["one noun"] + found["two nouns"]
         bench.say(f"tokenizer: {bucket.frames} x {bucket.height} x {bucket.width}", i + 1, bench.n)
-    before, after = (score(sum(hits), len(hits)) for hits in read.values())
+    before, after = (score(sum(hits), len(hits)) if hits else None for hits in read.values())
     return {
         "frames": bucket.frames, "height": bucket.height, "width": bucket.width, "psnr": float(np.mean(errors)),
         "worst": float(np.min(errors)), "ssim": float(np.mean(likeness)), "before": before, "after": after,
-        "ratio": after["rate"] / before["rate"] if before["rate"] else None,
+        "ratio": after["rate"] / before["rate"] if before and after and before["rate"] else None,
     }  # fmt: skip
 
 
@@ -66,13 +68,16 @@ def _blur(x: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(x, (11, 11), 1.5)
 
 
+def _percent(rate: float | None) -> str:
+    return "not read" if rate is None else f"{100 * rate:.1f} %"
+
+
 def tables(result: dict) -> str:
     """Markdown: one row for each shape."""
     rows = [
         [
             str(row["frames"]), f"{row['width']}x{row['height']}", f"{row['psnr']:.2f} dB", f"{row['worst']:.2f} dB",
-            f"{row['ssim']:.4f}", f"{100 * row['before']['rate']:.1f} %", f"{100 * row['after']['rate']:.1f} %",
-            "" if row["ratio"] is None else f"{100 * row['ratio']:.1f} %",
+            f"{row['ssim']:.4f}", *(_percent(row[key] and row[key]["rate"]) for key in ("before", "after")), _percent(row["ratio"]),
         ]
         for row in result["rows"]
     ]  # fmt: skip
