@@ -77,7 +77,8 @@ def tables(result: dict) -> str:
     rows = [
         [
             str(row["frames"]), f"{row['width']}x{row['height']}", f"{row['psnr']:.2f} dB", f"{row['worst']:.2f} dB",
-            f"{row['ssim']:.4f}", *(_percent(row[key] and row[key]["rate"]) for key in ("before", "after")), _percent(row["ratio"]),
+            f"{row['ssim']:.4f}", *(_percent(row[key] and row[key]["rate"]) for key in ("before", "after")),
+            _percent(row["ratio"]),
         ]
         for row in result["rows"]
     ]  # fmt: skip
