@@ -77,6 +77,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
     torch.manual_seed(seed)
     vocabulary = Vocabulary(words)
     model = DiT(config.dit, config.text, vae.channels, len(vocabulary))
-    for p in (model.patch_out.weight, model.modulation.weight):  # zero at birth, which would make every film the same
-        torch.nn.init.normal_(p, std=0.2)
-    return Bundle(config, VAE(vae).eval(), model.eval(), vocabulary)
+    tokenizer = VAE(vae)
+    for p in (model.patch_out.weight, model.modulation.weight, tokenizer.head.weight, tokenizer.to_latent.weight):
+        torch.nn.init.normal_(p, std=0.2)  # zero at birth, which would make every film the same
+    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary)
