@@ -24,7 +24,7 @@ from skyloom.presets import PRESETS
 
 BUDGETS = (1, 4, 32)
 ENDLESS = 10_000_000
-PROMPTS = ("a red fox runs through a snowy forest at sunset", "three penguins walk on the snow at dawn")
+PROMPTS = ("a red fox runs in the forest at sunset", "three penguins walk on the snow at dawn")
 FRAMES, SHOWN, TILE = 17, 4, 144
 
 

@@ -13,7 +13,7 @@ from .clips import Bench
 
 FRAMES, SEEDS, TILE = 17, 16, 96
 PROMPTS = {
-    "fox": "a red fox runs through a snowy forest at sunset",
+    "fox": "a red fox runs in the forest at sunset",
     "penguins": "three penguins walk on the snow at dawn",
     "rocket": "a rocket flies through space",
     "car": "a blue car drives down a city street at night, in the rain",

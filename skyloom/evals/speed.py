@@ -14,7 +14,7 @@ from pathlib import Path
 from .clips import Bench
 from .report import table
 
-PROMPT = "a red fox runs through a snowy forest at sunset"
+PROMPT = "a red fox runs in the forest at sunset"
 QUALITIES = ("fast", "good", "best")
 SHAPES = (("square", 49), ("square", 17), ("wide", 49))
 FPS = 12
