@@ -8,7 +8,7 @@ from .config import Bucket, Config, DiTConfig, ModelTrain, ProbeConfig, TextConf
 STORYBOOK = Config(
     text=TextConfig(depth=3),
     dit=DiTConfig(width=256, depth=8),
-    tokenizer=TokenizerTrain(steps=2000, pool=2496, decay=0.6),
+    tokenizer=TokenizerTrain(steps=1700, pool=2496, decay=0.6),
     model=ModelTrain(
         steps=1600,
         shift=2.0,
