@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..base.dist import world_size
 from ..config import Bucket, ModelTrain
 from ..worlds.captions import caption
 from ..worlds.scene import Scene
@@ -56,8 +57,9 @@ class Loader:
         self.shelves = [Shelf(folder, bucket, "train") for bucket in config.buckets]
 
     def state(self) -> list[int]:
-        """How many parts of each bucket are in use; looked up again here, so growth happens at checkpoints only."""
-        return [shelf.rescan() for shelf in self.shelves]
+        """How many parts of each bucket are in use. New ones are taken in here, at checkpoints, by a lone process only:
+        several might see different ones."""
+        return [shelf.rescan() if world_size() == 1 else len(shelf.parts) for shelf in self.shelves]
 
     def restore(self, state: list[int]) -> None:
         for shelf, count in zip(self.shelves, state, strict=True):

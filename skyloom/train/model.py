@@ -91,17 +91,19 @@ def main(
             ema.update(model, step)
         if step % 20 == 0:
             log.row(step, **{f"loss{kind}": float(dist.average(loss.detach())), "norm": float(norm)})
-        now = time.time()
+        now, improved = time.time(), False
         last = step == c.steps or dist.any_rank(now - began > minutes * 60)
         if step % check_every == 0 or last:
             scores = validate(averaged(bundle, emas[0]), triples)
             log.row(step, **scores)
+            score = sum(scores.values()) / max(1, len(scores))
+            improved, best = bool(scores) and score < best, min(best, score if scores else best)
         if rank == 0 and (last or now - looked > look_minutes * 60):
             look(averaged(bundle, emas[0]), run / "samples" / f"{step:06d}.png")
             looked = now
-        if rank == 0 and (last or now - saved > save_minutes * 60):
+        if rank == 0 and (last or improved or now - saved > save_minutes * 60):
             state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "emas": [e.average for e in emas]}
-            checkpoint.save(run, step, {**state, "best": best, "parts": loader.state()})
+            checkpoint.save(run, step, {**state, "best": best, "parts": loader.state()}, best=improved)
             save_bundle(averaged(bundle, emas[0]), run / "export")
             saved = now
         if last:

@@ -124,6 +124,8 @@ def test_the_export_is_a_model(straight, tiny):
     bundle = load_bundle(straight)
     assert bundle.config == tiny
     assert (straight / "samples").exists() and (straight / "config.json").exists()
+    kept = sorted(path.name for path in (straight / "checkpoints").iterdir())
+    assert kept == ["00000019.pt", "00000020.pt", "best.pt"]
 
 
 def test_a_run_refuses_other_settings(straight, tiny, encoded, tokenizer_run):
