@@ -22,7 +22,7 @@ class Noun:
     zh_synonyms: tuple[str, ...]
     category: str  # one of CATEGORIES
     can: frozenset[str]  # actions beyond those that anything can do (stand, fall, bounce, spin, grow, shrink, sway, float)
-    size: float  # natural height as a fraction of the frame's short side, 0.22 (mouse) .. 0.55 (whale, house)
+    size: float  # natural height as a fraction of the frame's short side, 0.36 (mouse) .. 0.62 (whale, house)
     facing: int  # where the art looks: -1 left, 1 right, 0 at the viewer (then it is never mirrored)
     tint: bool  # may be recoloured by a hue shift ("a blue fox")
     animated: bool  # its art moves

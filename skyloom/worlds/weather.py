@@ -10,7 +10,7 @@ import numpy as np
 
 RAIN_SPEED, SNOW_SPEED, BUBBLE_SPEED = 2.1, 0.3, 0.2  # downwards; bubbles rise
 WIND = 0.38  # of the leaves, to the right
-COUNTS = {"rain": 70, "snow": 80, "leaves": 18, "stars": 42, "bubbles": 16}  # in a square frame
+COUNTS = {"rain": 70, "snow": 46, "leaves": 18, "stars": 42, "bubbles": 16}  # in a square frame
 LEAF_COLOURS = ((226, 120, 44), (200, 74, 48), (240, 178, 66), (150, 108, 52))
 METEOR_PERIOD, METEOR_LIFE = 1.7, 0.7
 
@@ -94,8 +94,8 @@ def draw_air(air: Air, picture: np.ndarray, time: float, push: float, dark: bool
     elif air.kind == "snow":
         at = _places(air, time, 0.0, SNOW_SPEED * air.near, push)
         at[:, 0] += 0.02 * np.sin(2 * np.pi * (0.4 * time + air.phase))
-        _fill_discs(mask, at, 0.0045 + 0.015 * (air.near - 0.5), air.unit)
-        _blend(picture, mask, (200, 208, 230) if dark else (255, 255, 255), 0.92)
+        _fill_discs(mask, at, 0.006 + 0.015 * (air.near - 0.5), air.unit)
+        _blend(picture, mask, (200, 208, 230) if dark else (255, 255, 255), 0.85)
     elif air.kind == "bubbles":
         at = _places(air, time, 0.0, -BUBBLE_SPEED * air.near, push)
         at[:, 0] += 0.012 * np.sin(2 * np.pi * (0.7 * time + air.phase))

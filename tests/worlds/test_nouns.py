@@ -102,7 +102,7 @@ def test_enums_and_numbers():
     assert offenders(lambda n: n.category not in CATEGORIES) == []
     assert offenders(lambda n: not n.can <= OWN_ACTIONS) == []
     assert offenders(lambda n: n.facing not in (-1, 0, 1)) == []
-    assert offenders(lambda n: not 0.22 <= n.size <= 0.55) == []
+    assert offenders(lambda n: not 0.34 <= n.size <= 0.65) == []
     assert offenders(lambda n: n.tint and n.category == "face") == []
 
 
