@@ -17,17 +17,14 @@ T = TypeVar("T")
 class VAEConfig:
     """Spacetime tokenizer: 4 frames x 16 x 16 pixels -> one latent cell of `channels` numbers; the first frame alone."""
 
-    channels: int = 32  # C
-    encode_scale: int = 1  # 2: the encoder reads the clip at half its size, the decoder still draws it whole
-    encoder_widths: tuple[int, ...] = (64, 128, 256)  # at strides 4, 8, 16
-    encoder_depths: tuple[int, ...] = (1, 2, 2)  # residual blocks at each
-    decoder_widths: tuple[int, ...] = (96, 192, 320)
-    decoder_depths: tuple[int, ...] = (2, 3, 3)
+    channels: int = 96  # C
+    decoder_widths: tuple[int, ...] = (96, 192, 320)  # at strides 4, 8, 16
+    decoder_depths: tuple[int, ...] = (2, 3, 3)  # residual blocks at each
 
     @property
     def stride(self) -> int:
         """Pixels per latent cell, along height and width."""
-        return 4 * 2 ** (len(self.encoder_widths) - 1) * self.encode_scale
+        return 4 * 2 ** (len(self.decoder_widths) - 1)
 
     time_stride: typing.ClassVar[int] = 4  # frames per latent frame, after the first
 
@@ -44,12 +41,14 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class DiTConfig:
-    """Diffusion transformer over 2x2 patches of latent cells."""
+    """Diffusion transformer over 2x2 patches of latent cells, between convolutions over the cells."""
 
     width: int = 384  # D
     depth: int = 10
     head_dim: int = 128  # K; 128 keeps the CPU's matrix units busy (facts: 3x over 64)
     patch: int = 2
+    local_width: int = 192  # G, of the convolutions over single cells, before and after the transformer
+    local_depth: int = 2  # blocks before, and as many after
 
     @property
     def heads(self) -> int:  # A
@@ -75,12 +74,10 @@ class TokenizerTrain:
     pool: int = 3000  # clips drawn once and cropped many times
     pool_size: int = 256  # pixels a side
     haar: float = 1.0  # weights of the losses, next to L1
+    square: float = 0.0
     temporal: float = 0.3
-    kl: float = 5e-5
-    equivariance: float = 0.0  # decode(half-size latent) = half-size clip (arXiv 2502.14831)
-    mask_latents: float = 0.0  # how often LMR hides a part of the latents (SSVAE)
+    noise: float = 0.03  # the most that is added to half of the latents
     actor_weight: float = 2.0  # added to the pixel weight under an actor
-    freeze_encoder: bool = False  # polish the decoder alone; latents stay what they are
     seed: int = 0
 
 

@@ -225,6 +225,7 @@ def expected_seconds(request: Request, bundle: "Bundle") -> float:
     request, planned, c = request.resolved(), plan(request, bundle), bundle.config
     width = c.dit.width
     step = sizes.transformer_flops(planned.tokens, width, c.dit.depth, mlp_width=c.dit.hidden, text_tokens=c.text.max_tokens)
+    step += sizes.local_flops(planned.tokens * c.dit.patch**2, c.vae.channels, c.dit.local_width, c.dit.local_depth)
     steps = (request.steps or 0) * (1 if request.guidance == 1 else 2)
     with torch.inference_mode():
         cells = torch.zeros(1, c.vae.channels, 1, c.dit.patch, c.dit.patch)
@@ -236,9 +237,11 @@ def conv_flops(module: "nn.Module", use: Callable[[], object]) -> int:
     """Operations of the module's convolutions and linear maps while `use` runs; no data is looked at, so "meta" will do."""
     from torch import nn
 
+    from .models.layers import Conv
+
     counts = []
     count = lambda layer, _, out: counts.append(2 * out.numel() * layer.weight[0].numel())  # noqa: E731
-    layers = [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.Conv3d, nn.Linear))]
+    layers = [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.Linear, Conv))]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
         use()

@@ -8,23 +8,23 @@ from .config import Bucket, Config, DiTConfig, ModelTrain, ProbeConfig, TextConf
 STORYBOOK = Config(
     text=TextConfig(depth=3),
     dit=DiTConfig(width=256, depth=8),
-    tokenizer=TokenizerTrain(steps=1700, pool=2496, decay=0.6),
+    tokenizer=TokenizerTrain(steps=4000, pool=2496, crop=128, square=4.0, decay=0.5),
     model=ModelTrain(
-        steps=1600,
+        steps=5000,
         shift=2.0,
-        warmup=40,
+        warmup=50,
         buckets=(
-            Bucket(1, 256, 256, 8000, 64),
-            Bucket(17, 256, 256, 3008, 12),
-            Bucket(49, 256, 256, 192, 4),
-            Bucket(1, 256, 448, 256, 32),
-            Bucket(1, 448, 256, 256, 32),
-            Bucket(17, 256, 448, 128, 6),
-            Bucket(17, 448, 256, 128, 6),
+            Bucket(1, 256, 256, 32768, 64),
+            Bucket(17, 256, 256, 6016, 12),
+            Bucket(49, 256, 256, 1024, 5),
+            Bucket(1, 256, 448, 1024, 36),
+            Bucket(1, 448, 256, 1024, 36),
+            Bucket(17, 256, 448, 512, 8),
+            Bucket(17, 448, 256, 512, 8),
         ),
         phases=(
-            (0, (0.96, 0.0, 0.0, 0.02, 0.02, 0.0, 0.0)),  # looks are learned cheapest from single frames
-            (500, (0.25, 0.55, 0.06, 0.02, 0.02, 0.05, 0.05)),
+            (0, (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),  # looks are learned cheapest from single frames
+            (2000, (0.3, 0.42, 0.14, 0.03, 0.03, 0.04, 0.04)),
         ),
     ),
 )
@@ -32,9 +32,9 @@ STORYBOOK = Config(
 # tiny: for tests.  Seconds; it learns colours and places of procedural sprites, nothing more
 TINY = Config(
     name="tiny",
-    vae=VAEConfig(8, 1, (16, 16, 32), (1, 1, 1), (16, 16, 32), (1, 1, 1)),
+    vae=VAEConfig(8, (16, 16, 32), (1, 1, 1)),
     text=TextConfig(32, 1, 2, 64),
-    dit=DiTConfig(width=64, depth=2, head_dim=32),
+    dit=DiTConfig(width=64, depth=2, head_dim=32, local_width=32, local_depth=1),
     tokenizer=TokenizerTrain(steps=20, batch=2, crop=64, frames=5, warmup=5, pool=28, pool_size=64),
     model=ModelTrain(
         steps=20,
@@ -53,14 +53,16 @@ TINY = Config(
 )
 
 # small, base, large: the same code with a larger dial, for GPUs; not trained by us, sizes from `skyloom plan train`
-SMALL = dataclasses.replace(STORYBOOK, name="small", text=TextConfig(), dit=DiTConfig(width=512, depth=12))
+SMALL = dataclasses.replace(STORYBOOK, name="small", text=TextConfig(), dit=DiTConfig(width=512, depth=12, local_width=256))
 BASE = dataclasses.replace(
     STORYBOOK,
     name="base",
-    vae=VAEConfig(32, 1, (96, 192, 384), (1, 2, 2), (160, 320, 512), (2, 3, 3)),
+    vae=VAEConfig(96, (160, 320, 512), (2, 3, 3)),
     text=TextConfig(512, 6, 4, 192),
-    dit=DiTConfig(width=1024, depth=20),
+    dit=DiTConfig(width=1024, depth=20, local_width=384),
 )
-LARGE = dataclasses.replace(BASE, name="large", text=TextConfig(768, 8, 6, 256), dit=DiTConfig(width=2048, depth=28))
+LARGE = dataclasses.replace(
+    BASE, name="large", text=TextConfig(768, 8, 6, 256), dit=DiTConfig(width=2048, depth=28, local_width=512)
+)
 
 PRESETS = {config.name: config for config in (STORYBOOK, TINY, SMALL, BASE, LARGE)}

@@ -106,6 +106,11 @@ def transformer_flops(tokens: int, width: int, depth: int, *, mlp_width: int = 0
     return depth * (2 * n * matrices + 4 * n * n * width)
 
 
+def local_flops(cells: int, channels: int, width: int, depth: int) -> int:
+    """One forward pass of the 3x3 convolutions around the transformer: in, out, and `depth` pairs on either side."""
+    return 18 * cells * (2 * channels * width + 4 * depth * width * width)
+
+
 def free_memory() -> int:
     """Bytes that this process can still take: what the machine has free, and what a container allows. 0 where unknown."""
     limits = [free for free in (_machine_free(), _container_free()) if free is not None]

@@ -72,12 +72,18 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
 
 def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "runs", "in", "the", "snow")) -> Bundle:
     """An untrained model of a few thousand weights, with every part of the real one: for tests."""
-    vae = VAEConfig(4, 1, (8, 8, 16), (1, 1, 1), (8, 8, 16), (1, 1, 1))
-    config = Config(name="tiny", vae=vae, text=TextConfig(16, 1, 2, 32), dit=DiTConfig(width=32, depth=2, head_dim=16))
+    vae = VAEConfig(4, (8, 8, 16), (1, 1, 1))
+    config = Config(
+        name="tiny",
+        vae=vae,
+        text=TextConfig(16, 1, 2, 32),
+        dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1),
+    )
     torch.manual_seed(seed)
     vocabulary = Vocabulary(words)
     model = DiT(config.dit, config.text, vae.channels, len(vocabulary))
     tokenizer = VAE(vae)
-    for p in (model.patch_out.weight, model.modulation.weight, tokenizer.head.weight, tokenizer.to_latent.weight):
+    torch.nn.init.orthogonal_(tokenizer.basis)
+    for p in (model.cells_out.weight, model.modulation.weight, tokenizer.head.weight):
         torch.nn.init.normal_(p, std=0.2)  # zero at birth, which would make every film the same
     return Bundle(config, tokenizer.eval(), model.eval(), vocabulary)

@@ -1,5 +1,9 @@
 """Spacetime diffusion transformer. Dimension key: B batch, C latent channels, T H W latent frames rows columns, p patch,
-L text tokens, E text width, N video tokens (T * H/p * W/p), D model width, A heads, K head width, P = C*p*p.
+L text tokens, E text width, N video tokens (T * H/p * W/p), D model width, A heads, K head width, G width of the local part.
+
+An hourglass: convolutions over the latent cells of each frame, a transformer over patches of p x p cells, convolutions again,
+which also see what the first ones made of the cells. The convolutions draw edges and textures alike wherever they lie; the
+transformer decides what goes where (as in HDiT, arXiv 2401.11605, with convolutions for neighbourhood attention).
 
 Full attention over space, time and the prompt at once: every block projects the prompt to keys and values of its own and
 puts them beside those of the video. The noise level of every cell enters through one shared modulation (adaLN-single,
@@ -13,28 +17,41 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..config import DiTConfig, TextConfig
-from .layers import SwiGLU, attention, rms, rope_table, rotate, split_heads, wave
+from .layers import Conv, SwiGLU, attention, rms, rope_table, rotate, split_heads, wave
 from .text import TextEncoder, hide_padding
 
 
 class DiT(nn.Module):
-    """v(z, t, prompt): the velocity noise - data of every latent cell. The prompt encoder lives inside, it learns jointly."""
+    """v(z, t, prompt): the velocity noise - data of every latent cell. The prompt encoder lives inside, it learns jointly.
+
+    The network's input and output are scaled channel by channel so that both have unit variance at every noise level, and it
+    adds to the best linear guess from the channel alone (preconditioning as in EDM, arXiv 2206.00364, per channel, for
+    velocities). `gain_C` holds the channels' deviations.
+    """
+
+    gain_C: Tensor
 
     def __init__(self, config: DiTConfig, text: TextConfig, channels: int, vocabulary_size: int):
         super().__init__()
         self.config = config
-        width, size = config.width, channels * config.patch**2  # D, P
+        width, local = config.width, config.local_width  # D, G
+        self.register_buffer("gain_C", torch.ones(channels))
         self.text = TextEncoder(text, vocabulary_size)
-        self.patch_in = nn.Linear(size, width)
+        self.cells_in = nn.Conv2d(channels, local, 3, padding=1)
+        self.enter_blocks = nn.ModuleList(LocalBlock(local) for _ in range(config.local_depth))
+        self.patch_in = nn.Linear(local * config.patch**2, width)
         self.time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.pooled = nn.Linear(text.width, width)
         self.modulation = nn.Linear(width, width * 6)
+        self.local_modulation = nn.Linear(width, local * 2)
         self.blocks = nn.ModuleList(DiTBlock(config, text.width) for _ in range(config.depth))
         self.final = nn.Linear(width, width * 2)
-        self.patch_out = nn.Linear(width, size)
-        for layer in (self.modulation, self.final, self.patch_out):
+        self.patch_out = nn.Linear(width, local * config.patch**2)
+        self.leave_blocks = nn.ModuleList(LocalBlock(local) for _ in range(config.local_depth))
+        self.cells_out = nn.Conv2d(local, channels, 3, padding=1)
+        for layer in (self.modulation, self.local_modulation, self.final, self.cells_out):
             nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def read(self, ids_BL: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
         """Prompt tokens -> text_BLE, mask_BL, to be passed to `forward` at every step."""
@@ -43,19 +60,32 @@ class DiT(nn.Module):
     def forward(self, z_BCTHW: Tensor, t_BTHW: Tensor, text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
         """Noisy latents, their noise levels (any of T, H, W may be 1), encoded prompt -> velocity, like z_BCTHW."""
         p = self.config.patch
-        _, _, frames, rows, columns = z_BCTHW.shape
+        batch, _, frames, rows, columns = z_BCTHW.shape
         h, w = rows // p, columns // p
-        x = self.patch_in(rearrange(z_BCTHW, "B C T (h p) (w q) -> B (T h w) (C p q)", p=p, q=p))
-        c_BMD = self._condition(t_BTHW, (frames, h, w), text_BLE, mask_BL)
-        modulation = self.modulation(F.silu(c_BMD))[:, :, None]
-        rope = positions(frames, h, w, self.config.head_dim, z_BCTHW.device)
+        scale_in, skip, scale_out = precondition(t_BTHW[:, None].float(), self.gain_C.view(1, -1, 1, 1, 1))
+        c_BMD = F.silu(self._condition(t_BTHW, (frames, h, w), text_BLE, mask_BL))
+        local = per_cell(self.local_modulation(c_BMD), (frames, rows, columns), p)
+        cells = self.cells_in(channels_last(rearrange(z_BCTHW * scale_in, "B C T H W -> (B T) C H W")))
+        for block in self.enter_blocks:
+            cells = block(cells, *local)
+        x = self.patch_in(rearrange(cells, "(B T) G (h p) (w q) -> B (T h w) (G p q)", B=batch, p=p, q=p))
+        x = self._transform(x, c_BMD, (frames, h, w), text_BLE, mask_BL)
+        drawn = rearrange(self.patch_out(x), "B (T h w) (G p q) -> (B T) G (h p) (w q)", T=frames, h=h, w=w, p=p, q=p)
+        cells = channels_last(cells + drawn)
+        for block in self.leave_blocks:
+            cells = block(cells, *local)
+        drawn = rearrange(self.cells_out(rms_map(cells)).float(), "(B T) C H W -> B C T H W", B=batch)
+        return skip * z_BCTHW + scale_out * drawn
+
+    def _transform(self, x: Tensor, c_BMD: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+        modulation = self.modulation(c_BMD)[:, :, None]
+        rope = positions(*grid, self.config.head_dim, x.device)
         bias = F.pad(hide_padding(mask_BL), (x.shape[1], 0))
         first_v: Tensor | None = None
         for block in self.blocks:
             x, first_v = block(x, text_BLE, modulation + block.table, rope, bias, first_v)
-        shift, scale = self.final(F.silu(c_BMD))[:, :, None].chunk(2, -1)
-        x = self.patch_out(modulate(x, shift, scale))
-        return rearrange(x, "B (T h w) (C p q) -> B C T (h p) (w q)", T=frames, h=h, w=w, p=p, q=p).float()
+        shift, scale = self.final(c_BMD)[:, :, None].chunk(2, -1)
+        return modulate(x, shift, scale)
 
     def _condition(self, t_BTHW: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
         """c_BMD: one vector for each distinct noise level; M divides N, and each serves N / M tokens in a row."""
@@ -67,6 +97,55 @@ class DiT(nn.Module):
         else:
             levels = t_BTHW.flatten(1)
         return self.time(wave(levels, 256)) + self.pooled(pooled)[:, None]
+
+
+class LocalBlock(nn.Module):
+    """Residual 3x3 convolutions over the cells of one latent frame, modulated by their noise level."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(width * 2, 1, 1))
+        self.conv1, self.conv2 = Conv(width, width), Conv(width, width)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        """(B T) G H W, and its modulation from `per_cell`, whose size is 1 or that of x along each axis."""
+        table_shift, table_scale = self.table.to(x.dtype).chunk(2)
+        h = rms_map(x) * (1 + scale + table_scale) + shift + table_shift
+        return x + self.conv2(F.silu(self.conv1(h)))
+
+
+def precondition(t: Tensor, gain: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Factors on the network's input, on z beside the network, and on its output.
+
+    For data of deviation `gain` and noise of deviation 1: z = (1-t) data + t noise has variance s; the best linear guess of
+    v = noise - data is (t - (1-t) gain^2) / s * z, and what it misses has deviation gain / sqrt(s).
+    """
+    variance = ((1 - t) * gain).square() + t.square()
+    return variance.rsqrt(), (t - (1 - t) * gain.square()) / variance, gain * variance.rsqrt()
+
+
+def per_cell(modulation_BMG: Tensor, grid: tuple[int, int, int], patch: int) -> tuple[Tensor, Tensor]:
+    """Shift and scale of every latent frame, or of every cell where levels differ inside frames: each (B T) G 1|H 1|W."""
+    frames, rows, columns = grid
+    levels = modulation_BMG.shape[1]
+    if levels <= frames:
+        maps = rearrange(modulation_BMG.expand(-1, frames, -1), "B T G -> (B T) G 1 1")
+    else:
+        h, w = rows // patch, columns // patch
+        maps = rearrange(modulation_BMG, "B (T h w) G -> (B T) G h w", T=frames, h=h, w=w)
+        maps = F.interpolate(maps, scale_factor=patch)
+    shift, scale = maps.chunk(2, 1)
+    return shift, scale
+
+
+def rms_map(x: Tensor) -> Tensor:
+    """RMS norm over the channels of feature maps."""
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-5)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 class DiTBlock(nn.Module):

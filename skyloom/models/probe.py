@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from ..base.checkpoint import load_weights, save_weights, write_atomic
 from ..config import ProbeConfig
 from .bundle import SHIPPED, autocast
-from .layers import SwiGLU, attention, rms, rope_table, rotate, split_heads
+from .layers import Conv, SwiGLU, attention, rms, rope_table, rotate, split_heads
 from .vae import Norm
 
 CHANNELS, FOLD, STRIDE = 5, 4, 16
@@ -91,25 +91,11 @@ class Seen(NamedTuple):
     presence_BN: Tensor
 
 
-class Conv(nn.Module):
-    """A 3x3 convolution whose weights are a matrix, as Muon wants them: the probe learns twice as fast."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        conv = nn.Conv2d(width, width, 3)
-        self.weight = nn.Parameter(conv.weight.detach().flatten(1).clone())
-        self.bias = nn.Parameter(conv.bias.detach().clone())  # type: ignore[union-attr]
-
-    def forward(self, x: Tensor) -> Tensor:
-        kernel = self.weight.unflatten(1, (-1, 3, 3)).contiguous(memory_format=torch.channels_last)
-        return F.conv2d(x, kernel, self.bias, padding=1)
-
-
 class Residual(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.norm = Norm(width)
-        self.conv1, self.conv2 = Conv(width), Conv(width)
+        self.conv1, self.conv2 = Conv(width, width), Conv(width, width)
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -63,6 +63,7 @@ def main(
     checkpoint.load_weights(vae, tokenizer)
     torch.manual_seed(c.seed)
     model = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
+    model.gain_C.copy_(vae.gain_C)
     if init is not None:
         vocabulary = start_from(model, init)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)

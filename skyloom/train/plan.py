@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from ..base.sizes import Ruler, human_bytes, human_seconds, transformer_flops
+from ..base.sizes import Ruler, human_bytes, human_seconds, local_flops, transformer_flops
 from ..config import Bucket, Config, ModelTrain
 from ..generate import conv_flops, machine_rate
 from ..models.dit import DiT
@@ -57,9 +57,8 @@ def step_flops(config: Config, bucket: Bucket) -> float:
     """One step on a bucket, forward and backward (three forward passes' worth)."""
     tokens = _ruler(config).tokens(bucket.frames, bucket.height, bucket.width)
     d = config.dit
-    return (
-        3.0 * bucket.batch * transformer_flops(tokens, d.width, d.depth, mlp_width=d.hidden, text_tokens=config.text.max_tokens)
-    )
+    inner = transformer_flops(tokens, d.width, d.depth, mlp_width=d.hidden, text_tokens=config.text.max_tokens)
+    return 3.0 * bucket.batch * (inner + local_flops(tokens * d.patch**2, config.vae.channels, d.local_width, d.local_depth))
 
 
 def tokenizer_flops(config: Config, vae: VAE) -> float:

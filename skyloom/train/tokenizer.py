@@ -1,7 +1,7 @@
 """Train the tokenizer: clips drawn by the storybook -> crops -> VAE -> crops. Rerun to resume.
 
-The page reads top to bottom: draw a pool of clips, set up, loop {step, log, once in a while look and save}, measure the
-latents' mean and deviation, export.
+The page reads top to bottom: draw a pool of clips, set up, fit the transform into the latent space once, loop {a step of the
+decoder, log, once in a while look and save}, export. With `transform` the decoder learns on for latents that stay as they are.
 """
 
 import math
@@ -19,7 +19,7 @@ from torch import Tensor
 from ..base import checkpoint, dist
 from ..base.log import Log, save_sheet
 from ..config import Config, TokenizerTrain, VAEConfig, to_json
-from ..models.vae import VAE, fold, set_components, set_statistics, unfold
+from ..models.vae import VAE, fit, lapped_cells
 from .optim import Optimisers, PowerEMA, schedule
 
 HELD_OUT = 24  # clips of the pool that are never trained on
@@ -27,27 +27,41 @@ PART = 64  # clips a file of the pool
 HAAR = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).float().view(4, 4, 1, 1) / 2
 
 
-def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: int = 500, save_every: int = 250) -> Path:
-    """Trains in `run` until all steps are done (or `minutes` have passed); exports run/export/vae.safetensors."""
+def main(
+    config: Config,
+    run: Path,
+    *,
+    transform: Path | None = None,
+    minutes: float = math.inf,
+    check_every: int = 500,
+    save_every: int = 250,
+) -> Path:
+    """Trains in `run` until all steps are done (or `minutes` have passed); exports run/export/vae.safetensors.
+
+    `transform` names the weights of a tokenizer to start from: its latents stay, its decoder learns on.
+    """
     c = config.tokenizer
     rank, _ = dist.start()
     checkpoint.claim(run, to_json(config), ("vae", "tokenizer", "fps"))
     pool = load_pool(config, run / "pool")
     torch.manual_seed(c.seed)
     model = VAE(config.vae)
-    optimiser = Optimisers(model, c.lr, 0.0, muon=False)
-    ema = PowerEMA(model, gamma=16.97)
+    optimiser = Optimisers(model, c.lr, 0.0, muon=True)
     step = 0
-    if (state := checkpoint.load_latest(run)) is None:
-        start_linear(model, pool, c)
-    else:
+    if state := checkpoint.load_latest(run):
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
-        ema.average, step = state["ema"], state["step"]
-    if c.freeze_encoder:
-        for part in (model.stem, model.encoder, model.to_latent):
-            part.requires_grad_(False)
+        step = state["step"]
+    elif transform is not None:
+        checkpoint.load_weights(model, transform)
+    else:
+        fit(model, *sample_cells(pool, c, config.vae.stride))
+    ema = PowerEMA(model, gamma=16.97)
+    if state:
+        ema.average = state["ema"]
     log = Log(run, step, quiet=rank > 0)
+    if rank == 0 and step == 0:  # clips can be encoded from now on: the latents stay
+        checkpoint.save_weights(run / "export" / "vae.safetensors", model.state_dict(), torch.bfloat16)
     began = time.time()
     while step < c.steps:
         video, weight = crops(pool, c, step)
@@ -61,14 +75,14 @@ def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: i
         if step % 50 == 0:
             log.row(step, norm=float(norm), **{k: float(dist.average(v.detach())) for k, v in losses.items()})
         out_of_time = dist.any_rank(time.time() - began > minutes * 60)
-        if step % check_every == 0 or step == c.steps or out_of_time:
+        last = step == c.steps or out_of_time
+        if step % check_every == 0 or last:
             log.row(step, **look(config, ema, pool, run / "samples" / f"{step:06d}.png"))
-        if rank == 0 and (step % save_every == 0 or step == c.steps or out_of_time):
+        if rank == 0 and (step % save_every == 0 or last):
             checkpoint.save(run, step, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
-        if out_of_time:
+            checkpoint.save_weights(run / "export" / "vae.safetensors", ema.average, torch.bfloat16)
+        if last:
             break
-    if rank == 0:
-        export(config, ema, pool, run / "export" / "vae.safetensors")
     dist.stop()
     return run / "export" / "vae.safetensors"
 
@@ -86,39 +100,25 @@ def crops(pool: list[np.ndarray], c: TokenizerTrain, step: int) -> tuple[Tensor,
 
 
 def loss_parts(model: VAE, video: Tensor, weight: Tensor, c: TokenizerTrain, rng: torch.Generator) -> dict[str, Tensor]:
-    """All terms of the loss on this rank's share of a global batch, weighted, by name. Every rank draws the same numbers."""
+    """All terms of the loss on this rank's share of a global batch, weighted, by name. Every rank draws the same numbers.
+
+    Half of the latents are a little noisy, as those of the sampler are.
+    """
+    with torch.no_grad():
+        z = model.encode(video)
+    level = c.noise * torch.rand((len(z), 1, 1, 1, 1), generator=rng) * (torch.rand((len(z), 1, 1, 1, 1), generator=rng) < 0.5)
+    z = z + level * torch.randn(z.shape, generator=rng)
     mine = dist.share(len(video))
-    noise, hidden, shrink = draws(model, video, c, rng)
-    video, weight = video[mine], weight[mine]
-    batch = len(video)
+    z, video, weight = z[mine], video[mine], weight[mine]
     with torch.autocast("cpu", torch.bfloat16):
-        mean, logvar = model.moments(video)
-        raw = mean + (0.5 * logvar).exp() * rearrange(noise[mine], "B N C h w -> (B N) C h w")
-        seen = torch.where(rearrange(hidden[mine], "B N C h w -> (B N) C h w"), model.mask_token, raw)
-        drawn = unfold(model.draw(seen, batch), batch).float()
+        drawn = model.draw(z)
     weight = weight / weight.mean()
-    losses = {"l1": (weight * (drawn - video).abs()).mean()}
-    losses["haar"] = c.haar * haar_distance(drawn, video, weight)
-    losses["time"] = c.temporal * ((drawn - video).diff(dim=2).abs() * weight[:, :, 1:]).mean()
-    losses["kl"] = c.kl * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-    if shrink:
-        with torch.autocast("cpu", torch.bfloat16):
-            small = unfold(model.draw(F.avg_pool2d(raw, 2), batch), batch).float()
-        losses["scale"] = 0.5 * (small - F.avg_pool3d(video, (1, 2, 2))).abs().mean()
-    return losses
-
-
-def draws(model: VAE, video: Tensor, c: TokenizerTrain, rng: torch.Generator) -> tuple[Tensor, Tensor, bool]:
-    """Posterior noise (B N C h w), hidden cells (B N 1 h w; latent masked reconstruction), and whether to test half size."""
-    batch, _, frames, height, width = video.shape
-    stride = model.config.stride
-    grid = (batch, 1 + (frames - 1) // 4, height // stride, width // stride)
-    noise = torch.randn((*grid[:2], model.config.channels, *grid[2:]), generator=rng)
-    share = 0.0
-    if torch.rand((), generator=rng) < c.mask_latents:
-        share = 0.25 if torch.rand((), generator=rng) < 0.5 else 0.5
-    hidden = torch.rand((*grid[:2], 1, *grid[2:]), generator=rng) < share
-    return noise, hidden, bool(torch.rand((), generator=rng) < c.equivariance)
+    return {
+        "l1": (weight * (drawn - video).abs()).mean(),
+        "square": c.square * (weight * (drawn - video).square()).mean(),
+        "haar": c.haar * haar_distance(drawn, video, weight),
+        "time": c.temporal * ((drawn - video).diff(dim=2).abs() * weight[:, :, 1:]).mean(),
+    }
 
 
 def haar_distance(a: Tensor, b: Tensor, weight: Tensor, levels: int = 3) -> Tensor:
@@ -135,52 +135,43 @@ def haar_distance(a: Tensor, b: Tensor, weight: Tensor, levels: int = 3) -> Tens
     return total / levels + (w * d.abs()).mean() / 8
 
 
-def start_linear(model: VAE, pool: list[np.ndarray], c: TokenizerTrain, samples: int = 24000) -> None:
-    """Sets the tokenizer's principal components from cells of random clips; cells with actors count for more."""
+def sample_cells(pool: list[np.ndarray], c: TokenizerTrain, stride: int, samples: int = 24000) -> tuple[Tensor, Tensor]:
+    """Cells of random clips, for `fit`, and their weights: those with actors count for more."""
     rng = np.random.default_rng(c.seed)
-    stride, cells, weights = model.config.stride, [], []
-    each = 64
+    each, cells, weights = 64, [], []
     for _ in range(min(samples // each, 8 * len(pool))):
         clip = pool[rng.integers(HELD_OUT, len(pool))]
-        chosen = rng.integers(0, 1 << 30, each)
-        folded = rearrange(fold(to_video(clip), stride), "N d h w -> (N h w) d")
-        mask = torch.from_numpy(np.array(clip[None, None, ..., 3])).float() / 255
-        covered = rearrange(fold(mask, stride), "N d h w -> (N h w) d").mean(1)
-        picked = torch.from_numpy(chosen % len(folded))
-        cells.append(folded[picked])
+        lapped = rearrange(lapped_cells(to_video(clip), stride), "N d h w -> (N h w) d")
+        frames = torch.from_numpy(np.array(clip[..., 3])).float()[None] / 255  # 1 T H W
+        mask = F.avg_pool2d(torch.cat([frames[:, :1].expand(-1, 3, -1, -1), frames], 1), stride)
+        covered = rearrange(mask, "1 (N t) h w -> (N h w) t", t=4).mean(1)
+        picked = torch.from_numpy(rng.integers(0, len(lapped), each))
+        cells.append(lapped[picked])
         weights.append(1 + c.actor_weight * covered[picked])
-    set_components(model, torch.cat(cells), torch.cat(weights))
+    return torch.cat(cells), torch.cat(weights)
 
 
 @torch.no_grad()
 def look(config: Config, ema: PowerEMA, pool: list[np.ndarray], sheet: Path) -> dict[str, float]:
-    """PSNR of whole held-out clips through the averaged model, and a sheet: truth above reconstruction."""
+    """PSNR of whole held-out clips through the averaged model and through its linear map alone; a sheet: truth above drawn."""
     model = averaged(config.vae, ema)
-    rows, errors = [], []
+    rows: list[np.ndarray] = []
+    errors: list[float] = []
+    linear: list[float] = []
     for i in range(min(HELD_OUT, len(pool))):
         video = to_video(pool[i])
         with torch.autocast("cpu", torch.bfloat16):
-            drawn = model.decode(model.encode(video))
-        errors.append(float(((drawn - video) / 2).square().mean()))
+            drawn = model.decode(z := model.encode(video))
+        errors.append(psnr(drawn, video))
+        linear.append(psnr(model.picture(z)[:, :, 3:].clamp(-1, 1), video))
         if i < 6:
             rows += [pool[i][::4, ..., :3], to_frames(drawn)[::4]]
     save_sheet(sheet, rows)
-    psnr = [-10 * math.log10(error) for error in errors]
-    return {"psnr": sum(psnr) / len(psnr)}
+    return {"psnr": sum(errors) / len(errors), "linear": sum(linear) / len(linear)}
 
 
-@torch.no_grad()
-def export(config: Config, ema: PowerEMA, pool: list[np.ndarray], path: Path) -> None:
-    """Measures mean and deviation of each latent channel over the pool and writes the averaged weights."""
-    model = averaged(config.vae, ema)
-    if not config.tokenizer.freeze_encoder:
-        model.mean_C.zero_()
-        model.std_C.fill_(1)
-        model.gain_C.fill_(1)
-        chosen = np.linspace(0, len(pool) - 1, min(256, len(pool))).astype(int)
-        with torch.autocast("cpu", torch.bfloat16):
-            set_statistics(model, torch.cat([model.encode(to_video(pool[i])) for i in chosen]))
-    checkpoint.save_weights(path, model.state_dict(), torch.bfloat16)
+def psnr(drawn: Tensor, video: Tensor) -> float:
+    return -10 * math.log10(float(((drawn - video) / 2).square().mean()) + 1e-10)
 
 
 def averaged(config: VAEConfig, ema: PowerEMA) -> VAE:

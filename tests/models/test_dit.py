@@ -1,6 +1,8 @@
 import torch
 
+from skyloom.config import DiTConfig, TextConfig
 from skyloom.models.bundle import load_bundle, save_bundle, tiny_bundle
+from skyloom.models.dit import DiT, precondition
 
 
 def run(bundle, z, t, prompts):
@@ -43,3 +45,25 @@ def test_a_bundle_travels(tmp_path):
     assert again.vocabulary.words == bundle.vocabulary.words
     z, t = torch.randn(1, 4, 2, 4, 4), torch.rand(1, 1, 1, 1)
     assert torch.allclose(run(bundle, z, t, ["a fox"]), run(again, z, t, ["a fox"]), atol=0.05)  # bfloat16 on disk
+
+
+def test_preconditioning_is_the_best_linear_guess_and_what_it_misses():
+    gain, rng = torch.tensor([3.0, 0.2]).view(2, 1), torch.Generator().manual_seed(0)
+    data, noise = torch.randn(2, 200_000, generator=rng) * gain, torch.randn(2, 200_000, generator=rng)
+    for t in (0.1, 0.5, 1.0):
+        z, v = (1 - t) * data + t * noise, noise - data
+        scale_in, skip, scale_out = precondition(torch.tensor(t), gain)
+        slope = (z * v).mean(1, keepdim=True) / z.square().mean(1, keepdim=True)
+        assert torch.allclose(skip, slope, atol=0.03)
+        assert torch.allclose((z * scale_in).std(1), torch.ones(2), rtol=0.02)
+        assert torch.allclose(((v - skip * z) / scale_out).std(1), torch.ones(2), rtol=0.02)
+
+
+def test_an_untrained_model_guesses_linearly():
+    torch.manual_seed(0)
+    model = DiT(DiTConfig(32, 1, 16, local_width=16, local_depth=1), TextConfig(16, 1, 2, 32), 4, 10)
+    model.gain_C.copy_(torch.tensor([2.0, 1.0, 0.5, 0.1]))
+    z, t = torch.randn(2, 4, 2, 4, 4), torch.rand(2, 2, 1, 1)
+    text, mask = model.read(torch.zeros(2, 3, dtype=torch.long), torch.ones(2, 3, dtype=torch.bool))
+    _, skip, _ = precondition(t[:, None], model.gain_C.view(1, -1, 1, 1, 1))
+    assert torch.allclose(model(z, t, text, mask), skip * z, atol=1e-5)

@@ -1,0 +1,42 @@
+"""Measuring a model."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from .root import app
+
+
+@app.command(name="eval")
+def evaluate(
+    *names: str,
+    model: str = "storybook",
+    n: int = 64,
+    seed: int = 0,
+    probe: Path | None = None,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/eval"),
+    docs: Path = Path("docs"),
+) -> None:
+    """Measure a model against the world that it learned from, and write the tables into docs/RESULTS.md.
+
+    Parameters
+    ----------
+    names:
+        tokenizer, adherence, fidelity, physics, speed, sheets; none is all.
+    model:
+        A shipped model's name, or a folder with weights.
+    n:
+        Clips a row.
+    seed:
+        Which scenes.
+    probe:
+        The probe's folder [beside the model, else runs/probe].
+    out:
+        Folder that keeps clips and figures; a rerun goes on there.
+    docs:
+        Folder of RESULTS.md; none is written where it does not exist.
+    """
+    from .. import evals
+
+    evals.main(names, model, n, out, probe=probe, seed=seed, docs=docs if docs.is_dir() else None)
