@@ -1,5 +1,6 @@
 """Small parts of both transformers. Dimension key: B batch, N tokens, L text tokens, D width, A heads, K head width."""
 
+import contextlib
 import math
 
 import torch
@@ -11,6 +12,11 @@ from torch import Tensor, nn
 def rms(x: Tensor, eps: float = 1e-5) -> Tensor:
     """x over its root mean square, written out: F.rms_norm is unfused under CPU autocast."""
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+
+
+def exact(device: torch.device) -> contextlib.AbstractContextManager:
+    """Keeps autocast away: for maps that must give back what went in. The "meta" device knows no autocast."""
+    return contextlib.nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 class Conv(nn.Module):

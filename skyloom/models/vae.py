@@ -22,7 +22,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..config import VAEConfig
-from .layers import Conv
+from .layers import Conv, exact
 
 FOLD = 4  # frames, rows and columns of pixels folded into channels
 PIXELS = 3 * FOLD**3
@@ -129,7 +129,7 @@ class VAE(nn.Module):
     def encode(self, video_BCTHW: Tensor) -> Tensor:
         """Video, float -1..1, T = 1 + 4k, H and W multiples of 16 -> z_BCTHW."""
         check_shape(video_BCTHW.shape, self.config.stride)
-        with torch.autocast(video_BCTHW.device.type, enabled=False):
+        with exact(video_BCTHW.device):
             cells = lapped_cells(video_BCTHW.float(), self.config.stride) - self.centre[:, None, None]
             raw = F.conv2d(cells, self.basis.T[..., None, None])
             return rearrange(raw / self.scale, "(B N) C h w -> B C N h w", B=len(video_BCTHW))
@@ -155,7 +155,7 @@ class VAE(nn.Module):
 
     def picture(self, z_BCTHW: Tensor) -> Tensor:
         """What the linear map alone says: B 3 4N H W, the first frame four times."""
-        with torch.autocast(z_BCTHW.device.type, enabled=False):
+        with exact(z_BCTHW.device):
             raw = rearrange(z_BCTHW.float() * self.scale, "B C N h w -> (B N) C h w")
             cells = F.conv2d(raw, self.basis[..., None, None], self.centre)
             return lap(unfold(cells, len(z_BCTHW), self.config.stride), self.config.stride, back=True)
