@@ -90,6 +90,7 @@ class Bucket:
     width: int
     clips: int  # how many to draw and encode
     batch: int  # clips a step
+    window: int = 0  # learn from windows of so many cells a side around the actor of scenes that have only one
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ STORYBOOK = Config(
         shift=2.0,
         warmup=50,
         buckets=(
+            Bucket(1, 256, 256, 32768, 128, window=8),
             Bucket(1, 256, 256, 32768, 64),
             Bucket(17, 256, 256, 6016, 12),
             Bucket(49, 256, 256, 1024, 5),
@@ -23,8 +24,8 @@ STORYBOOK = Config(
             Bucket(17, 448, 256, 512, 8),
         ),
         phases=(
-            (0, (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),  # looks are learned cheapest from single frames
-            (2000, (0.3, 0.42, 0.14, 0.03, 0.03, 0.04, 0.04)),
+            (0, (0.7, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),  # looks are learned cheapest from windows of single frames
+            (2000, (0.1, 0.25, 0.4, 0.14, 0.03, 0.02, 0.03, 0.03)),
         ),
     ),
 )
@@ -38,8 +39,8 @@ TINY = Config(
     tokenizer=TokenizerTrain(steps=20, batch=2, crop=64, frames=5, warmup=5, pool=28, pool_size=64),
     model=ModelTrain(
         steps=20,
-        buckets=(Bucket(1, 64, 64, 64, 8), Bucket(5, 64, 64, 64, 4)),
-        phases=((0, (1.0, 0.0)), (5, (0.3, 0.7))),
+        buckets=(Bucket(1, 64, 64, 64, 8, window=2), Bucket(1, 64, 64, 64, 8), Bucket(5, 64, 64, 64, 4)),
+        phases=((0, (0.5, 0.5, 0.0)), (5, (0.1, 0.2, 0.7))),
         warmup=5,
     ),
     probe=ProbeConfig(

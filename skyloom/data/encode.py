@@ -37,8 +37,8 @@ class Job:
 
 def main(config: Config, weights: Path, folder: Path, *, processes: int | None = None, held_out: int = 64) -> None:
     """Encodes every bucket of config.model (and `held_out` validation clips each) that is not yet in `folder`."""
-    jobs = [job for bucket in config.model.buckets for job in bucket_jobs(config, weights, folder, bucket, held_out)]
-    missing = [job for job in jobs if not job.stem.with_suffix(".jsonl").exists()]
+    jobs = {job.stem: job for bucket in config.model.buckets for job in bucket_jobs(config, weights, folder, bucket, held_out)}
+    missing = [job for job in jobs.values() if not job.stem.with_suffix(".jsonl").exists()]
     count = processes or os.cpu_count() or 1
     if not missing:
         return

@@ -1,5 +1,6 @@
 """Encoded parts -> training batches. A batch is a pure function of (seed, step, parts in use): there is no position to lose."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Batch:
     coverage_BTHW: Tensor  # 0..1, how much of a cell is actor
     scenes: list[Scene]
     captions: list[str]
+    kind: str  # frames, and w for windows: names its loss in the diary
 
 
 class Shelf:
@@ -42,6 +44,18 @@ class Shelf:
 
     def __len__(self) -> int:
         return sum(len(records) for _, _, records in self.parts)
+
+    @functools.cached_property
+    def alone(self) -> list[int]:
+        """The clips with a single actor, for windows; of the parts that were open when first asked."""
+        records = (record for _, _, part in self.parts for record in part)
+        return [i for i, record in enumerate(records) if _one_actor(Scene.from_json(record))]
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[int]:
+        """Numbers of `count` clips, with repetition."""
+        if self.bucket.window:
+            return [self.alone[i] for i in rng.integers(0, len(self.alone), count)]
+        return rng.integers(0, len(self), count).tolist()
 
     def take(self, index: int) -> tuple[np.ndarray, np.ndarray, str]:
         size = len(self.parts[0][2])
@@ -79,22 +93,44 @@ class Loader:
                 f"no encoded clips for step {step} in {self.shelves[0].folder.parent}. Run `skyloom train encode`."
             )
         shelf = self.shelves[rng.choice(len(usable), p=usable / usable.sum())]
-        indices = rng.integers(0, len(shelf), shelf.bucket.batch)
-        return collate(shelf, indices.tolist(), self.config, self.gain_C, rng)
+        return collate(shelf, shelf.draw(shelf.bucket.batch, rng), self.config, self.gain_C, rng)
 
 
 def collate(shelf: Shelf, indices: list[int], config: ModelTrain, gain_C: Tensor, rng: np.random.Generator) -> Batch:
     zs, ws, records = zip(*(shelf.take(i) for i in indices), strict=True)
     scenes = [Scene.from_json(record) for record in records]
-    captions = [draw_caption(scene, shelf.bucket.frames, config, rng) for scene in scenes]
+    captions = [draw_caption(scene, shelf.bucket, config, rng) for scene in scenes]
+    if side := shelf.bucket.window:
+        views = [view_of_actor(w, side, rng) for w in ws]
+        zs, ws = ([a[..., rows, columns] for a, (rows, columns) in zip(part, views, strict=True)] for part in (zs, ws))
     coverage = torch.from_numpy(np.stack(ws)).float() / 255
-    return Batch(decode_int8(np.stack(zs), gain_C), coverage, scenes, captions)
+    kind = f"{shelf.bucket.frames}{'w' if shelf.bucket.window else ''}"
+    return Batch(decode_int8(np.stack(zs), gain_C), coverage, scenes, captions, kind)
 
 
-def draw_caption(scene: Scene, frames: int, config: ModelTrain, rng: np.random.Generator) -> str:
-    """One of the scene's captions; for a share of `drop_text` none, which teaches guidance."""
+def view_of_actor(cover_THW: np.ndarray, side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a window of `side` cells whose middle is near a cell that an actor covers, drawn by coverage."""
+    cover = cover_THW.sum(0, dtype=np.int64) + 1
+    row, column = divmod(int(rng.choice(cover.size, p=(cover**2 / (cover**2).sum()).ravel())), cover.shape[1])
+    corner = [
+        int(np.clip(at - side // 2 + rng.integers(-1, 2), 0, size - side))
+        for at, size in zip((row, column), cover.shape, strict=True)
+    ]
+    return slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side)
+
+
+def draw_caption(scene: Scene, bucket: Bucket, config: ModelTrain, rng: np.random.Generator) -> str:
+    """One of the scene's captions; for a share of `drop_text` none, which teaches guidance.
+
+    Windows get no dense ones: those speak of much that a window leaves out.
+    """
     if rng.random() < config.drop_text:
         return ""
     language = "zh" if rng.random() < config.chinese else "en"
-    style = STYLES[rng.choice(3, p=config.dense)]
-    return caption(scene, language, style, variant=int(rng.integers(1 << 16)), still=frames == 1)
+    shares = np.array(config.dense) * (1, 1, 0 if bucket.window else 1)
+    style = STYLES[rng.choice(3, p=shares / shares.sum())]
+    return caption(scene, language, style, variant=int(rng.integers(1 << 16)), still=bucket.frames == 1)
+
+
+def _one_actor(scene: Scene) -> bool:
+    return len(scene.actors) == 1 and scene.actors[0].count == 1

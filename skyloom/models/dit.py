@@ -20,6 +20,8 @@ from ..config import DiTConfig, TextConfig
 from .layers import Conv, SwiGLU, attention, rms, rope_table, rotate, split_heads, wave
 from .text import TextEncoder, hide_padding
 
+EXTENT = 32  # numbers that say how many rows, and how many columns, of patches the picture has
+
 
 class DiT(nn.Module):
     """v(z, t, prompt): the velocity noise - data of every latent cell. The prompt encoder lives inside, it learns jointly.
@@ -42,6 +44,7 @@ class DiT(nn.Module):
         self.patch_in = nn.Linear(local * config.patch**2, width)
         self.time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.pooled = nn.Linear(text.width, width)
+        self.extent = nn.Linear(2 * EXTENT, width, bias=False)
         self.modulation = nn.Linear(width, width * 6)
         self.local_modulation = nn.Linear(width, local * 2)
         self.blocks = nn.ModuleList(DiTBlock(config, text.width) for _ in range(config.depth))
@@ -52,6 +55,7 @@ class DiT(nn.Module):
         for layer in (self.modulation, self.local_modulation, self.final, self.cells_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.extent.weight)
 
     def read(self, ids_BL: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
         """Prompt tokens -> text_BLE, mask_BL, to be passed to `forward` at every step."""
@@ -96,7 +100,8 @@ class DiT(nn.Module):
             levels = F.avg_pool2d(full, self.config.patch).flatten(1)
         else:
             levels = t_BTHW.flatten(1)
-        return self.time(wave(levels, 256)) + self.pooled(pooled)[:, None]
+        extent = self.extent(wave(torch.tensor([h, w], device=levels.device) / 64, EXTENT).flatten())
+        return self.time(wave(levels, 256)) + (self.pooled(pooled) + extent)[:, None]
 
 
 class LocalBlock(nn.Module):
@@ -198,8 +203,8 @@ def add_gated(x_BND: Tensor, gate_BM1D: Tensor, update_BND: Tensor) -> Tensor:
 
 def positions(frames: int, h: int, w: int, head_dim: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Rotary table of the token grid: time in latent frames; rows and columns centred, the short side spanning 8 units,
-    so that a picture keeps its composition when only its resolution changes."""
-    unit = 8 / min(h, w)
+    so that a picture keeps its composition when its resolution grows; fewer than 8 are a window into a picture."""
+    unit = min(1.0, 8 / min(h, w))
     t, y, x = torch.meshgrid(
         torch.arange(frames).float(),
         (torch.arange(h) - (h - 1) / 2) * unit,

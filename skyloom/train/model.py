@@ -122,16 +122,17 @@ def start_from(model: DiT, init: str | Path) -> Vocabulary:
 
 
 def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple[Tensor, str]:
-    """Loss of this rank's share of a batch, and the batch's number of frames as a label."""
+    """Loss of this rank's share of a batch, and its kind."""
     c = config.model
     whole = batch.z_BCTHW
     rng = dist.step_rng(c.seed, step)
     noise = torch.randn(whole.shape, generator=rng)
     levels = training_levels(len(whole), (whole.shape[2], whole.shape[3], whole.shape[4]), c.patterns, c.shift, c.uniform, rng)
     mine = dist.share(len(whole))
-    weight = 1 + c.actor_weight * batch.coverage_BTHW[mine]
-    loss = bundle_loss(bundle, whole[mine], noise[mine], levels[mine], weight, batch.captions[mine])
-    return loss, f"{1 + 4 * (whole.shape[2] - 1)}"
+    weight = 1 + c.actor_weight * batch.coverage_BTHW
+    loss = bundle_loss(bundle, whole[mine], noise[mine], levels[mine], weight[mine], batch.captions[mine])
+    counted = weight * (levels > 0)  # a mean over the whole batch is not that over the ranks' own means
+    return loss * (counted[mine].sum() * dist.world_size() / counted.sum()), batch.kind
 
 
 def bundle_loss(bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight: Tensor, captions: list[str]) -> Tensor:
@@ -156,9 +157,10 @@ def held_out(data: Path, config: Config, gain_C: Tensor) -> list[Triple]:
         rng = np.random.default_rng(99)
         count = min(len(shelf), 16 if bucket.frames > 1 else 64)
         if count:
-            batch = collate(shelf, list(range(count)), config.model, gain_C, rng)
+            chosen = shelf.alone[:count] if bucket.window else list(range(count))
+            batch = collate(shelf, chosen, config.model, gain_C, rng)
             noise = torch.randn(batch.z_BCTHW.shape, generator=torch.Generator().manual_seed(99))
-            levels = ((torch.arange(count) + 0.5) / count).view(-1, 1, 1, 1)
+            levels = ((torch.arange(len(noise)) + 0.5) / len(noise)).view(-1, 1, 1, 1)
             triples.append((bucket, batch, noise, levels))
     return triples
 
@@ -172,7 +174,7 @@ def validate(bundle: Bundle, triples: list[Triple]) -> dict[str, float]:
             s = slice(i, i + 8)
             flat = torch.ones_like(batch.coverage_BTHW[s])
             parts.append(float(bundle_loss(bundle, batch.z_BCTHW[s], noise[s], levels[s], flat, batch.captions[s])))
-        scores[f"val{bucket.frames}x{bucket.height}x{bucket.width}"] = sum(parts) / len(parts)
+        scores[f"val{bucket.frames}x{bucket.height}x{bucket.width}{'w' if bucket.window else ''}"] = sum(parts) / len(parts)
     return scores
 
 
