@@ -80,7 +80,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
 
 
 def test_every_verb_and_option_is_in_the_guide():
-    guide = text("docs/guide.md")
+    guide = text("docs/guide.md") + text("docs/server.md")
     for verb, command in verbs().items():
         assert f"skyloom {verb}" in guide, verb
         if command.default_command is None:

@@ -1,0 +1,297 @@
+"""The durable queue: DBOS beside our own tables, so that a job and its place in the queue are one commit.
+
+`Queue` is what every process has; `Worker` takes jobs one at a time and makes films of them. A worker that dies leaves a
+lock that nobody holds (or, from another machine, a beat that grew old): the first worker to see it puts its job back.
+"""
+
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, run_dbos_database_migrations
+
+from .settings import Settings
+from .store import Job, Store
+
+log = logging.getLogger("skyloom.server")
+NAME = "skyloom"
+VERSION = "1"  # of the queue's messages: DBOS hands jobs only to workers of the same
+FILMS, HOOKS = "films", "webhooks"  # queues
+MAKE, DELIVER = "make", "deliver"  # what is done with their jobs
+BEAT = 2.0  # seconds between signs of life
+SILENT = 60.0  # seconds without one after which a worker on another machine counts as dead
+STRAY = 10.0  # seconds after which an open job must be in the queue
+SWEEP = 30.0  # seconds between two looks for what has expired
+
+
+class Queue:
+    """Puts jobs and webhook events into the queue, inside the caller's transaction."""
+
+    def __init__(self, settings: Settings, store: Store):
+        self.store = store
+        run_dbos_database_migrations(queue_url(settings))
+        self.client = DBOSClient(system_database_url=queue_url(settings), application_name=NAME)
+
+    def close(self) -> None:
+        self.client.destroy()
+
+    def put(self, connection: Any, job: Job, suffix: str = "") -> None:
+        options = self._options(FILMS, MAKE, job.id + suffix) | {"priority": 1 + job.priority}
+        self.client.enqueue_in_transaction(connection, options, job.id)  # type: ignore[arg-type]
+
+    def announce(self, connection: Any, job: Job, event: str) -> None:
+        """Queue one delivery of `event` (video.completed, video.failed) for each endpoint of the owner that wants it."""
+        if job.kind != "video":
+            return
+        for endpoint in self.store.endpoints(job.owner):
+            if event in endpoint.events:
+                self.deliver(connection, endpoint.id, event, job.id)
+
+    def deliver(self, connection: Any, endpoint: str, event: str, id: str) -> None:
+        envelope = {"id": f"evt_{secrets.token_hex(16)}", "object": "event", "created_at": int(time.time()), "type": event}
+        options = self._options(HOOKS, DELIVER, f"{envelope['id']}")
+        self.client.enqueue_in_transaction(connection, options, endpoint, envelope | {"data": {"id": id}})  # type: ignore[arg-type]
+
+    def cancel(self, job: Job) -> bool:
+        """Close an open job as cancelled. False where it is closed already."""
+        return self.store.cancel(job.id, lambda c: self.announce(c, job, "video.failed"))
+
+    def stray(self) -> list[Job]:
+        """Open jobs, older than a few seconds, that are in no queue and in nobody's hands."""
+        found = [job for job in self.store.open_jobs() if time.time() - max(job.created, job.started or 0) > STRAY]
+        if not found:
+            return []
+        there = self.client.list_workflows(
+            status=["ENQUEUED", "PENDING"], queue_name=FILMS, load_input=False, load_output=False
+        )
+        ids = {workflow.workflow_id.partition("#")[0] for workflow in there}
+        return [job for job in found if job.id not in ids]
+
+    def _options(self, queue: str, workflow: str, id: str) -> EnqueueOptions:
+        return {"queue_name": queue, "workflow_name": workflow, "workflow_id": id, "app_version": VERSION}
+
+
+class Work(Protocol):
+    """What a worker does; the queue knows neither models nor files."""
+
+    def make(self, job: Job, on_step: Callable[[int, int], None]) -> dict[str, Any]:
+        """Make the job's files; returns what its row keeps."""
+
+    def discard(self, id: str) -> None:
+        """Remove the files of a job that was not completed."""
+
+    def post(self, endpoint: str, envelope: dict[str, Any]) -> bool:
+        """Deliver a webhook event. False: try again later."""
+
+    def tidy(self) -> None:
+        """Remove what has expired."""
+
+
+class Worker:
+    """One process that films, with what `work` says is done to a job."""
+
+    def __init__(self, settings: Settings, store: Store, work: Work):
+        self.settings, self.store, self.work = settings, store, work
+        self.queue = Queue(settings, store)
+        self.id = f"worker_{secrets.token_hex(8)}"
+        self.host = socket.gethostname()
+        self.models: list[str] = []  # loaded; told to others with each beat
+        self.draining = threading.Event()
+        self.gone = threading.Event()
+        self.busy = threading.Lock()  # held while a film is made
+        self.lock = _hold(self._lock_file(self.id))
+
+    def start(self) -> None:
+        """Begin to take jobs, in threads of their own."""
+        DBOS(config=_config(self.settings, self.id))
+        post = DBOS.step(name="post")(lambda endpoint, envelope: self.work.post(endpoint, envelope))
+        DBOS.workflow(name=MAKE)(lambda id: self.film(id))
+        DBOS.workflow(name=DELIVER)(lambda endpoint, envelope: _deliver(post, endpoint, envelope))
+        self.store.beat(self.id, self.host, self.models)
+        DBOS.launch()
+        poll = self.settings.poll
+        DBOS.register_queue(FILMS, worker_concurrency=1, polling_interval_sec=poll, on_conflict="always_update")
+        DBOS.register_queue(HOOKS, worker_concurrency=8, polling_interval_sec=max(poll, 0.2), on_conflict="always_update")
+        self.recover()
+        threading.Thread(target=self._housekeeping, name="housekeeping", daemon=True).start()
+
+    def stop(self, seconds: float) -> bool:
+        """Take nothing more; let the film in hand end within `seconds`, else put it back at its next step.
+
+        False where even that step did not end in time: its job is then found by another worker.
+        """
+        self.draining.set()
+        done = self.busy.acquire(timeout=seconds)
+        self.gone.set()
+        done = done or self.busy.acquire(timeout=30)
+        DBOS.destroy(destroy_registry=True)
+        self.lock.close()  # whatever is still in our name is put back by the next worker that looks
+        self.queue.close()
+        return done
+
+    def film(self, id: str) -> None:
+        """One job, from claim to end. Whatever goes wrong becomes the job's error."""
+        with self.busy:
+            job = self.store.claim(id, self.id)
+            if job is None:
+                return
+            if self.draining.is_set():
+                self._put_back(job)
+            elif job.attempts > self.settings.attempts:
+                self._fail(job, "worker_lost", f"The job ended its worker {self.settings.attempts} times and was given up.")
+            else:
+                self._try(job)
+
+    def _try(self, job: Job) -> None:
+        log.info("begun", extra={"job": job.id, "attempt": job.attempts})
+        try:
+            result = self.work.make(job, self._follow(job))
+            done = lambda c: self.queue.announce(c, job, "video.completed")  # noqa: E731
+            if self.store.complete(job, result, self.settings.keep, done):
+                log.info("completed", extra={"job": job.id})
+            else:
+                raise Lost
+        except Lost:
+            log.info("cancelled", extra={"job": job.id})
+            now = self.store.get(job.id)
+            if now is None or not (now.open or now.status == "completed"):  # else another worker has it
+                self.work.discard(job.id)
+        except Drained:
+            self._put_back(job)
+        except MemoryError as error:
+            self._fail(job, "out_of_memory", str(error) or "The machine has too little memory for this film.")
+        except ValueError as error:
+            self._fail(job, getattr(error, "code", "invalid_value"), str(error))
+        except OSError as error:
+            full = error.errno in (28, 122)  # no space, quota
+            self._fail(job, "disk_full" if full else "server_error", "No space is left for the film." if full else str(error))
+        except Exception as error:
+            log.exception("failed", extra={"job": job.id})
+            self._fail(job, "server_error", f"{type(error).__name__} while the film was made.")
+
+    def _follow(self, job: Job) -> Callable[[int, int], None]:
+        """What `make` calls before the first step and after each: notes progress, and ends the film by an exception."""
+        told = [-1.0]
+
+        def on_step(done: int, steps: int) -> None:
+            if self.gone.is_set() and done < steps:
+                raise Drained
+            if time.monotonic() - told[0] > 0.05 or done == steps:
+                told[0] = time.monotonic()
+                if not self.store.advance(job, min(95, 95 * done // max(steps, 1))):  # the rest is writing the file
+                    raise Lost
+
+        return on_step
+
+    def _fail(self, job: Job, code: str, message: str) -> None:
+        log.warning("failed", extra={"job": job.id, "code": code})
+        if self.store.fail(job, code, message, lambda c: self.queue.announce(c, job, "video.failed")):
+            self.work.discard(job.id)
+
+    def _put_back(self, job: Job) -> None:
+        again = f"#{secrets.token_hex(4)}"  # the queue takes each id once
+        if self.store.release(job, lambda c: self.queue.put(c, job, again)):
+            log.info("put back", extra={"job": job.id})
+
+    def _housekeeping(self) -> None:
+        swept = 0.0
+        while not self.gone.wait(BEAT):
+            try:
+                self.store.beat(self.id, self.host, self.models)
+                if time.monotonic() - swept > SWEEP:
+                    swept = time.monotonic()
+                    self._requeue_stray()
+                    self.work.tidy()
+                self.recover()
+            except Exception:
+                log.exception("housekeeping failed; it is tried again")
+
+    def recover(self) -> None:
+        """Put back the jobs of workers that died, by whichever worker looks first."""
+        for other in self.store.workers():
+            if other["id"] != self.id and self._dead(other):
+                log.info("worker gone", extra={"worker": other["id"]})
+                DBOS._recover_pending_workflows([other["id"]])  # does nothing to a job that somebody else has already
+                self.store.bury(other["id"])
+                self._lock_file(other["id"]).unlink(missing_ok=True)
+
+    def _requeue_stray(self) -> None:
+        """A waiting job without a place in the queue gets one: its last run ended while the database could not be written."""
+        if stray := self.queue.stray():
+            for job in stray:
+                log.warning("requeued", extra={"job": job.id})
+                with self.store.engine.begin() as c:
+                    self.queue.put(c, job, f"#{secrets.token_hex(4)}")
+
+    def _dead(self, other: dict[str, Any]) -> bool:
+        if other["host"] != self.host:
+            return time.time() - other["beat"] > SILENT
+        return not is_held(self._lock_file(other["id"]))
+
+    def _lock_file(self, id: str) -> Path:
+        return self.settings.root / "workers" / f"{id}.lock"
+
+
+class Lost(Exception):
+    """The job was cancelled or deleted, or is another worker's now."""
+
+
+class Drained(Exception):
+    """The worker has to go before the film is done."""
+
+
+def queue_url(settings: Settings) -> str:
+    url = settings.database_url
+    return url if url.startswith("sqlite") else "postgresql://" + url.split("://", 1)[1]
+
+
+def _config(settings: Settings, worker: str) -> DBOSConfig:
+    return {
+        "name": NAME,
+        "system_database_url": queue_url(settings),
+        "application_version": VERSION,
+        "executor_id": worker,
+        "log_level": "ERROR",
+        "use_listen_notify": False,
+    }
+
+
+RETRIES = (5, 30, 120, 600, 3600, 3 * 3600, 12 * 3600)  # seconds between two tries of a delivery
+
+
+def _deliver(post: Callable[[str, dict[str, Any]], bool], endpoint: str, envelope: dict[str, Any]) -> None:
+    """Post one event until it is taken. The waits outlive a restart."""
+    for wait in (*RETRIES, None):
+        if post(endpoint, envelope) or wait is None:
+            return
+        DBOS.sleep(wait)
+
+
+def _hold(path: Path) -> IO[str]:
+    """A file that this process holds locked for as long as it lives, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process of this machine holds the lock."""
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)

@@ -1,0 +1,133 @@
+"""A job's request -> the files of its film: the model's own frames, fitted to the wanted size, encoded and signed.
+
+Loading this file does not load torch; the first film does.
+"""
+
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ..base import sizes, video
+from ..generate import Film, Request, fingerprint, generate, load_bundle
+from . import catalog
+from .media import FILM, SPRITES, STILL, THUMBNAIL, Media
+from .settings import Settings
+from .store import Job
+
+SPRITE_FRAMES, SPRITE_SIDE = 16, 240  # of the spritesheet: how many, and pixels of the longer side of each
+THUMBNAIL_SIDE = 640
+Sign = Callable[[bytes, str, dict[str, Any] | None], bytes]  # data, MIME type, recipe -> signed data
+Judge = Callable[[np.ndarray], None]  # frames_THWC; raises ValueError for what may not be shown
+
+
+class Maker:
+    """Makes films with the models that it keeps loaded. One at a time."""
+
+    def __init__(self, settings: Settings, media: Media, sign: Sign | None = None, judge: Judge | None = None):
+        self.settings, self.media, self.sign, self.judge = settings, media, sign, judge
+        self.stamps: dict[str, int] = {}
+
+    def bundle(self, model: str) -> Any:
+        """The model's weights; loaded anew where its files have changed since."""
+        stamp = (catalog.folder_of(model) / "dit.safetensors").stat().st_mtime_ns
+        if self.stamps.get(model) != stamp:
+            load_bundle.cache_clear()
+            self.stamps = {model: stamp}
+        return load_bundle(model)
+
+    def warm(self) -> str:
+        """Load the default model; returns its fingerprint."""
+        return fingerprint(self.bundle(self.settings.model))
+
+    def make(self, job: Job, on_step: Callable[[int, int], None]) -> dict[str, Any]:
+        """Write the job's files; returns what its row keeps. ValueError, MemoryError, OSError have a message to show."""
+        self.media.drop(job.id, but=job.request.get("inputs", {}).values() or ("",))  # what an attempt before left
+        height, width = sizes_of(job.size)
+        self.media.check_space(4 * height * width)
+        request = Request(**job.request["options"])
+        film = generate(request, self.bundle(request.model), on_step)
+        if self.judge:
+            self.judge(film.frames)
+        return self._write(job, film, lambda frame: self._finish(frame, height, width))
+
+    def discard(self, id: str) -> None:
+        self.media.drop(id)
+
+    def _finish(self, frame: np.ndarray, height: int, width: int) -> np.ndarray:
+        fitted = fit(frame, height, width)
+        return marked(fitted) if self.settings.mark else fitted
+
+    def _write(self, job: Job, film: Film, finish: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+        began = time.perf_counter()
+        recipe = film.recipe if self.settings.metadata else None
+        frames = (finish(frame) for frame in film.frames)  # one after another: large frames never lie in memory together
+        if job.kind == "image":
+            self._put(job, STILL, video.encode(frames, 1, "png", recipe), "image/png", recipe)
+        else:
+            self.media.put(job.id, THUMBNAIL, picture(finish(film.frames[len(film.frames) // 2]), "WEBP", THUMBNAIL_SIDE))
+            self.media.put(job.id, SPRITES, sprites(film.frames, finish))
+            self._put(job, FILM, video.encode(frames, job.request["rate"], "mp4", recipe), "video/mp4", recipe)
+        spent = {"film": round(film.seconds, 3), "write": round(time.perf_counter() - began, 3)}
+        return {"notes": film.notes, "seed": film.recipe["seed"], "weights": film.recipe["weights"], "seconds_spent": spent}
+
+    def _put(self, job: Job, name: str, data: bytes, mime: str, recipe: dict[str, Any] | None) -> None:
+        self.media.put(job.id, name, self.sign(data, mime, recipe) if self.sign else data)
+
+
+def sizes_of(text: str) -> tuple[int, int]:
+    """'WxH' of a job's row -> (height, width)."""
+    width, _, height = text.partition("x")
+    return int(height), int(width)
+
+
+def fit(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A frame (H, W, 3) scaled to cover the wanted size, the middle kept."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    scale = max(height / frame.shape[0], width / frame.shape[1])
+    h, w = height / scale, width / scale  # of the part that stays
+    top, left = (frame.shape[0] - h) / 2, (frame.shape[1] - w) / 2
+    image = Image.fromarray(frame)
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, box=(left, top, left + w, top + h)))
+
+
+def marked(frame: np.ndarray) -> np.ndarray:
+    """The frame with the word "Skyloom" small in its lower right corner."""
+    image = Image.fromarray(frame)
+    draw, size = ImageDraw.Draw(image, "RGBA"), max(9, min(frame.shape[:2]) // 24)
+    at = (frame.shape[1] - size // 2, frame.shape[0] - size // 2)
+    draw.text(at, "Skyloom", fill=(255, 255, 255, 170), font_size=size, anchor="rd", stroke_width=1, stroke_fill=(0, 0, 0, 90))
+    return np.asarray(image)
+
+
+def picture(frame: np.ndarray, format: str, side: int) -> bytes:
+    """The bytes of a picture whose longer side has at most `side` pixels."""
+    image = Image.fromarray(frame)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, format, quality=88)
+    return buffer.getvalue()
+
+
+def sprites(frames: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> bytes:
+    """A JPEG with up to SPRITE_FRAMES small frames in reading order."""
+    chosen = np.linspace(0, len(frames) - 1, min(len(frames), SPRITE_FRAMES)).round().astype(int)
+    tiles = []
+    for i in chosen:
+        frame = finish(frames[i])
+        scale = min(1.0, SPRITE_SIDE / max(frame.shape[:2]))
+        tiles.append(fit(frame, *(max(1, round(side * scale)) for side in frame.shape[:2])))
+    return picture(video.contact_sheet(tiles, gap=0), "JPEG", 4 * SPRITE_SIDE)
+
+
+def options(config: Any, model: str, native: catalog.Native, **wanted: Any) -> dict[str, Any]:
+    """The fields of a generate Request for a film of that native size; ValueError for what cannot be filmed."""
+    size = sizes.size_text(native.height, native.width)
+    seconds = 0 if native.frames == 1 else native.frames / native.fps
+    given = {name: value for name, value in wanted.items() if value is not None}
+    request = Request(model=model, size=size, seconds=seconds, fps=config.fps, **given)
+    return {name: getattr(request, name) for name in ("model", "size", "seconds", "fps", *given)}

@@ -1,0 +1,348 @@
+"""Jobs and their neighbours as rows: every question to the database is here.
+
+A job moves queued -> in_progress -> completed or failed, and back to queued when its worker goes away. A worker holds a job by
+(worker, attempt): whoever lost it finds that its writes change nothing.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from . import tables
+from .tables import characters, endpoints, jobs, keys, new_id, workers
+
+OPEN = ("queued", "in_progress")
+InTransaction = Callable[[sa.Connection], object]  # what else is committed with a change, or not at all
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of the jobs table; see tables.py for what each column means."""
+
+    kind: str
+    model: str
+    prompt: str
+    size: str
+    seconds: str
+    request: dict[str, Any]
+    owner: str = ""
+    source: str | None = None
+    priority: int = 0
+    idempotency: str | None = None
+    fingerprint: str | None = None
+    id: str = ""
+    status: str = "queued"
+    progress: int = 0
+    created: float = 0
+    started: float | None = None
+    finished: float | None = None
+    expires: float | None = None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    attempts: int = 0
+    worker: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.status in OPEN
+
+
+@dataclass(frozen=True)
+class Key:
+    id: str
+    name: str
+    scopes: list[str]
+    daily: int | None = None
+    created: float = 0
+    revoked: float | None = None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where webhooks go."""
+
+    owner: str
+    name: str
+    url: str
+    events: list[str]
+    secrets: list[list[Any]] = field(repr=False)
+    id: str = ""
+    created: float = 0
+    updated: float | None = None
+
+
+class Store:
+    """The database of one server. Safe to share between threads."""
+
+    def __init__(self, url: str):
+        self.engine = tables.open_engine(url)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    # jobs, as callers see them
+
+    def add(
+        self,
+        job: Job,
+        also: Callable[[sa.Connection, Job], object],
+        *,
+        waiting: int,
+        waiting_per_key: int,
+        daily: int | None = None,
+    ) -> Job:
+        """Commit a new job together with what `also` writes (its place in the queue).
+
+        A repeated idempotency key gives the job that it made. LimitError where the queue or the key's share of it is full,
+        ConflictError where the same idempotency key came with another request.
+        """
+        job = dataclasses.replace(job, id=job.id or new_id(job.kind), created=time.time())
+        try:
+            with self.engine.begin() as c:
+                c.execute(jobs.insert().values(**_columns(job)))
+                self._check_limits(c, job, waiting, waiting_per_key, daily)
+                also(c, job)
+        except sa.exc.IntegrityError:
+            return self._repeated(job)
+        return job
+
+    def _check_limits(self, c: sa.Connection, job: Job, waiting: int, per_key: int, daily: int | None) -> None:
+        """After the insert, which holds SQLite's write lock: nobody slips in between."""
+        queued = jobs.c.status == "queued"
+        if _count(c, queued) > waiting:
+            raise LimitError(f"the queue is full: {waiting} jobs are waiting.", 30)
+        mine = jobs.c.owner == job.owner
+        if _count(c, queued, mine) > per_key:
+            raise LimitError(f"{per_key} of your jobs are waiting already: wait for one, or cancel one.", 30)
+        if daily is not None and _count(c, mine, jobs.c.created > time.time() - 86_400) > daily:
+            raise LimitError(f"this key's quota of {daily} jobs in 24 hours is used up.", 3600)
+
+    def _repeated(self, job: Job) -> Job:
+        with self.engine.connect() as c:
+            query = jobs.select().where(jobs.c.owner == job.owner, jobs.c.idempotency == job.idempotency)
+            row = c.execute(query).mappings().first()
+        if row is None or job.idempotency is None:
+            raise RuntimeError("the job could not be stored. Try again.")
+        if row["fingerprint"] != job.fingerprint:
+            raise ConflictError("this Idempotency-Key was used for another request: take a new one.")
+        return _job(row)
+
+    def get(self, id: str) -> Job | None:
+        with self.engine.connect() as c:
+            row = c.execute(jobs.select().where(jobs.c.id == id)).mappings().first()
+        return _job(row) if row else None
+
+    def page(self, kind: str, owner: str | None, after: str | None, limit: int, newest_first: bool) -> tuple[list[Job], bool]:
+        """Up to `limit` jobs of a kind behind the id `after`, and whether there are more. `owner` None is everybody's."""
+        query = jobs.select().where(jobs.c.kind == kind, sa.or_(jobs.c.expires.is_(None), jobs.c.expires > time.time()))
+        if owner is not None:
+            query = query.where(jobs.c.owner == owner)
+        if after:
+            query = query.where(jobs.c.id < after if newest_first else jobs.c.id > after)
+        query = query.order_by(jobs.c.id.desc() if newest_first else jobs.c.id.asc()).limit(limit + 1)
+        with self.engine.connect() as c:
+            rows = [_job(row) for row in c.execute(query).mappings()]
+        return rows[:limit], len(rows) > limit
+
+    def delete(self, id: str) -> bool:
+        with self.engine.begin() as c:
+            return c.execute(jobs.delete().where(jobs.c.id == id)).rowcount > 0
+
+    def cancel(self, id: str, also: InTransaction) -> bool:
+        """An open job becomes failed with the code "cancelled"; its worker finds out at its next step."""
+        error = {"code": "cancelled", "message": "The job was cancelled."}
+        return self._close(sa.and_(jobs.c.id == id, jobs.c.status.in_(OPEN)), also, status="failed", error=error)
+
+    def position(self, job: Job) -> int:
+        """Jobs that go before this waiting one."""
+        before = sa.or_(jobs.c.priority < job.priority, sa.and_(jobs.c.priority == job.priority, jobs.c.id < job.id))
+        with self.engine.connect() as c:
+            return _count(c, jobs.c.status == "queued", before)
+
+    def pace(self) -> float | None:
+        """Seconds that one of the last films took, on average."""
+        done = sa.and_(jobs.c.status == "completed", jobs.c.started.is_not(None))
+        last = sa.select(jobs.c.started, jobs.c.finished).where(done).order_by(jobs.c.finished.desc()).limit(20)
+        with self.engine.connect() as c:
+            spans = [finished - started for started, finished in c.execute(last)]
+        return sum(spans) / len(spans) if spans else None
+
+    def counts(self) -> dict[str, int]:
+        """Jobs by status."""
+        with self.engine.connect() as c:
+            rows = c.execute(sa.select(jobs.c.status, sa.func.count()).group_by(jobs.c.status)).all()
+        return dict.fromkeys((*OPEN, "completed", "failed"), 0) | {status: n for status, n in rows}
+
+    def expired(self) -> list[str]:
+        with self.engine.connect() as c:
+            return list(c.execute(sa.select(jobs.c.id).where(jobs.c.expires < time.time())).scalars())
+
+    def open_jobs(self) -> list[Job]:
+        with self.engine.connect() as c:
+            return [_job(row) for row in c.execute(jobs.select().where(jobs.c.status.in_(OPEN))).mappings()]
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that have a row."""
+        with self.engine.connect() as c:
+            return set(c.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars())
+
+    # jobs, as a worker sees them
+
+    def claim(self, id: str, worker: str) -> Job | None:
+        """Take a job in hand: a new attempt. None where it was cancelled, deleted or is done."""
+        taken = {"status": "in_progress", "worker": worker, "attempts": jobs.c.attempts + 1, "progress": 0}
+        with self.engine.begin() as c:
+            query = jobs.update().where(jobs.c.id == id, jobs.c.status.in_(OPEN)).values(**taken, started=time.time())
+            if not c.execute(query).rowcount:
+                return None
+            return _job(c.execute(jobs.select().where(jobs.c.id == id)).mappings().one())
+
+    def advance(self, job: Job, progress: int) -> bool:
+        """Note how far a job in hand is. False where it is ours no more."""
+        with self.engine.begin() as c:
+            return c.execute(jobs.update().where(_held(job)).values(progress=progress)).rowcount > 0
+
+    def complete(self, job: Job, result: dict[str, Any], keep: float, also: InTransaction) -> bool:
+        expires = time.time() + keep if keep else None
+        return self._close(_held(job), also, status="completed", progress=100, result=result, expires=expires)
+
+    def fail(self, job: Job, code: str, message: str, also: InTransaction) -> bool:
+        return self._close(_held(job), also, status="failed", error={"code": code, "message": message})
+
+    def release(self, job: Job, also: InTransaction) -> bool:
+        """Hand a job back unfinished, as though it had not been begun."""
+        values = {"status": "queued", "worker": None, "progress": 0, "started": None, "attempts": jobs.c.attempts - 1}
+        return self._change(_held(job), also, **values)
+
+    def _close(self, which: sa.ColumnElement[bool], also: InTransaction, **values: Any) -> bool:
+        return self._change(which, also, finished=time.time(), **values)
+
+    def _change(self, which: sa.ColumnElement[bool], also: InTransaction, **values: Any) -> bool:
+        with self.engine.begin() as c:
+            if not c.execute(jobs.update().where(which).values(**values)).rowcount:
+                return False
+            also(c)
+            return True
+
+    # workers
+
+    def beat(self, worker: str, host: str, models: list[str]) -> None:
+        with self.engine.begin() as c:
+            values = {"beat": time.time(), "models": models}
+            if not c.execute(workers.update().where(workers.c.id == worker).values(**values)).rowcount:
+                c.execute(workers.insert().values(id=worker, host=host, **values))
+
+    def workers(self) -> list[dict[str, Any]]:
+        with self.engine.connect() as c:
+            return [dict(row) for row in c.execute(workers.select()).mappings()]
+
+    def bury(self, worker: str) -> bool:
+        """Strike a worker off. True for one caller only."""
+        with self.engine.begin() as c:
+            return c.execute(workers.delete().where(workers.c.id == worker)).rowcount > 0
+
+    # keys
+
+    def add_key(self, name: str, digest: str, scopes: list[str], daily: int | None) -> Key:
+        key = Key(new_id("key"), name, scopes, daily, time.time())
+        with self.engine.begin() as c:
+            c.execute(keys.insert().values(**dataclasses.asdict(key), hash=digest))
+        return key
+
+    def keys(self) -> list[Key]:
+        with self.engine.connect() as c:
+            return [_key(row) for row in c.execute(keys.select().order_by(keys.c.id)).mappings()]
+
+    def key_of(self, digest: str) -> Key | None:
+        """The valid key with this hash."""
+        with self.engine.connect() as c:
+            row = c.execute(keys.select().where(keys.c.hash == digest, keys.c.revoked.is_(None))).mappings().first()
+        return _key(row) if row else None
+
+    def revoke_key(self, id: str) -> bool:
+        with self.engine.begin() as c:
+            query = keys.update().where(keys.c.id == id, keys.c.revoked.is_(None)).values(revoked=time.time())
+            return c.execute(query).rowcount > 0
+
+    # characters
+
+    def add_character(self, id: str, owner: str, name: str) -> dict[str, Any]:
+        row = {"id": id, "owner": owner, "name": name, "created": time.time()}
+        with self.engine.begin() as c:
+            c.execute(characters.insert().values(**row))
+        return row
+
+    def character(self, id: str) -> dict[str, Any] | None:
+        with self.engine.connect() as c:
+            row = c.execute(characters.select().where(characters.c.id == id)).mappings().first()
+        return dict(row) if row else None
+
+    # webhook endpoints
+
+    def add_endpoint(self, endpoint: Endpoint) -> Endpoint:
+        endpoint = dataclasses.replace(endpoint, id=new_id("whep"), created=time.time())
+        with self.engine.begin() as c:
+            c.execute(endpoints.insert().values(**dataclasses.asdict(endpoint)))
+        return endpoint
+
+    def endpoints(self, owner: str | None = None) -> list[Endpoint]:
+        query = endpoints.select().order_by(endpoints.c.id)
+        if owner is not None:
+            query = query.where(endpoints.c.owner == owner)
+        with self.engine.connect() as c:
+            return [Endpoint(**row) for row in c.execute(query).mappings()]
+
+    def endpoint(self, id: str) -> Endpoint | None:
+        with self.engine.connect() as c:
+            row = c.execute(endpoints.select().where(endpoints.c.id == id)).mappings().first()
+        return Endpoint(**row) if row else None
+
+    def change_endpoint(self, id: str, **values: Any) -> bool:
+        with self.engine.begin() as c:
+            return c.execute(endpoints.update().where(endpoints.c.id == id).values(**values, updated=time.time())).rowcount > 0
+
+    def delete_endpoint(self, id: str) -> bool:
+        with self.engine.begin() as c:
+            return c.execute(endpoints.delete().where(endpoints.c.id == id)).rowcount > 0
+
+    def check(self) -> None:
+        """Raises where the database does not answer."""
+        with self.engine.connect() as c:
+            c.execute(sa.select(1))
+
+
+class LimitError(Exception):
+    """A quota or the queue is full; `wait` says for how many seconds."""
+
+    def __init__(self, message: str, wait: int):
+        super().__init__(message)
+        self.wait = wait
+
+
+class ConflictError(Exception):
+    """The same idempotency key, another request."""
+
+
+def _held(job: Job) -> sa.ColumnElement[bool]:
+    mine = sa.and_(jobs.c.worker == job.worker, jobs.c.attempts == job.attempts)
+    return sa.and_(jobs.c.id == job.id, jobs.c.status == "in_progress", mine)
+
+
+def _count(c: sa.Connection, *where: sa.ColumnElement[bool]) -> int:
+    return c.execute(sa.select(sa.func.count()).select_from(jobs).where(*where)).scalar_one()
+
+
+def _columns(job: Job) -> dict[str, Any]:
+    return {f.name: getattr(job, f.name) for f in dataclasses.fields(job)}
+
+
+def _job(row: Any) -> Job:
+    return Job(**row)
+
+
+def _key(row: Any) -> Key:
+    return Key(**{name: value for name, value in row.items() if name != "hash"})

@@ -1,0 +1,121 @@
+"""The routes of /v1/videos."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from . import wire
+from .app import Body, Calls, Served, takes
+from .auth import Caller
+from .media import FILM, SPRITES, THUMBNAIL
+from .service import Service
+from .store import Job
+from .wire import ApiError, Deleted, Video, VideoPage
+
+router = APIRouter(tags=["videos"])
+VARIANTS = {"video": (FILM, "video/mp4"), "thumbnail": (THUMBNAIL, "image/webp"), "spritesheet": (SPRITES, "image/jpeg")}
+Id = Annotated[str, Path(max_length=200)]
+Repeat = Annotated[str | None, Header(description="a repeated call with the same key makes one job")]
+WATCH = 0.2  # seconds between two looks at a job that somebody watches
+
+
+def _shown(service: Service, job: Job, response: Response) -> dict[str, Any]:
+    video = service.video(job)
+    response.headers["openai-poll-after-ms"] = str(service.poll_after(video))
+    return video
+
+
+@router.post("/videos", response_model=Video, openapi_extra=takes(wire.VideoCreate))
+def create(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
+    """Put a film into the queue. The answer comes when it is safely there."""
+    caller.need("write")
+    job = service.create(wire.check(wire.VideoCreate, body), caller, idempotency_key)
+    return _shown(service, job, response)
+
+
+@router.get("/videos", response_model=VideoPage)
+def list_videos(
+    service: Served,
+    caller: Calls,
+    after: Annotated[str | None, Query(max_length=200, description="id of the last film of the page before")] = None,
+    limit: Annotated[int, Query(ge=0, le=100)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+) -> dict[str, Any]:
+    """Films by the time that they were asked for."""
+    caller.need("read")
+    return service.page(caller, after, limit, order == "desc")
+
+
+@router.get("/videos/{id}", response_model=Video)
+def retrieve(service: Served, caller: Calls, id: Id, response: Response) -> dict[str, Any]:
+    """One film and how far it is."""
+    caller.need("read")
+    return _shown(service, service.find(id, caller), response)
+
+
+@router.delete("/videos/{id}", response_model=Deleted)
+def delete(service: Served, caller: Calls, id: Id) -> Deleted:
+    """Remove a film and its files; one that is not done yet is stopped."""
+    caller.need("write")
+    service.delete(service.find(id, caller))
+    return Deleted(id=id)
+
+
+@router.post("/videos/{id}/cancel", response_model=Video)
+def cancel(service: Served, caller: Calls, id: Id, response: Response) -> dict[str, Any]:
+    """Stop a film: it is failed, with the code "cancelled". One that is done stays as it is."""
+    caller.need("write")
+    return _shown(service, service.cancel(service.find(id, caller)), response)
+
+
+@router.get("/videos/{id}/content", response_class=FileResponse)
+@router.head("/videos/{id}/content", include_in_schema=False)
+def content(
+    service: Served, caller: Calls, id: Id, variant: Literal["video", "thumbnail", "spritesheet"] = "video"
+) -> FileResponse:
+    """The film, a picture of it, or a sheet of small ones; parts of it by Range."""
+    caller.need("read")
+    job = service.find(id, caller)
+    name, mime = VARIANTS[variant]
+    path = service.media.path(job.id, name)
+    if job.status != "completed" or not path.is_file():
+        raise ApiError(404, f"The video is {job.status}: it has no content.", param="id", code="video_not_ready")
+    file = f"{job.id}.{name.rpartition('.')[2]}"
+    return FileResponse(path, media_type=mime, filename=file, content_disposition_type="inline")
+
+
+@router.get("/videos/{id}/events", response_class=StreamingResponse)
+async def events(service: Served, caller: Calls, id: Id, request: Request) -> StreamingResponse:
+    """Server-sent events `video`: the film each time that something about it changes, until it is done or gone."""
+    caller.need("read")
+    await run_in_threadpool(service.find, id, caller)
+    return StreamingResponse(
+        _watch(service, caller, id, request), media_type="text/event-stream", headers={"cache-control": "no-store"}
+    )
+
+
+async def _watch(service: Service, caller: Caller, id: str, request: Request) -> AsyncIterator[str]:
+    last, quiet = "", 0.0
+    while not await request.is_disconnected():
+        try:
+            job = await run_in_threadpool(service.find, id, caller)
+        except ApiError:
+            yield f'event: deleted\ndata: {{"id": "{id}"}}\n\n'
+            return
+        video = await run_in_threadpool(service.video, job)
+        text = json.dumps({name: value for name, value in video.items() if name != "eta_seconds"})
+        if text != last:
+            last, quiet = text, 0.0
+            yield f"event: video\ndata: {json.dumps(video)}\n\n"
+        elif quiet > 15:
+            quiet = 0.0
+            yield ": still here\n\n"  # proxies close streams that say nothing
+        if not job.open:
+            return
+        await asyncio.sleep(WATCH)
+        quiet += WATCH

@@ -1,0 +1,312 @@
+"""The wire contract as types: what calls may carry, what answers look like, and errors in the client's shape.
+
+A body is JSON, or a form whose names carry the structure (`input_reference[image_url]`, `characters[][id]`); `unfold` makes the
+same tree of both, and the models below cast and check it. Field names are those of the Videos API; ours are marked "own".
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic.json_schema import models_json_schema
+
+M = TypeVar("M", bound="Call")
+PROMPT = 32_000  # characters
+
+
+class ApiError(Exception):
+    """An answer that is no success. `wait` seconds go into Retry-After."""
+
+    def __init__(
+        self, status: int, message: str, *, param: str | None = None, code: str | None = None, wait: int | None = None
+    ):
+        super().__init__(message)
+        self.status, self.message, self.param, self.code, self.wait = status, message, param, code, wait
+
+    def body(self) -> dict[str, Any]:
+        kinds = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+        kind = kinds.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+    def headers(self) -> dict[str, str]:
+        headers = {} if self.wait is None else {"Retry-After": str(self.wait)}
+        return headers | ({"x-should-retry": "false"} if self.status == 409 else {})
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that came in a form, not yet looked at. Its name is dropped: it could be anything."""
+
+    data: bytes
+
+
+File = Annotated[InstanceOf[Upload], WithJsonSchema({"type": "string", "format": "binary"})]
+
+
+def _structure(value: Any) -> Any:
+    """JSON text in place of a list or an object, as forms carry it."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("is not valid JSON") from None
+    return value
+
+
+def _text(value: Any) -> Any:
+    """Numbers where the API has text: seconds=4."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class Call(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, protected_namespaces=())
+
+
+class Reference(Call):
+    """A picture by URL (https: or data:) or by the id of a film of this server."""
+
+    image_url: str | None = None
+    file_id: str | None = None
+
+
+class ById(Call):
+    id: str
+
+
+class Card(Call):
+    """One card of a storyboard."""
+
+    at: float = Field(ge=0, description="seconds from the start")
+    prompt: str | None = Field(None, max_length=PROMPT)
+    image: Reference | None = None
+
+
+class Controls(Call):
+    """Our own controls: extra_body of the client, extra keys or parts of a call."""
+
+    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="own: the same seed gives the same film")
+    quality: Literal["fast", "good", "best", "standard"] | None = Field(None, description="own: time against detail")
+    steps: int | None = Field(None, ge=1, validation_alias=AliasChoices("steps", "num_inference_steps"), description="own")
+    guidance: float | None = Field(
+        None,
+        ge=0,
+        le=30,
+        validation_alias=AliasChoices("guidance", "guidance_scale"),
+        description="own: how hard the prompt pulls",
+    )
+    negative: str | None = Field(
+        None, max_length=PROMPT, validation_alias=AliasChoices("negative", "negative_prompt"), description="own: what to avoid"
+    )
+    language: Literal["auto", "en", "zh"] | None = Field(None, description="own")
+    priority: int | None = Field(None, ge=0, le=100, description="own: a lower one goes first; 50 unless given")
+    user: str | None = Field(None, max_length=512, description="taken and not used")
+    safety_identifier: str | None = Field(None, max_length=512, description="taken and not used")
+
+
+class VideoCreate(Controls):
+    prompt: str = Field(min_length=1, max_length=PROMPT)
+    model: str | None = Field(None, max_length=200)
+    seconds: Text | None = Field(None, max_length=12, description='"4", "8", "12", or any number that the server allows')
+    size: str | None = Field(None, max_length=20, description="WIDTHxHEIGHT, square, wide or tall")
+    input_reference: Annotated[File | Reference | None, BeforeValidator(_structure)] = Field(
+        None, description="the first frame: a picture, {image_url} or {file_id}"
+    )
+    characters: Annotated[list[ById] | None, BeforeValidator(_structure)] = Field(None, max_length=2)
+    loop: bool | None = Field(None, description="own: the end meets the start")
+    storyboard: Annotated[list[Card] | None, BeforeValidator(_structure)] = Field(None, max_length=64, description="own")
+
+
+class VideoRemix(Controls):
+    prompt: str = Field(min_length=1, max_length=PROMPT)
+    strength: float | None = Field(None, ge=0, le=1, description="own: 0 keeps the film, 1 makes it anew")
+
+
+class VideoEdit(VideoRemix):
+    video: Annotated[File | ById, BeforeValidator(_structure)]
+    model: str | None = Field(None, max_length=200)
+    mask: Annotated[File | Reference | None, BeforeValidator(_structure)] = Field(None, description="own: white is made anew")
+
+
+class VideoExtend(Controls):
+    prompt: str = Field(min_length=1, max_length=PROMPT)
+    video: Annotated[File | ById, BeforeValidator(_structure)]
+    seconds: Text = Field(max_length=12, description="of the new part")
+    model: str | None = Field(None, max_length=200)
+
+
+class CharacterCreate(Call):
+    name: str = Field(min_length=1, max_length=80)
+    video: File
+
+
+class ImageGenerate(Controls):
+    prompt: str = Field(min_length=1, max_length=PROMPT)
+    model: str | None = Field(None, max_length=200)
+    n: int = Field(1, ge=1, le=10)
+    size: str | None = Field(None, max_length=20)
+    quality: str | None = Field(None, max_length=20)  # type: ignore[assignment]
+    response_format: Literal["b64_json", "url"] | None = None
+    output_format: Literal["png", "webp", "jpeg"] | None = None
+    output_compression: int | None = Field(None, ge=0, le=100)
+    background: Literal["auto", "opaque"] | None = None
+    moderation: Literal["low", "auto"] | None = None
+    style: Literal["vivid", "natural"] | None = None
+    stream: bool | None = None
+    partial_images: int | None = Field(None, ge=0, le=3)
+
+
+class WebhookCreate(Call):
+    name: str = Field(min_length=1, max_length=200)
+    url: str = Field(min_length=1, max_length=2000)
+    event_types: list[str] = Field(min_length=1, max_length=20)
+
+
+class WebhookUpdate(Call):
+    name: str | None = Field(None, min_length=1, max_length=200)
+    url: str | None = Field(None, min_length=1, max_length=2000)
+    event_types: list[str] | None = Field(None, min_length=1, max_length=20)
+
+
+class Video(BaseModel):
+    """A film, made or to be made."""
+
+    model_config = ConfigDict(extra="allow")
+    id: str
+    object: Literal["video"] = "video"
+    model: str
+    status: Literal["queued", "in_progress", "completed", "failed"]
+    progress: int
+    created_at: int
+    completed_at: int | None
+    expires_at: int | None
+    prompt: str
+    size: str
+    seconds: str
+    remixed_from_video_id: str | None
+    error: dict[str, Any] | None
+    quality: str
+    seed: int | None = Field(description="own")
+    queue_position: int | None = Field(description="own: films that go first")
+    eta_seconds: float | None = Field(description="own: rough time until it is ready")
+    native: dict[str, Any] = Field(description="own: what the model films; the file is fitted and scaled from it")
+    notes: list[str] = Field(description="own: unknown words and the like")
+
+
+class VideoPage(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[Video]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class Deleted(BaseModel):
+    id: str
+    object: Literal["video.deleted"] = "video.deleted"
+    deleted: Literal[True] = True
+
+
+class ErrorBody(BaseModel):
+    """What every answer that is no success looks like."""
+
+    class Detail(BaseModel):
+        message: str
+        type: str
+        param: str | None
+        code: str | None
+
+    error: Detail
+
+
+def check(model: type[M], tree: Any) -> M:
+    """A tree of values -> a checked call. ApiError 400 names the first field that does not fit."""
+    if not isinstance(tree, dict):
+        raise ApiError(400, "The body must be a JSON object or a form.", code="invalid_body")
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    kinds = ("Reference", "ById", "is-instance[Upload]")  # alternatives, which the caller does not know by these names
+    path = [str(part) for part in first["loc"] if not str(part).endswith(kinds)]
+    param = ".".join(path) or None
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], model.model_fields, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ApiError(400, f"Unknown parameter: {param!r}.{hint}", param=param, code="unknown_parameter")
+    if first["type"] == "missing":
+        raise ApiError(400, f"Missing required parameter: {param!r}.", param=param, code="missing_required_parameter")
+    said = first["msg"].removeprefix("Value error, ")
+    raise ApiError(400, f"Invalid value for {param!r}: {said[:1].lower()}{said[1:]}.", param=param, code="invalid_value")
+
+
+CALLS: tuple[type[Call], ...] = (
+    VideoCreate, VideoRemix, VideoEdit, VideoExtend, CharacterCreate, ImageGenerate, WebhookCreate, WebhookUpdate
+)  # fmt: skip
+
+
+def schemas() -> dict[str, Any]:
+    """The calls as JSON schemas, by name, for the OpenAPI page."""
+    _, found = models_json_schema([(call, "validation") for call in CALLS], ref_template="#/components/schemas/{model}")
+    return found["$defs"]
+
+
+NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+
+
+def unfold(parts: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Form parts -> a tree: a, a[] (a list), a[b] (an object), a[][b] (objects by column, zipped). ApiError 400 else."""
+    tree: dict[str, Any] = {}
+    columns: dict[str, dict[str, list[Any]]] = {}
+    for name, value in parts:
+        match = NAME.fullmatch(name)
+        path = re.findall(r"\[([^\[\]]*)\]", match[2]) if match else []
+        if not match or len(path) > 2 or path[1:] == [""] or (len(path) == 2 and path[0]):
+            raise ApiError(400, f"Part {name[:80]!r}: wanted a, a[], a[b] or a[][b].", param=name[:80], code="invalid_body")
+        key = match[1]
+        if path == []:
+            _once(tree, key, value)
+        elif path == [""]:
+            _at(tree, key, list).append(value)
+        elif len(path) == 1:
+            _once(_at(tree, key, dict), path[0], value)
+        else:
+            columns.setdefault(key, {}).setdefault(path[1], []).append(value)
+    for key, by_name in columns.items():
+        if len({len(column) for column in by_name.values()}) > 1:
+            counts = ", ".join(f"{len(column)} x {name}" for name, column in by_name.items())
+            message = (
+                f"{key!r}: its objects have different keys ({counts}), so a form cannot say which belongs where. Send JSON."
+            )
+            raise ApiError(400, message, param=key, code="ambiguous_form")
+        rows = [dict(zip(by_name, row, strict=True)) for row in zip(*by_name.values(), strict=True)]
+        _once(tree, key, rows)
+    return tree
+
+
+def _once(tree: dict[str, Any], key: str, value: Any) -> None:
+    if key in tree:
+        raise ApiError(400, f"Parameter {key[:80]!r} is given twice.", param=key[:80], code="invalid_body")
+    tree[key] = value
+
+
+def _at(tree: dict[str, Any], key: str, kind: type) -> Any:
+    found = tree.setdefault(key, kind())
+    if not isinstance(found, kind):
+        raise ApiError(400, f"Parameter {key[:80]!r} is given in two forms.", param=key[:80], code="invalid_body")
+    return found
