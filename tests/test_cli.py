@@ -118,7 +118,7 @@ def test_standard_input_and_output_are_pipes(model, tmp_path):
         (["generate", "🇫🇷"], "say in words what to film"),
         (["generate", "a fox", "--size", "1x1"], "width 1 is outside 32..1024"),
         (["generate", "a fox", "--size", "squre"], "Did you mean 'square'"),
-        (["generate", "a fox", "--seconds", "-2"], "seconds=-2.0: wanted a number from 0 to 60"),
+        (["generate", "a fox", "--seconds", "-2"], "seconds=-2.0: wanted a number from 0 to 600"),
         (["generate", "a fox", "--seconds", "soon"], 'unable to convert "soon"'),
         (["generate", "a fox", "--qualty", "fast"], "Did you mean --quality?"),
         (["generate", "a fox", "--quality", "bst"], 'Choose from: "fast", "good", "best"'),

@@ -70,7 +70,8 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     bundle = tiny_bundle(0)
     quick = {name: room.Quality(1, 3.0) for name in QUALITY}
     monkeypatch.setattr(room, "load_bundle", lambda model: bundle)
-    monkeypatch.setattr(room, "QUALITY", quick)
+    for name, quality in quick.items():
+        monkeypatch.setitem(QUALITY, name, quality)
     monkeypatch.setitem(sizes.SIZES, "square", (64, 64))
     monkeypatch.setitem(sizes.SIZES, "tall", (96, 64))
     monkeypatch.chdir(tmp_path)

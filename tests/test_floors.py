@@ -22,11 +22,15 @@ FLOORS = [
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 LIBRARIES = {  # one library, one file; only command line and server have one for each group of verbs or routes
-    "av": {"base/video.py"},
-    "cyclopts": {"cli/root.py", "cli/films.py", "cli/training.py", "cli/evaluation.py", "cli/serving.py"},
+    "av": {"base/video.py", "base/footage.py"},
+    "cyclopts": {"cli/root.py", "cli/films.py", "cli/training.py", "cli/evaluation.py", "cli/serving.py", "cli/datasets.py"},
     "safetensors": {"base/checkpoint.py"},
+    "scenedetect": {"data/measure.py"},
+    "pyarrow": {"data/shards.py"},
+    "c2pa": {"server/provenance.py"},
+    "cryptography": {"server/provenance.py"},
     "dbos": {"server/jobs.py"},
-    "fastapi": {"server/app.py", "server/videos.py"},
+    "fastapi": {"server/app.py", "server/hooks.py", "server/images.py", "server/videos.py"},
     "prometheus_client": {"server/metrics.py"},
     "pydantic": {"server/wire.py"},
     "sqlalchemy": {"server/store.py", "server/tables.py"},

@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -57,6 +57,44 @@ def write_video(
         out.flush()
 
 
+def write_live(out: BinaryIO, frames: Iterable[np.ndarray], fps: float, metadata: dict[str, Any] | None = None) -> int:
+    """Write frames as they come, as an mp4 of one-second pieces that a player can show meanwhile; returns their number.
+
+    `out` need not be seekable. Memory does not grow with the length.
+    """
+    counted = _Counted(_checked(frames))
+    live = {"movflags": "+frag_keyframe+empty_moov+default_base_moof"}
+    _mux(_Pipe(out), counted, fps, "mp4", metadata, live, {"g": str(max(1, round(fps))), "rc-lookahead": "0"})
+    return counted.count
+
+
+class _Pipe:
+    """Hides that an open file might seek, and passes every piece on at once."""
+
+    def __init__(self, out: BinaryIO):
+        self.out = out
+
+    def write(self, data: bytes) -> int:
+        self.out.write(data)
+        self.out.flush()
+        return len(data)
+
+
+class _Counted:
+    """An iterator that knows how many it gave."""
+
+    def __init__(self, frames: Iterator[np.ndarray]):
+        self.frames, self.count = frames, 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return self
+
+    def __next__(self) -> np.ndarray:
+        frame = next(self.frames)
+        self.count += 1
+        return frame
+
+
 def encode(frames: np.ndarray | Iterable[np.ndarray], fps: float, format: str, metadata: dict[str, Any] | None = None) -> bytes:
     """Frames -> the bytes of a whole file. ValueError for an unknown format, no frames, or frames that are not uint8 RGB."""
     if format not in FORMATS:
@@ -87,14 +125,14 @@ def read_video(
         frames = []
         try:
             for frame in itertools.islice(container.decode(stream), max_frames):
-                frames.append(_fit(_upright(frame), size))
+                frames.append(fit(_upright(frame), size))
         except av.FFmpegError as error:
             if not frames:  # a film cut short still gives what it has
                 raise ValueError(f"{path}: cannot be decoded ({_reason(error)}). Is the file whole?") from error
     if not frames:
         raise ValueError(f"{path}: holds no frames. Is the file whole?")
     if any(frame.shape != frames[0].shape for frame in frames):  # a stream may change its size midway
-        frames = [_fit(frame, frames[0].shape[:2]) for frame in frames]
+        frames = [fit(frame, frames[0].shape[:2]) for frame in frames]
     single = len(frames) == 1 and Path(path).suffix.lower() in Image.registered_extensions()
     return np.stack(frames), 1.0 if single else fps
 
@@ -102,7 +140,7 @@ def read_video(
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The JSON record that `write_video` stored. ValueError where the file holds none."""
     suffix = Path(path).suffix.lower()
-    _check_readable(path)
+    check_input(path)
     if suffix in (".png", ".gif"):
         try:
             with Image.open(path) as image:
@@ -210,19 +248,28 @@ def _comment(metadata: dict[str, Any] | None) -> str:
 
 
 def _encode_stream(frames: Iterator[np.ndarray], fps: float, format: str, metadata: dict[str, Any] | None) -> bytes:
-    codec, codec_options, container_options = CODECS[format]
-    first = next(frames)
     buffer = io.BytesIO()
-    options = {"fflags": "+bitexact", **container_options}  # bitexact: no dates, random ids or versions in the file
     # +faststart reads the file back to move its index to the front: hand it what was written so far
     rewind = lambda url, flags, options: io.BytesIO(buffer.getvalue())  # noqa: E731
-    with av.open(buffer, "w", format=format, options=options, io_open=rewind) as container:
+    _mux(buffer, frames, fps, format, metadata, CODECS[format][2], {}, rewind)
+    return buffer.getvalue()
+
+
+def _mux(
+    out: Any, frames: Iterator[np.ndarray], fps: float, format: str, metadata: dict[str, Any] | None,
+    container_options: dict[str, str], codec_options: dict[str, str], rewind: Callable[..., Any] | None = None,
+) -> None:  # fmt: skip
+    """Encode the frames, at least one, into `out`."""
+    codec, options, _ = CODECS[format]
+    first = next(frames)
+    flags = {"fflags": "+bitexact", **container_options}  # bitexact: no dates, random ids or versions in the file
+    with av.open(out, "w", format=format, options=flags, io_open=rewind) as container:
         if metadata is not None:
             container.metadata["comment"] = _comment(metadata)
         if metadata and isinstance(metadata.get("prompt"), str):
             container.metadata["title"] = metadata["prompt"]
         rate = Fraction(fps).limit_denominator(1001)
-        stream = cast(av.VideoStream, container.add_stream(codec, rate=rate, options=codec_options))
+        stream = cast(av.VideoStream, container.add_stream(codec, rate=rate, options={**options, **codec_options}))
         stream.height, stream.width = (side + side % 2 for side in first.shape[:2])  # 4:2:0 needs even sides
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
@@ -233,7 +280,6 @@ def _encode_stream(frames: Iterator[np.ndarray], fps: float, format: str, metada
             picture.pts = i
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
-    return buffer.getvalue()
 
 
 def _to_yuv(frame: np.ndarray) -> av.VideoFrame:
@@ -276,7 +322,8 @@ def _encode_png(frames: Iterator[np.ndarray], metadata: dict[str, Any] | None) -
     return buffer.getvalue()
 
 
-def _check_readable(path: str | os.PathLike[str]) -> None:
+def check_input(path: str | os.PathLike[str]) -> None:
+    """OSError with a message to show where there is no file to read."""
     place = Path(path)
     if place.is_dir():
         raise IsADirectoryError(f"{path}: is a folder, wanted a file.")
@@ -287,7 +334,7 @@ def _check_readable(path: str | os.PathLike[str]) -> None:
 
 
 def _open(path: str | os.PathLike[str]) -> Any:
-    _check_readable(path)
+    check_input(path)
     try:
         return av.open(str(Path(path).resolve()))  # an absolute path, so that "concat:x" cannot name a protocol
     except av.FFmpegError as error:
@@ -307,7 +354,8 @@ def _upright(frame: av.VideoFrame) -> np.ndarray:
     return np.rot90(rgb, round(frame.rotation / 90)) if frame.rotation % 360 else rgb
 
 
-def _fit(frame: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+def fit(frame: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """A frame scaled to cover `size` = (height, width) and cut to its middle: never stretched."""
     if size is None or frame.shape[:2] == tuple(size):
         return frame
     fitted = ImageOps.fit(Image.fromarray(np.ascontiguousarray(frame)), (size[1], size[0]), Image.Resampling.BICUBIC)

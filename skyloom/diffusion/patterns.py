@@ -7,6 +7,7 @@ Dimension key: B batch, C channels, T H W latent cells.
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .flow import draw_levels
@@ -21,6 +22,16 @@ class Pattern:
 
     levels_BTHW: Tensor  # 0..1, any of T H W may be 1
     given_BCTHW: Tensor | None = None  # needed where a level is below 1
+    held: int = 0  # latent frames at the beginning that stay at their level: looked at, never changed
+
+    def to(self, device: torch.device) -> "Pattern":
+        given = None if self.given_BCTHW is None else self.given_BCTHW.to(device)
+        return Pattern(self.levels_BTHW.to(device), given, self.held)
+
+    def at(self, time: float) -> Tensor:
+        """t_BTHW when sampling has come from 1 down to `time`: every cell reaches 0 with the others, but for those held."""
+        t = self.levels_BTHW * time
+        return torch.cat([self.levels_BTHW[:, : self.held], t[:, self.held :]], 1) if self.held else t
 
     def start(self, noise_BCTHW: Tensor) -> Tensor:
         """Latents at the beginning of sampling."""
@@ -49,6 +60,20 @@ def lifted(z_BCTHW: Tensor, strength: float) -> Pattern:
 def region(z_BCTHW: Tensor, unknown_BTHW: Tensor) -> Pattern:
     """Inpaint and outpaint: cells where the mask is 1 are unknown."""
     return Pattern(unknown_BTHW.float(), z_BCTHW)
+
+
+def levels_of_pixels(levels_FHW: Tensor, chunk: int, stride: int, patch: int, opens: bool = True) -> Tensor:
+    """Levels of pixels -> t_BTHW of cells, as unknown as the least known pixel that they touch.
+
+    F is 1 + a multiple of `chunk` where the frames open a film, else a multiple; H and W are both 1, or multiples of stride and
+    patch. A cell of the lapped transform reaches half a stride beyond its border; the cells of a patch share one level.
+    """
+    first, rest = levels_FHW.split([1, len(levels_FHW) - 1]) if opens else levels_FHW.split([0, len(levels_FHW)])
+    levels = torch.cat([first, rest.unflatten(0, (-1, chunk)).amax(1)])[:, None] if len(rest) else first[:, None]
+    if levels.shape[-1] > 1:
+        levels = F.max_pool2d(levels, 2 * stride, stride, stride // 2)
+        levels = F.interpolate(F.max_pool2d(levels, patch), scale_factor=patch)
+    return levels.transpose(0, 1)
 
 
 def training_levels(

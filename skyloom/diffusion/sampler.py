@@ -1,7 +1,7 @@
 """The one sampling loop. It knows neither prompts nor progress bars: it calls `velocity(z, t)` and yields z after each step."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -18,11 +18,11 @@ def schedule(steps: int, shift: float) -> Tensor:
 def sample(velocity: Velocity, noise_BCTHW: Tensor, pattern: Pattern, times: Tensor) -> Iterator[Tensor]:
     """Euler steps along the flow.
 
-    Each cell starts at its own level of the pattern and reaches 0 with the others: at time s its level is `level * s`.
+    Each cell starts at its own level of the pattern and reaches 0 with the others (see Pattern.at).
     """
     z = pattern.start(noise_BCTHW)
     for now, then in itertools.pairwise(times.tolist()):
-        t, t_next = pattern.levels_BTHW * now, pattern.levels_BTHW * then
+        t, t_next = pattern.at(now), pattern.at(then)
         z = z + (t_next - t)[:, None] * velocity(z, t)
         yield z
 
@@ -41,3 +41,46 @@ def guided(conditional: Velocity, both: Velocity, guidance: float, interval: tup
         return without + guidance * (with_prompt - without)
 
     return velocity
+
+
+def mixed(v_PCTHW: Tensor, weights_PT: Tensor) -> Tensor:
+    """Velocities of one film under several prompts -> the one where each counts as its weight says, frame by frame."""
+    return (weights_PT[:, None, :, None, None] * v_PCTHW).sum(0, keepdim=True)
+
+
+class Watched:
+    """A velocity that remembers what it last took the film to be: `estimate`, z_BCTHW without its noise."""
+
+    def __init__(self, velocity: Velocity):
+        self.velocity = velocity
+        self.estimate: Tensor | None = None
+
+    def __call__(self, z: Tensor, t: Tensor) -> Tensor:
+        v = self.velocity(z, t)
+        self.estimate = z - t[:, None] * v
+        return v
+
+
+def looped(velocity: Velocity, still: Callable[[Tensor], Tensor], first_BC1HW: Tensor) -> Velocity:
+    """The velocity of a ring of latent frames without beginning or end, from one that wants a first frame of its own.
+
+    At each call the ring is turned, so that every place is seen in the middle; before it stands the frame that it closes on,
+    which `still` makes from the latent frame before it, at the same noise level (as in Mobius, arXiv 2502.20307, for a causal
+    tokenizer). `first_BC1HW` is the noise of that frame.
+    """
+    estimate: Tensor | None = None
+    turned = 0
+
+    def around(z: Tensor, t: Tensor) -> Tensor:
+        nonlocal estimate, turned
+        count = z.shape[2]
+        level = t[:, None, :1]
+        first = first_BC1HW if estimate is None else estimate.roll(-turned, 2)[:, :, -1:]
+        opened = first if estimate is None else (1 - level) * still(first) + level * first_BC1HW
+        levels = torch.cat([t[:, :1], t.expand(-1, count, -1, -1).roll(-turned, 1)], 1)
+        v = velocity(torch.cat([opened, z.roll(-turned, 2)], 2), levels)[:, :, 1:].roll(turned, 2)
+        estimate = z - t[:, None] * v
+        turned = (turned + max(1, round(0.382 * count))) % count  # the golden section: places come round evenly
+        return v
+
+    return around

@@ -1,0 +1,301 @@
+"""Request -> Film: the only road to the model, for the command line, HTTP and Python alike.
+
+    request.py   what to film, checked       takes.py, controls.py   which frames are given, how unknown the rest is
+    cost.py      what it will take           sampling.py             noise -> latents, window after window
+
+Dimension key: frames_THWC are pixels, z_BCTHW latents. Loading this does not load torch; making a film does.
+"""
+
+import base64
+import dataclasses
+import difflib
+import functools
+import hashlib
+import html
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base import sizes, video
+from ..worlds.prompt import emoji_to_words
+from .controls import write_script
+from .cost import (
+    DECODED_AT_ONCE,
+    Plan,
+    check_memory,
+    conv_flops,
+    machine_rate,
+    measure,
+    ruler_of,
+    seconds_of,
+    window_of,
+)  # fmt: skip
+from .expansion import expand
+from .request import QUALITY, STRENGTHS, Quality, Request, Shot
+from .takes import Script, Take, settle
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..models.bundle import Bundle
+
+__all__ = [
+    "QUALITY", "STRENGTHS", "Film", "Model", "Plan", "Quality", "Reel", "Request", "Shot", "check_memory", "conv_flops",
+    "expected_seconds", "fingerprint", "generate", "load", "load_bundle", "machine_rate", "plan", "shoot", "understand",
+    "version",
+]  # fmt: skip
+
+Progress = Callable[[int, int], object]  # steps done, steps in all
+Preview = Callable[[np.ndarray], object]  # frames_THWC of what takes shape: small, one for each latent frame
+
+
+@dataclass(frozen=True)
+class Film:
+    """frames_THWC uint8 and how they came to be. Shows itself in a notebook."""
+
+    frames: np.ndarray
+    fps: float
+    recipe: dict[str, Any]  # enough to make the same bytes again
+    notes: list[str] = field(default_factory=list)  # for people: unknown words, sizes that were never trained on
+    seconds: float = 0.0  # of wall time that it took
+
+    def save(self, path: str | os.PathLike[str] | Any, format: str | None = None) -> None:
+        """Write .mp4, .webm, .gif or .png, recipe inside."""
+        video.write_video(path, self.frames, self.fps, metadata=self.recipe, format=format)
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(video.encode(self.frames, self.fps, "mp4", self.recipe)).decode()
+        caption = html.escape(str(self.recipe.get("prompt", "")))
+        return (
+            f'<figure style="margin:0"><video autoplay loop muted controls src="data:video/mp4;base64,{data}"></video>'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+
+
+@dataclass(frozen=True)
+class Reel:
+    """A film that is made while it is read: iterate over its frames, (H, W, 3) each, once. Memory does not grow with it."""
+
+    frames: Iterator[np.ndarray]
+    count: int  # frames in all
+    fps: float
+    recipe: dict[str, Any]
+    notes: list[str]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return self.frames
+
+
+class Model:
+    """A loaded model. `generate` returns a Film, or a list of n of them."""
+
+    def __init__(self, model: str = "storybook", bundle: "Bundle | None" = None):
+        self.name = model
+        self.bundle = bundle if bundle is not None else load_bundle(model)
+
+    def generate(
+        self, prompt: str = "", *, on_step: Progress | None = None, on_preview: Preview | None = None, **options: Any
+    ) -> "Film | list[Film]":
+        """Film a prompt; `options` are the other fields of Request."""
+        _check_names(options)
+        request = Request(prompt, **{"model": self.name, **options})
+        films = [generate(one, self.bundle, on_step, on_preview) for one in request.each()]
+        return films[0] if request.n == 1 else films
+
+    def vary(self, film: "Film", vary: float = 0.3, seed: int = 1, **options: Any) -> "Film | list[Film]":
+        """A variation of a film; 0 is the same, 1 another of the same prompt."""
+        request = Request.from_recipe(film.recipe).like(vary, seed)
+        return generate(dataclasses.replace(request, **options), self.bundle)
+
+
+def load(model: str = "storybook") -> Model:
+    """The shipped model, or the weights in a folder (a run's folder too)."""
+    return Model(model)
+
+
+@functools.lru_cache(maxsize=1)
+def load_bundle(model: str) -> "Bundle":
+    """Weights by the name or folder that a Request's `model` gives; the last one stays loaded."""
+    from ..models import bundle
+
+    return bundle.load_bundle(model)
+
+
+def generate(
+    request: Request, bundle: "Bundle | None" = None, on_step: Progress | None = None, on_preview: Preview | None = None
+) -> Film:
+    """Make one film. `on_step(done, steps)` is called before the first step and after each; `on_preview(frames_THWC)` after
+    each, with small pictures of what takes shape.
+
+    The same request, files, weights and machine give the same frames. OSError or ValueError for what cannot be filmed,
+    MemoryError where the machine has too little free memory; nothing has been computed then.
+    """
+    began = time.perf_counter()
+    reel = _shoot(request, bundle, on_step, on_preview, held=True)
+    frames = np.stack(list(reel))
+    return Film(frames, reel.fps, reel.recipe, reel.notes, time.perf_counter() - began)
+
+
+def shoot(
+    request: Request, bundle: "Bundle | None" = None, on_step: Progress | None = None, on_preview: Preview | None = None
+) -> Reel:
+    """The same frame by frame, for films of any length: everything is checked now, filming begins with the first frame."""
+    return _shoot(request, bundle, on_step, on_preview, held=False)
+
+
+def _shoot(request: Request, bundle: "Bundle | None", on_step: Progress | None, on_preview: Preview | None, held: bool) -> Reel:
+    if request.n != 1:
+        raise ValueError(f"n={request.n}: generate() makes one film. Loop over request.each().")
+    bundle = bundle if bundle is not None else load_bundle(request.model)
+    request = expand(settle(request).resolved())
+    script = write_script(request, ruler_of(bundle), window_of(bundle))
+    planned = measure(script, request, bundle)
+    check_memory(planned, held)
+    script, notes = _in_its_words(script, request, bundle)
+    notes += _remarks(request, planned, bundle)
+    recipe = {**dataclasses.asdict(request), "skyloom": version(), "weights": fingerprint(bundle)}
+    recipe |= {"inputs": script.inputs} if script.inputs else {}
+    frames = _frames(script, request, bundle, on_step or (lambda done, steps: None), on_preview)
+    return Reel(frames, script.frames, request.fps, recipe, notes)
+
+
+def plan(request: Request, bundle: "Bundle") -> Plan:
+    """Sizes and peak memory of a film. OSError or ValueError for what cannot be filmed."""
+    request = settle(request).resolved()
+    return measure(write_script(request, ruler_of(bundle), window_of(bundle)), request, bundle)
+
+
+def expected_seconds(request: Request, bundle: "Bundle") -> float:
+    """Rough wall time of a film on this machine."""
+    return seconds_of(plan(request, bundle), request.resolved(), bundle)
+
+
+def understand(prompt: str, request: Request, bundle: "Bundle") -> tuple[str, list[str]]:
+    """The prompt as the model reads it, and notes for people on what it cannot know."""
+    limit = bundle.config.text.max_tokens
+    prompt, wordless = emoji_to_words(prompt, request.language)
+    notes = [f"no word for {emoji}: left out" for emoji in wordless]
+    for word, near in bundle.vocabulary.unknown(prompt).items():
+        notes.append(f"unknown word {word!r}" + (f", the nearest known is {near!r}" if near else ", nothing known is near"))
+    if (length := len(bundle.vocabulary.encode(prompt))) > limit:
+        notes.append(f"long prompt: of {length} tokens (a word, or a letter of an unknown one) the first {limit} are read")
+    return prompt, notes
+
+
+def _in_its_words(script: Script, request: Request, bundle: "Bundle") -> tuple[Script, list[str]]:
+    """The script with prompts as the model reads them, and all notes on it."""
+    notes, parts = [f"expanded: {request.expanded}"] if request.expanded else [], []
+    for part in script.parts:
+        if isinstance(part, Take):
+            read = [understand(prompt, request, bundle) for prompt in part.prompts]
+            notes += [note for _, found in read for note in found]
+            part = dataclasses.replace(part, prompts=tuple(prompt for prompt, _ in read))
+        parts.append(part)
+    return dataclasses.replace(script, parts=tuple(parts)), list(dict.fromkeys([*notes, *script.notes]))
+
+
+def _remarks(request: Request, planned: Plan, bundle: "Bundle") -> list[str]:
+    """Notes on sizes, rates and lengths that the model was never trained on."""
+    c = bundle.config
+    notes = []
+    if request.fps != c.fps:
+        notes.append(
+            f"at {request.fps:g} fps things move {request.fps / c.fps:.2g} times as fast as at the {c.fps} of training"
+        )
+    trained = {(bucket.height, bucket.width) for bucket in c.model.buckets}
+    height, width = sizes.parse_size(request.size)
+    shown = ", ".join(sizes.size_text(*size) for size in sorted(trained))
+    if (height, width) not in trained:
+        areas = height * width / max(rows * columns for rows, columns in trained)
+        beyond = f": {areas:.1f} times the largest area, expect things twice and soft edges" if areas > 4 else ""
+        notes.append(f"size {request.size} is not one of those trained on ({shown}){beyond}")
+    longest = 1 + (window_of(bundle) - 1) * c.vae.time_stride
+    if planned.frames > longest and planned.window < planned.tokens:
+        notes.append(f"longer than the {longest} frames that the model was trained on: filmed window after window")
+    return notes
+
+
+def version() -> str:
+    try:
+        return metadata.version("skyloom")
+    except metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return "0"
+
+
+def fingerprint(bundle: "Bundle") -> str:
+    """Short name of a model's exact weights; recipes carry it."""
+    digest = hashlib.sha256()
+    for module in (bundle.vae, bundle.dit):
+        for name, tensor in sorted(module.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().contiguous().float().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _frames(
+    script: Script, request: Request, bundle: "Bundle", on_step: Progress, on_preview: Preview | None
+) -> Iterator[np.ndarray]:
+    """The film, frame after frame, at the wanted size."""
+    from . import sampling
+
+    config, window = bundle.config, window_of(bundle)
+    cells = script.height // config.vae.stride, script.width // config.vae.stride
+    assert request.steps is not None
+    steps = request.steps * sum(len(sampling.windows_of(take, window)) for take in script.takes)
+    noise = sampling.Noise(request, config.vae.channels, cells)
+    stage = sampling.Stage(request, bundle, noise, window, on_step, on_preview, steps)
+    height, width = sizes.parse_size(request.size)
+    top, left = (script.height - height) // 2, (script.width - width) // 2
+    on_step(0, steps)
+    for part in script.parts:
+        if isinstance(part, Take):
+            lead = sampling.RING_LEAD - 1 if part.ring else 0
+            for frame in _pasted(part, _drawn(sampling.latents(part, stage), bundle), lead):
+                yield np.ascontiguousarray(frame[top : top + height, left : left + width])
+        else:
+            yield from part
+
+
+def _pasted(take: Take, drawn: Iterator[np.ndarray], lead: int) -> Iterator[np.ndarray]:
+    """The frames that a take keeps, with what is given shown over what was drawn."""
+    for i, frame in enumerate(drawn):
+        i -= lead
+        if i >= take.keep[1]:
+            return
+        if i < take.keep[0]:
+            continue
+        if take.paste is not None and take.given is not None and (share := take.paste[i]).any():
+            frame = (share * take.given[i] + (1 - share) * frame).round().astype(np.uint8)
+        yield frame
+
+
+def _drawn(parts: "Iterator[Tensor]", bundle: "Bundle") -> Iterator[np.ndarray]:
+    """Latents -> frames (H, W, 3), a few latent frames at a time, whatever the length."""
+    import torch
+
+    from ..models.bundle import autocast
+
+    device = next(bundle.vae.parameters()).device
+    pieces = (piece for part in parts for piece in part.split(DECODED_AT_ONCE, dim=2))
+    drawn = bundle.vae.decode_stream(pieces)
+    while True:
+        with torch.inference_mode(), autocast(device):  # never held open while the reader of the frames goes on
+            video_BCTHW = next(drawn, None)
+            if video_BCTHW is None:
+                return
+            frames = ((video_BCTHW[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0).cpu().numpy()
+        yield from frames
+
+
+def _check_names(options: dict[str, Any]) -> None:
+    names = [f.name for f in dataclasses.fields(Request)]
+    for option in options:
+        if option not in names:
+            near = difflib.get_close_matches(option, names, n=1)
+            raise ValueError(
+                f"no option {option!r}." + (f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(names)}.")
+            )

@@ -1,0 +1,194 @@
+"""Take -> latents: which cells are given, which prompt counts where, and window after window for films of any length.
+
+Dimension key: B batch (1), C latent channels, T latent frames of a window, N of a whole take, H W rows and columns of cells,
+P prompts; F frames of pixels. A window that goes on from another begins with the take's first latent frame, the anchor, and the
+last few that are done, all held at a small known noise: so that the model neither drifts nor trusts small errors.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..diffusion import patterns, sampler
+from ..diffusion.flow import Velocity
+from ..models.bundle import autocast
+from .request import Request
+from .takes import CHUNK, Take, latents_of
+
+if TYPE_CHECKING:
+    from ..models.bundle import Bundle
+
+SHIFT = 2.0  # of the sampling times towards noise, where films take shape
+CARRIED = 4  # latent frames that a window sees of the one before, besides the anchor
+KNOWN_NOISE = 0.1  # of what a window sees
+PREVIEW = 64  # pixels of the short side
+Progress = Callable[[int, int], object]  # steps done, steps in all
+Preview = Callable[[np.ndarray], object]  # frames_THWC of what takes shape, small, one for each latent frame
+
+
+class Noise:
+    """The noise of a film, latent frame after latent frame: that of `seeds`, each turned towards the next by its `vary`."""
+
+    def __init__(self, request: Request, channels: int, cells: tuple[int, int]):
+        trail = [*request.seeds, (request.seed, request.vary if request.seeds else 1.0)]
+        self.sources = [(torch.Generator().manual_seed(seed), turn if i else 1.0) for i, (seed, turn) in enumerate(trail)]
+        self.shape = channels, *cells
+
+    def draw(self, frames: int) -> Tensor:
+        """The next 1 C frames H W."""
+        channels, rows, columns = self.shape
+        mixed = torch.zeros(())
+        for rng, turn in self.sources:
+            fresh = torch.stack([torch.randn(channels, rows, columns, generator=rng) for _ in range(frames)], 1)[None]
+            angle = torch.tensor(turn * torch.pi / 2)
+            mixed = torch.cos(angle) * mixed + torch.sin(angle) * fresh if turn < 1 else fresh  # on the sphere: still noise
+        return mixed
+
+
+@dataclass
+class Stage:
+    """What a take is filmed with."""
+
+    request: Request  # settled and resolved
+    bundle: "Bundle"
+    noise: Noise
+    window: int  # latent frames at once
+    on_step: Progress
+    on_preview: Preview | None
+    steps: int  # of all takes and windows
+    done: int = 0
+    device: torch.device = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.device = next(self.bundle.dit.parameters()).device
+
+    def step(self) -> None:
+        self.done += 1
+        self.on_step(self.done, self.steps)
+
+
+def windows_of(take: Take, window: int) -> list[tuple[int, int]]:
+    """[from, to) of the latent frames that each window films anew."""
+    count, fresh = latents_of(take.frames), window - 1 - CARRIED
+    if take.ring:
+        return [(1, count)]
+    ends = [min(count, window)]
+    while ends[-1] < count:
+        ends.append(min(count, ends[-1] + fresh))
+    return list(zip([0, *ends], ends, strict=False))
+
+
+def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
+    """The take's latents in parts, 1 C n H W each; sampling goes on as they are asked for."""
+    if take.ring:
+        yield _ring(take, stage)
+        return
+    anchor, past = None, None
+    for begin, end in windows_of(take, stage.window):
+        known, levels, noise = cells(take, begin, end, stage), levels_of(take, begin, end, stage), stage.noise.draw(end - begin)
+        noise = noise.to(stage.device)
+        head: list[Tensor] = [] if anchor is None or past is None else [anchor, past[:, :, -CARRIED:]]
+        held = sum(part.shape[2] for part in head)
+        if held:
+            known = torch.cat([*head, known], 2)
+            levels = torch.cat([torch.full((1, held, *levels.shape[2:]), KNOWN_NOISE, device=stage.device), levels], 1)
+            rng = torch.Generator().manual_seed(stage.request.seed + begin)
+            noise = torch.cat([torch.randn(known[:, :, :held].shape, generator=rng).to(stage.device), noise], 2)
+        weights = prompt_weights(take, begin, end, held)
+        pattern = patterns.Pattern(levels, known, held=held)
+        z = _sample(velocity_of(take, weights, stage), noise, pattern, stage)[:, :, held:]
+        anchor = z[:, :, :1] if anchor is None else anchor
+        past = z if past is None else torch.cat([past, z], 2)[:, :, -CARRIED:]
+        yield z
+
+
+def cells(take: Take, begin: int, end: int, stage: Stage) -> Tensor:
+    """z_BCTHW of the given frames, latent frames [begin, end); zeros where nothing is given."""
+    channels, rows, columns = stage.noise.shape
+    if take.given is None:
+        return torch.zeros(1, channels, end - begin, rows, columns, device=stage.device)
+    first = max(0, (begin - 1) * CHUNK)  # a clip opens with a frame of its own, so that a later part needs one before it
+    frames = torch.from_numpy(np.ascontiguousarray(take.given[first : 1 + (end - 1) * CHUNK])).to(stage.device)
+    video_BCTHW = frames.permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+    return stage.bundle.vae.encode(video_BCTHW)[:, :, (1 if begin else 0) :]
+
+
+def levels_of(take: Take, begin: int, end: int, stage: Stage) -> Tensor:
+    """t_BTHW of latent frames [begin, end): a cell is as unknown as the least known pixel that it touches."""
+    config = stage.bundle.config
+    first = 0 if begin == 0 else 1 + (begin - 1) * CHUNK
+    levels = torch.from_numpy(np.array(take.levels[first : 1 + (end - 1) * CHUNK], np.float32)).to(stage.device)
+    return patterns.levels_of_pixels(levels, CHUNK, config.vae.stride, config.dit.patch, opens=begin == 0)
+
+
+def prompt_weights(take: Take, begin: int, end: int, held: int = 0) -> Tensor:
+    """P T: how much each prompt counts in each latent frame of a window; what is held goes with the first that is not."""
+    edges = [0, *range(1, take.frames, CHUNK), take.frames]
+    weights = np.stack([take.weights[:, edges[i] : edges[i + 1]].mean(1) for i in range(begin, end)], 1)
+    return torch.from_numpy(np.concatenate([np.repeat(weights[:, :1], held, 1), weights], 1)).float()
+
+
+def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
+    """The model, guided by the prompts that count."""
+    request, bundle = stage.request, stage.bundle
+    active = [i for i in range(len(take.prompts)) if float(weights_PT[i].max()) > 0]
+    weights = weights_PT[active].to(stage.device)
+    texts = [take.prompts[i] for i in active]
+    alone, both = bundle.read(texts), bundle.read([*texts, request.negative])
+    many = lambda x, n: x.expand(n, *x.shape[1:])  # noqa: E731
+
+    def conditional(z: Tensor, t: Tensor) -> Tensor:
+        return sampler.mixed(bundle.dit(many(z, len(texts)), many(t, len(texts)), *alone), weights)
+
+    def with_and_without(z: Tensor, t: Tensor) -> Tensor:
+        v = bundle.dit(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both)
+        return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
+
+    assert request.guidance is not None
+    return sampler.guided(conditional, with_and_without, request.guidance, request.interval)
+
+
+def _sample(velocity: Velocity, noise: Tensor, pattern: patterns.Pattern, stage: Stage) -> Tensor:
+    """All steps of one window."""
+    assert stage.request.steps is not None
+    seen = sampler.Watched(velocity)
+    with torch.inference_mode(), autocast(stage.device):
+        films = sampler.sample(seen, noise, pattern, sampler.schedule(stage.request.steps, SHIFT))
+        for _ in range(stage.request.steps):
+            z = next(films)
+            stage.step()
+            if stage.on_preview is not None and seen.estimate is not None:
+                stage.on_preview(preview(seen.estimate, stage.bundle))
+    return z
+
+
+def _ring(take: Take, stage: Stage) -> Tensor:
+    """A closed ring of chunks, opened for the decoder: a still, two chunks from its end, then all of them."""
+    count = latents_of(take.frames) - 1
+    first, noise = stage.noise.draw(1).to(stage.device), stage.noise.draw(count).to(stage.device)
+    weights = prompt_weights(take, 1, 2)
+    vae = stage.bundle.vae
+
+    def still(z: Tensor) -> Tensor:
+        return vae.encode(vae.picture(z)[:, :, -1:])
+
+    with torch.inference_mode():
+        velocity = velocity_of(take, weights.expand(-1, count + 1), stage)
+        z = _sample(sampler.looped(velocity, still, first), noise, patterns.unknown(noise.shape).to(stage.device), stage)
+        return torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:], z], 2)
+
+
+RING_LEAD = 1 + 2 * CHUNK  # frames before a ring's first
+
+
+def preview(z_BCTHW: Tensor, bundle: "Bundle") -> np.ndarray:
+    """The last frame of each latent frame as the tokenizer's linear map draws it, small: frames_THWC."""
+    frames = bundle.vae.picture(z_BCTHW)[0, :, CHUNK - 1 :: CHUNK].clamp(-1, 1)
+    scale = PREVIEW / min(frames.shape[2:])
+    if scale < 1:
+        frames = torch.nn.functional.interpolate(frames.transpose(0, 1), scale_factor=scale, mode="area").transpose(0, 1)
+    return ((frames + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 3, 0).cpu().numpy()
