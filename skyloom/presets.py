@@ -10,22 +10,23 @@ STORYBOOK = Config(
     dit=DiTConfig(width=256, depth=8),
     tokenizer=TokenizerTrain(steps=4000, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(
-        steps=5000,
+        steps=3900,
+        decay=0.25,
         shift=2.0,
         warmup=50,
         buckets=(
-            Bucket(1, 256, 256, 32768, 128, window=8),
-            Bucket(1, 256, 256, 32768, 64),
-            Bucket(17, 256, 256, 6016, 12),
-            Bucket(49, 256, 256, 1024, 5),
-            Bucket(1, 256, 448, 1024, 36),
-            Bucket(1, 448, 256, 1024, 36),
-            Bucket(17, 256, 448, 512, 8),
-            Bucket(17, 448, 256, 512, 8),
+            Bucket(1, 256, 256, 16384, 128, window=8),
+            Bucket(1, 256, 256, 16384, 64),
+            Bucket(17, 256, 256, 5248, 12),
+            Bucket(49, 256, 256, 832, 5),
+            Bucket(1, 256, 448, 512, 36),
+            Bucket(1, 448, 256, 512, 36),
+            Bucket(17, 256, 448, 256, 8),
+            Bucket(17, 448, 256, 256, 8),
         ),
         phases=(
             (0, (0.7, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),  # looks are learned cheapest from windows of single frames
-            (2000, (0.1, 0.25, 0.4, 0.14, 0.03, 0.02, 0.03, 0.03)),
+            (1700, (0.12, 0.23, 0.4, 0.14, 0.03, 0.02, 0.03, 0.03)),
         ),
     ),
 )
