@@ -18,7 +18,7 @@ from skyloom.worlds.nouns import core_nouns
 from skyloom.worlds.scene import PLACES
 
 ROOT = Path(skyloom.__file__).parent.parent
-PAGES = ("README.md", "docs/guide.md")
+PAGES = ("README.md", "docs/guide.md", "docs/controls.md")
 WRITTEN_BY_EVAL = "docs/RESULTS.md"  # the tables: made by `skyloom eval`
 
 
@@ -81,7 +81,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
 
 
 def test_every_verb_and_option_is_in_the_guide():
-    guide = text("docs/guide.md") + text("docs/server.md")
+    guide = text("docs/guide.md") + text("docs/controls.md") + text("docs/server.md")
     for verb, command in verbs().items():
         assert f"skyloom {verb}" in guide, verb
         if command.default_command is None:

@@ -7,10 +7,10 @@ SKYLOOM_DEBUG=1 shows where it came from.
 import signal
 import sys
 
-from . import evaluation, films, serving, training, worlds
+from . import controls, evaluation, films, serving, training, worlds
 from .root import app, run
 
-__all__ = ["app", "evaluation", "films", "main", "run", "serving", "training", "worlds"]
+__all__ = ["app", "controls", "evaluation", "films", "main", "run", "serving", "training", "worlds"]
 
 
 def main() -> None:

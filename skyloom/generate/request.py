@@ -28,7 +28,7 @@ WAYS = ("forward", "backward", "both")
 LONGEST = 600  # seconds
 MOST_SHOTS = 100
 FILES = ("image", "last", "clip", "to", "mask")
-SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s?\s*[-–]\s*(\d+(?:\.\d+)?)\s*s?\s*[:：]\s*(.+)", re.DOTALL)
+SPAN = re.compile(r"\s*(cut\s+)?(\d+(?:\.\d+)?)\s*s?\s*[-–]\s*(\d+(?:\.\d+)?)\s*s?\s*[:：]\s*(.+)", re.DOTALL)
 RECTANGLE = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*")
 
 
@@ -53,11 +53,11 @@ class Shot:
 
     @classmethod
     def parse(cls, text: str) -> "Shot":
-        """'0-2s: a fox runs' -> a Shot; ValueError shows the form."""
+        """'0-2s: a fox runs', or 'cut 2-4s: snow' -> a Shot; ValueError shows the form."""
         found = SPAN.fullmatch(text)
         if not found:
             raise ValueError(f"shot {text[:40]!r}: wanted FROM-TOs: TEXT, for example '0-2s: a fox runs in the snow'.")
-        return cls(float(found[1]), float(found[2]), found[3])
+        return cls(float(found[2]), float(found[3]), found[4], cut=bool(found[1]))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Request:
     strength: float | None = None  # of an edit: a key of STRENGTHS, or 0 (nothing changes) .. 1 (nothing is kept)
     mask: str = ""  # a file, white where the clip is to change, or "x,y,width,height" in its pixels
     outpaint: bool = False  # the clip keeps its shape, `size` adds to it
-    shots: tuple[Shot, ...] = ()  # or as text: "0-2s: a fox runs"
+    shots: tuple[Shot, ...] = ()  # or as text: "0-2s: a fox runs"; the film ends with the last
     vary: float = 0.0  # 0..1: how far `seed` leads away from `seeds`
     seeds: tuple[tuple[int, float], ...] = ()  # whose noise to start from: (seed, its own `vary`), the first as a whole
     interval: tuple[float, float] = (0.1, 1.0)  # noise levels between which the prompt pulls (arXiv 2404.07724)
@@ -163,6 +163,8 @@ class Request:
 
     def like(self, vary: float, seed: int) -> "Request":
         """A variation of this film: its noise turned towards that of `seed` by `vary`, 0 (the same film) to 1 (another)."""
+        if seed in (self.seed, *(known for known, _ in self.seeds)):
+            raise ValueError(f"seed={seed}: is the film's own. Another one leads away from it.")
         return dataclasses.replace(self, seeds=(*self.seeds, (self.seed, self.vary)), seed=seed, vary=vary, n=1)
 
     def resolved(self) -> "Request":

@@ -95,7 +95,7 @@ def settle(request: Request) -> Request:
         changes["prompt"] = " ".join(shot.text for shot in request.shots)[:2000]
     elif not request.prompt:
         changes["prompt"] = _prompt_inside(request.clip)
-    if request.shots and request.shots[-1].end > request.seconds:
+    if request.shots:
         changes["seconds"] = request.shots[-1].end
     if request.to and not request.then:
         changes["then"] = _prompt_inside(request.to, request.prompt)

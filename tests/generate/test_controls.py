@@ -223,11 +223,11 @@ def test_shots_follow_each_other(files, bundle):
     request = Request("", shots=shots, size="64x64", steps=2)
     [take] = script_of(request, bundle).takes
     weights = take.weights
-    assert takes.settle(request).prompt == "a fox runs snow a red fox" and takes.settle(request).frames == 49
+    assert takes.settle(request).prompt == "a fox runs snow a red fox" and takes.settle(request).frames == 48
     assert (weights[0, :12] == 1).all() and weights[0, 18] == pytest.approx(0.5) and (weights[1, 24:36] == 1).all()
     assert (weights[2, 37:] == 1).all() and np.allclose(weights.sum(0), 1)
     film = generate(request, bundle)
-    assert len(film.frames) == 49
+    assert len(film.frames) == 48
     again = Request.from_recipe(json.loads(json.dumps(film.recipe)))
     assert again.shots[0] == Shot(0, 1, "a fox runs") and np.array_equal(generate(again, bundle).frames, film.frames)
 
