@@ -81,7 +81,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
 
 
 def test_every_verb_and_option_is_in_the_guide():
-    guide = text("docs/guide.md") + text("docs/controls.md") + text("docs/server.md")
+    guide = text("docs/guide.md") + text("docs/controls.md") + text("docs/server.md") + text("docs/data.md")
     for verb, command in verbs().items():
         assert f"skyloom {verb}" in guide, verb
         if command.default_command is None:
@@ -101,7 +101,7 @@ def test_the_tree_in_the_readme_is_the_tree():
 
 
 def test_numbers_in_words_are_the_numbers():
-    readme, guide = text("README.md"), text("docs/guide.md")
+    readme, guide = text("README.md"), text("docs/guide.md", "docs/data.md")
     cast = int(re.search(r"about (\d+) characters", readme)[1])
     assert abs(cast - len(core_nouns())) <= 10
     assert f"{len(PLACES)} painted places" in readme

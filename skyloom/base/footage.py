@@ -125,7 +125,7 @@ def pictures(path: str | Path, *, interlaced: bool = False) -> Iterator[Picture]
 
 
 def compress(path: Path, frames: Iterable[np.ndarray], fps: float, *, crf: int = 18, codec: str = "libx264") -> None:
-    """frames_HWC one after another -> a file as others make them, at the quality `crf` (0 best, 51 worst): to test filters on."""
+    """frames_HWC one after another -> a file as others make them, to test filters on; `crf` is 0 at best, 51 at worst."""
     rows = iter(frames)
     first = next(rows)
     height, width = (side - side % 2 for side in first.shape[:2])

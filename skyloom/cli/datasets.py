@@ -1,0 +1,178 @@
+"""Data sets of your own footage: take it in, cut it, judge it, put it in words, encode it, look at it."""
+
+import json as jsons
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from .root import Flag, app
+
+if TYPE_CHECKING:
+    from ..data.catalog import Catalog
+    from ..data.settings import DataConfig
+
+data = App(
+    name="data", help="Footage of your own -> labelled, trainable shards. Run a verb again to go on; nothing is deleted."
+)
+app.command(data)
+
+DataSetting = Annotated[str, Parameter(help="Changes to the settings, each as path=value: score.most_blur=0.8 ...")]
+Dataset = Annotated[Path, Parameter(name=["--out", "-o"], help="The data set's folder.")]
+Processes = Annotated[int | None, Parameter(help="How many work at once [one a core].")]
+Model = Annotated[str, Parameter(help="Whose tokenizer: a shipped model's name, or a folder with weights.")]
+
+
+@data.command(name="build")
+def data_build(
+    folder: Path,
+    /,
+    *settings: DataSetting,
+    out: Dataset,
+    model: Model = "storybook",
+    processes: Processes = None,
+    encode: bool = True,
+) -> None:
+    """Every stage: ingest, shots, score, caption, encode, report.
+
+    Parameters
+    ----------
+    folder:
+        Where the footage lies, in any depth.
+    encode:
+        Whether to make latents and shards too.
+    """
+    from ..data import build, caption, report, shards
+    from ..data.catalog import Catalog
+    from ..models.bundle import find_model
+
+    weights = find_model(model) if encode else None
+    with Catalog(out, write=True) as catalog:
+        config = _config(catalog, settings)
+        build.build(catalog, folder, config, processes=_cores(processes))
+        caption.caption(catalog, config, processes=_cores(processes))
+        if weights:
+            shards.encode(catalog, weights, config, processes=_cores(processes))
+        print(report.write_report(catalog))
+
+
+@data.command(name="ingest")
+def data_ingest(folder: Path, /, *settings: DataSetting, out: Dataset, processes: Processes = None) -> None:
+    """Stage 1: a row for every file - what it is, whose it is, or why it cannot be used.
+
+    Parameters
+    ----------
+    folder:
+        Where the footage lies, in any depth.
+    """
+    from ..data import ingest
+    from ..data.catalog import Catalog
+
+    with Catalog(out, write=True) as catalog:
+        config = _config(catalog, settings)
+        print(f"{ingest.ingest(catalog, folder, config.ingest, processes=_cores(processes))} files read")
+
+
+@data.command(name="shots")
+def data_shots(*settings: DataSetting, out: Dataset, processes: Processes = None) -> None:
+    """Stage 2: decode each film once, find its cuts, fades and dissolves, and measure every shot."""
+    from ..data import build
+    from ..data.catalog import Catalog
+
+    with Catalog(out, write=True) as catalog:
+        config = _config(catalog, settings)
+        print(f"{build.measure(catalog, config, processes=_cores(processes))} films measured")
+        build.judge(catalog, config)
+
+
+@data.command(name="score")
+def data_score(*settings: DataSetting, out: Dataset) -> None:
+    """Stage 3: keep or drop each shot by the bounds, and find copies. Decodes nothing: change a bound and run it again."""
+    from ..data import build
+    from ..data.catalog import Catalog
+
+    with Catalog(out, write=True) as catalog:
+        config = _config(catalog, settings)
+        build.judge(catalog, config)
+        counts = build.funnel(catalog)
+        print(f"{counts['shots kept']} of {counts['shots']} shots kept")
+
+
+@data.command(name="caption")
+def data_caption(*settings: DataSetting, out: Dataset, processes: Processes = None) -> None:
+    """Stage 4: words for the kept shots, from beside the files, from a probe, or from an OpenAI-compatible endpoint."""
+    from ..data import caption
+    from ..data.catalog import Catalog
+
+    with Catalog(out, write=True) as catalog:
+        config = _config(catalog, settings)
+        caption.caption(catalog, config, processes=_cores(processes))
+
+
+@data.command(name="encode")
+def data_encode(*settings: DataSetting, out: Dataset, model: Model = "storybook", processes: Processes = None) -> None:
+    """Stage 5: latents of the kept shots at their own shape and length, in tar shards with a Parquet index."""
+    from ..data import shards
+    from ..data.catalog import Catalog
+    from ..models.bundle import find_model
+
+    weights = find_model(model)
+    with Catalog(out, write=True) as catalog:
+        config = _config(catalog, settings)
+        print(f"{shards.encode(catalog, weights, config, processes=_cores(processes))} shards written")
+
+
+@data.command(name="report")
+def data_report(*, out: Dataset) -> None:
+    """Stage 6: one HTML page with the way of the footage, measures, pictures, reasons, captions, copies and licences."""
+    from ..data import report
+    from ..data.catalog import Catalog
+
+    with Catalog(out) as catalog:
+        print(report.write_report(catalog))
+
+
+@data.command(name="show")
+def data_show(dataset: Path, /, *, json: Flag = False, check: Flag = False) -> None:
+    """What a data set holds.
+
+    Parameters
+    ----------
+    dataset:
+        Its folder.
+    json:
+        Every file and shot, with start and end frame, scores, captions, and the reasons where dropped.
+    check:
+        Read every shard and compare it with what was written.
+    """
+    from ..data import report, shards
+    from ..data.catalog import Catalog
+
+    with Catalog(dataset) as catalog:
+        wrong = shards.check(catalog) if check else []
+        print(jsons.dumps(report.facts(catalog), ensure_ascii=True, indent=1) if json else report.summary(catalog))
+    if wrong:
+        raise RuntimeError(f"{dataset}: {'; '.join(wrong)}. Run skyloom data encode -o {dataset}.")
+
+
+def _config(catalog: "Catalog", settings: tuple[str, ...]) -> "DataConfig":
+    """The settings that the data set was begun with, with these changes, which it remembers from now on."""
+    from ..config import override
+    from ..data.settings import DataConfig
+
+    changes = catalog.get("meta", "settings") or {}
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"setting {setting!r}: wanted path=value, such as score.most_blur=0.8.")
+        changes[path] = value
+    config = DataConfig()
+    for path, value in changes.items():
+        config = override(config, path, value)
+    catalog.put("meta", "settings", "", changes)
+    return config
+
+
+def _cores(processes: int | None) -> int:
+    return max(1, processes or os.cpu_count() or 1)

@@ -1,0 +1,221 @@
+"""Words for shots: from beside the file, from a probe that reads its own world back, or from a vision model behind an API.
+
+A row of stage "caption" is one source's words for one shot, under SHOT:SOURCE: a list of {style, language, text}. Sources never
+overwrite each other; `pick` mixes them for training, 95 of 100 times synthetic and dense (Betker et al. 2023, DALL-E 3).
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..worlds.captions import LANGUAGES, STYLES
+from ..worlds.captions import caption as words_for
+from ..worlds.scene import Actor, Scene
+from . import workers
+from .build import Note, source_folder
+from .catalog import Catalog, mark_of
+from .cut import Cut, clips, fitted_frames, fitted_size
+from .endpoint import Endpoint, Refused
+from .settings import CaptionConfig, DataConfig
+
+VERSION = 1
+SYNTHETIC = 0.95  # share of training captions that a machine wrote, where there are both
+PROMPT = (
+    "These are frames of one video shot, in order. Describe only what can be seen. Answer with a JSON object of two strings: "
+    '"short", one sentence of at most 20 words; "dense", 60 to 120 words on subjects, their look, actions in order, place, '
+    "light, camera. No guesses, no opinions, no mention of frames or of a video."
+)
+TOKENS_OF_PICTURE, TOKENS_OUT = 400, 220  # for the estimate
+
+
+def caption(catalog: Catalog, config: DataConfig, *, processes: int = 1, note: Note = print) -> dict[str, int]:
+    """Words for every kept shot from every source that is set; a rerun asks for what is missing. Returns how many came."""
+    kept = [(key, row) for key, row in catalog.rows("shot") if not row["dropped"]]
+    wrote = {"sidecar": _sidecars(catalog, kept)}
+    if config.caption.probe:
+        wrote["probe"] = _read_back(catalog, kept, config, processes)
+    if config.caption.endpoint:
+        wrote["endpoint"] = _ask(catalog, kept, config, note)
+    for source, count in wrote.items():
+        note(f"captions: {count} from the {source}")
+    return wrote
+
+
+def captions_of(catalog: Catalog, key: str) -> list[dict[str, str]]:
+    """All captions of a shot: {source, style, language, text}."""
+    return [
+        {"source": source, **words}
+        for source in ("sidecar", "probe", "endpoint")
+        for words in (catalog.get("caption", f"{key}:{source}") or {"captions": []})["captions"]
+    ]
+
+
+def pick(captions: list[dict[str, str]], rng: np.random.Generator, synthetic: float = SYNTHETIC) -> str:
+    """One caption for a training step: for a share of `synthetic` a machine's, dense where there is one. "" of none."""
+    machine = [c for c in captions if c["source"] != "sidecar"]
+    human = [c for c in captions if c["source"] == "sidecar"]
+    pool = machine if machine and (not human or rng.random() < synthetic) else human
+    dense = [c for c in pool if c["style"] == "dense"]
+    pool = dense or pool
+    return pool[int(rng.integers(len(pool)))]["text"] if pool else ""
+
+
+def estimate(shots: int, config: CaptionConfig) -> tuple[int, float]:
+    """Tokens and dollars that the endpoint would take for so many shots."""
+    into = shots * (config.pictures * TOKENS_OF_PICTURE + len(PROMPT) // 4)
+    out = shots * TOKENS_OUT
+    return into + out, into / 1e6 * config.price_in + out / 1e6 * config.price_out
+
+
+def _sidecars(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]]) -> int:
+    texts = {name: str(row.get("caption", "")).strip() for name, row in catalog.rows("file")}
+    count = 0
+    with catalog.together():
+        for key, row in kept:
+            text = texts[row["file"]]
+            if text:
+                style = "dense" if len(text) > 160 else "sentence"
+                words = {"style": style, "language": _language(text), "text": text}
+                catalog.put("caption", f"{key}:sidecar", mark_of(text), {"captions": [words]})
+                count += 1
+            else:
+                catalog.remove("caption", f"{key}:sidecar")
+    return count
+
+
+def _read_back(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]], config: DataConfig, processes: int) -> int:
+    mark, count = mark_of(VERSION, config.caption.probe, probe_hash(config.caption.probe)), 0
+    for films in _missing(catalog, kept, "probe", mark):
+        jobs = [(name, (path, cuts, interlaced, config.caption.probe)) for name, path, cuts, interlaced in films]
+        for _, found in workers.each(
+            read_film, jobs, processes=processes, seconds=600, memory_mb=config.ingest.memory_mb + 2048
+        ):
+            if isinstance(found, workers.Failure):
+                raise RuntimeError(f"captions by the probe: {found.reason}")
+            with catalog.together():
+                for key, captions in found.items():
+                    catalog.put("caption", f"{key}:probe", mark, {"captions": captions})
+                    count += 1
+    return count
+
+
+def read_film(path: Path, cuts: list[Cut], interlaced: bool, probe: str) -> dict[str, list[dict[str, str]]]:
+    """Runs in a worker: what the probe sees in each shot, in words of both languages and every style."""
+    from ..models.probe import load_probe
+
+    reader = load_probe(probe)
+    return {cut.key: read_captions(reader, frames, cut.fps) for cut, frames in clips(path, cuts, interlaced=interlaced)}
+
+
+def read_captions(probe: Any, frames_THWC: np.ndarray, fps: float) -> list[dict[str, str]]:
+    """Frames -> the Scene that the probe reads -> captions that say exactly that."""
+    scene = scene_of(probe.read(frames_THWC, fps), len(frames_THWC) / fps)
+    return [
+        {"style": style, "language": language, "text": words_for(scene, language, style, still=len(frames_THWC) == 1)}
+        for language in LANGUAGES
+        for style in STYLES
+    ]
+
+
+def scene_of(reading: Any, seconds: float) -> Scene:
+    """A Reading as a record; `actions` of an actor alone in the picture cannot be done to a partner."""
+    actors = tuple(
+        Actor(
+            noun=a.noun,
+            actions=a.actions or ("stand",),
+            count=a.count,
+            colour=a.colour,
+            heading=a.heading,
+            partner=_partner(i, a, reading),
+        )
+        for i, a in enumerate(reading.actors)
+    )
+    return Scene(actors, reading.place, reading.light, reading.weather, reading.camera, seconds=seconds)
+
+
+def _partner(index: int, actor: Any, reading: Any) -> int:
+    together = {"chase", "meet", "circle"} & set(actor.actions)
+    return (1 if index == 0 else 0) if together and len(reading.actors) > 1 else -1
+
+
+def probe_hash(probe: str) -> str:
+    """Which weights they are. FileNotFoundError where there is no probe."""
+    from ..models.bundle import SHIPPED
+
+    for folder in (Path(probe), Path(probe) / "export", SHIPPED / probe):
+        if (folder / "probe.json").is_file():
+            return mark_of((folder / "probe.safetensors").stat().st_size, (folder / "probe.json").read_text(encoding="utf-8"))
+    raise FileNotFoundError(f"no probe at {probe}: wanted probe.json and probe.safetensors there. Try `skyloom train probe`.")
+
+
+def _missing(
+    catalog: Catalog, kept: list[tuple[str, dict[str, Any]]], source: str, mark: str, batch: int = 64
+) -> Iterator[list[tuple[str, Path, list[Cut], bool]]]:
+    """Films with the cuts of theirs that have no words from `source`, a few films at a time."""
+    folder = source_folder(catalog)
+    films: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for key, row in kept:
+        if catalog.get("caption", f"{key}:{source}", mark) is None:
+            films.setdefault(row["file"], []).append((key, row))
+    names = sorted(films)
+    for begin in range(0, len(names), batch):
+        some = []
+        for name in names[begin : begin + batch]:
+            file = catalog.get("file", name) or {}
+            some.append((name, folder / file["path"], [_cut(key, row) for key, row in films[name]], file["interlaced"]))
+        yield some
+
+
+def _cut(key: str, row: dict[str, Any], fps: float = 12.0, most: int = 49) -> Cut:
+    seconds = row["to"] - row["from"]
+    height, width = fitted_size(row["height"], row["width"], 256 * 448, 16)
+    frames = fitted_frames(seconds, fps, most) if row["end"] - row["start"] > 1 else 1
+    return Cut(key, row["start"], row["end"], row["from"], frames, height, width, fps)
+
+
+def _ask(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]], config: DataConfig, note: Note) -> int:
+    settings = config.caption
+    mark = mark_of(VERSION, settings.endpoint, settings.model, settings.pictures, PROMPT)
+    todo = [key for key, _ in kept if catalog.get("caption", f"{key}:endpoint", mark) is None]
+    tokens, dollars = estimate(len(todo), settings)
+    note(f"endpoint: {len(todo)} shots, about {tokens} tokens, ${dollars:.2f}, {len(todo) / settings.per_minute:.1f} minutes")
+    if settings.most_cost and dollars > settings.most_cost:
+        raise ValueError(f"captions would cost about ${dollars:.2f}, more than caption.most_cost={settings.most_cost:g}.")
+    server, count = Endpoint(settings), 0
+    for key in todo:
+        pictures = [_data_url(jpeg) for jpeg in catalog.pictures(key)[: settings.pictures]]
+        try:
+            answer = server.ask(PROMPT, pictures)
+        except Refused as error:  # of this shot alone: the others go on
+            note(f"endpoint: {key}: {error}")
+            continue
+        catalog.put("caption", f"{key}:endpoint", mark, {"captions": parsed(answer), "model": settings.model})
+        count += 1
+    return count
+
+
+def parsed(answer: str) -> list[dict[str, str]]:
+    """The model's JSON, also inside a code fence, as captions; plain text counts as a dense one."""
+    text = answer.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
+    try:
+        record = json.loads(text)
+        words = [
+            (style, str(record[name]).strip())
+            for name, style in (("short", "sentence"), ("dense", "dense"))
+            if record.get(name)
+        ]
+    except (ValueError, AttributeError, TypeError):
+        words = [("dense", text)]
+    return [{"style": style, "language": _language(text), "text": text} for style, text in words if text]
+
+
+def _data_url(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def _language(text: str) -> str:
+    return "zh" if sum("一" <= c <= "鿿" for c in text) > len(text) / 4 else "en"

@@ -1,0 +1,89 @@
+"""Shots out of a film, at the rate and size that a model wants, in one pass over the file.
+
+Dimension key: T frames, H W pixels. Frames are picked by time, so a film of any rate, even a variable one, keeps its speed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..base import footage
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One shot of a file: pictures [start, end), `seconds` long, wanted as (frames, height, width)."""
+
+    key: str
+    start: int
+    end: int
+    begins: float  # seconds into the film
+    frames: int
+    height: int
+    width: int
+    fps: float
+
+
+def fitted_size(height: int, width: int, most_pixels: int, block: int) -> tuple[int, int]:
+    """The multiples of `block` nearest in shape to the picture, no larger than it and than `most_pixels`.
+
+    A picture smaller than a block becomes one block wide or high.
+    """
+    scale = min(1.0, (most_pixels / (height * width)) ** 0.5)
+    choices = []
+    for h in _around(height * scale, block):
+        for w in _around(width * scale, block):
+            if h * w <= max(most_pixels, block * block):
+                lost = abs(np.log(h * width / (w * height)))  # of the shape
+                smaller = abs(np.log(h * w / (height * width * scale * scale)))
+                choices.append((lost + 0.5 * smaller, h, w))
+    _, h, w = min(choices)
+    return h, w
+
+
+def fitted_frames(seconds: float, fps: float, most: int, step: int = 4) -> int:
+    """1 + a multiple of `step`: as many frames as the shot holds, up to `most`."""
+    held = max(1, min(most, int(seconds * fps + 1e-6)))
+    return 1 + (held - 1) // step * step
+
+
+def clips(path: Path, cuts: Sequence[Cut], *, interlaced: bool = False) -> Iterator[tuple[Cut, np.ndarray]]:
+    """frames_THWC of every cut, in the order of their starts; they do not overlap. A film that breaks off ends the rest."""
+    waiting = sorted(cuts, key=lambda cut: cut.start)
+    taken: list[np.ndarray] = []
+    for picture in footage.pictures(path, interlaced=interlaced):
+        while waiting and picture.number >= waiting[0].end:
+            yield _whole(waiting.pop(0), taken)
+            taken = []
+        if not waiting:
+            return
+        cut = waiting[0]
+        if picture.number < cut.start:
+            continue
+        since = (picture.seconds - cut.begins) * cut.fps
+        if len(taken) < cut.frames and since >= len(taken) - 0.5:
+            shown = cover(picture.rgb(), cut.height, cut.width)
+            while len(taken) < cut.frames and since >= len(taken) - 0.5:  # of a slow film a picture may stand for several
+                taken.append(shown)
+    if waiting and taken:
+        yield _whole(waiting.pop(0), taken)
+
+
+def cover(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scaled to cover the size, the rest cut off on both sides evenly."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    fitted = ImageOps.fit(Image.fromarray(np.ascontiguousarray(frame)), (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(fitted)
+
+
+def _whole(cut: Cut, taken: list[np.ndarray]) -> tuple[Cut, np.ndarray]:
+    return cut, np.stack(taken + [taken[-1]] * (cut.frames - len(taken)))
+
+
+def _around(side: float, block: int) -> tuple[int, ...]:
+    low = max(1, int(side) // block)
+    return (low * block, (low + 1) * block) if (low + 1) * block <= side * 1.04 else (low * block,)

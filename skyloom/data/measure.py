@@ -1,0 +1,198 @@
+"""One decode, every measure: pictures go by once, and leave numbers for cuts and scores, and a few small JPEGs.
+
+Dimension key: T pictures, S samples (one every SAMPLE_SECONDS), H W pixels. Only numbers that depend on no threshold are taken
+here; `shots` finds boundaries in them, `score` judges. Sizes and distances are shares of the picture, so that they hold at
+every resolution; only `blocks` needs the pixels as they were stored.
+"""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from scenedetect import FrameTimecode
+from scenedetect.detectors import AdaptiveDetector
+
+from ..base.footage import Picture
+from .text_overlay import letters
+
+LONG_SIDE = 256  # of the pictures that are looked at
+FLOW_SIDE = 160
+BLUR_SIDE = 480
+THUMB = (9, 16)  # rows and columns that dissolves are told by
+SAMPLE_SECONDS, FLOW_STEP = 0.5, 4
+JPEG_SIDE = 256
+BLACK, WHITE = 20, 245  # grey levels of a border
+NAMES = (
+    "black",
+    "white",
+    "mean",
+    "contrast",
+    "colour",
+    "blur",
+    "blocks",
+    "quantiser",
+    "letters",
+    "top",
+    "bottom",
+    "left",
+    "right",
+)
+
+
+@dataclass
+class Measured:
+    """What a film left behind. Per picture: times_T, spread_T, thumbs_TN; per sample: `samples_SK`."""
+
+    times_T: np.ndarray
+    spread_T: np.ndarray  # 98th less 2nd percentile of grey, or the range of a colour over the thumb: 0 for a blank picture
+    thumbs_TN: np.ndarray  # uint8, THUMB pictures of three colours in a row
+    cuts: list[int]  # first pictures of new shots by PySceneDetect
+    flow_at: np.ndarray  # picture numbers
+    flow: np.ndarray  # per entry: camera and object motion, shares of the long side a second
+    sample_at: np.ndarray
+    samples_SK: np.ndarray  # columns as NAMES
+    jpegs: list[bytes]
+    corrupt: int
+    height: int
+    width: int
+
+
+@dataclass
+class Meter:
+    """Feed it pictures in order, then take `result`."""
+
+    cut_ratio: float = 3.0
+    cut_change: float = 15.0
+    times: list[float] = field(default_factory=list)
+    spread: list[float] = field(default_factory=list)
+    thumbs: list[np.ndarray] = field(default_factory=list)
+    cuts: list[int] = field(default_factory=list)
+    flow_at: list[int] = field(default_factory=list)
+    flow: list[tuple[float, float]] = field(default_factory=list)
+    sample_at: list[int] = field(default_factory=list)
+    samples: list[list[float]] = field(default_factory=list)
+    jpegs: list[bytes] = field(default_factory=list)
+    corrupt: int = 0
+    size: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        self.detector = AdaptiveDetector(
+            adaptive_threshold=self.cut_ratio, min_scene_len=2, min_content_val=self.cut_change, window_width=2
+        )
+        self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self.last: np.ndarray | None = None
+
+    def add(self, picture: Picture) -> None:
+        self.size = self.size if self.times else (picture.height, picture.width)
+        rgb = picture.rgb(LONG_SIDE)
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+        number = len(self.times)
+        if not self.sample_at or picture.seconds - self.times[self.sample_at[-1]] >= SAMPLE_SECONDS - 1e-3:
+            self._sample(picture, rgb, grey, number)
+        if self.last is not None and number % FLOW_STEP == 0:
+            self.flow_at.append(number)
+            self.flow.append(self._motion(self.last, grey, max(1e-3, picture.seconds - self.times[-1])))
+        cuts = self.detector.process_frame(FrameTimecode(number, fps=25.0), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+        self.cuts += [cut.frame_num for cut in cuts]
+        self.times.append(picture.seconds)
+        low, high = _levels(grey)
+        thumb = cv2.resize(rgb, THUMB[::-1], interpolation=cv2.INTER_AREA)
+        self.spread.append(max(high - low, int(np.ptp(thumb, axis=(0, 1)).max())))
+        self.thumbs.append(thumb.reshape(-1))
+        self.corrupt += picture.corrupt
+        self.last = grey
+
+    def result(self) -> Measured:
+        """ValueError where no picture came."""
+        if not self.times:
+            raise ValueError("no picture can be decoded")
+        return Measured(
+            np.array(self.times), np.array(self.spread), np.stack(self.thumbs), self.cuts,
+            np.array(self.flow_at, int), np.array(self.flow, float).reshape(-1, 2), np.array(self.sample_at, int),
+            np.array(self.samples, float), self.jpegs, self.corrupt, *self.size,
+        )  # fmt: skip
+
+    def _sample(self, picture: Picture, rgb: np.ndarray, grey: np.ndarray, number: int) -> None:
+        native = picture.grey()
+        self.sample_at.append(number)
+        self.samples.append([
+            float((grey <= 12).mean()), float((grey >= 250).mean()), float(grey.mean()) / 255, float(grey.std()) / 128,
+            colourfulness(rgb), blur(native), blocks(native), picture.quantiser(), letters(native), *borders(grey),
+        ])  # fmt: skip
+        height, width = picture.fitted(JPEG_SIDE)
+        small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+        data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
+        self.jpegs.append(data.tobytes())
+
+    def _motion(self, before: np.ndarray, after: np.ndarray, seconds: float) -> tuple[float, float]:
+        """Camera and object motion between two pictures, in shares of the long side a second."""
+        height, width = after.shape
+        scale = FLOW_SIDE / max(height, width)
+        size = (max(16, round(width * scale)), max(16, round(height * scale)))
+        one, other = (cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in (before, after))
+        field = self.dis.calc(one, other, np.zeros((*one.shape, 2), np.float32))[4::8, 4::8].reshape(-1, 2)
+        grid = np.stack(np.meshgrid(np.arange(4, size[0], 8), np.arange(4, size[1], 8)), -1).reshape(-1, 2)
+        camera, objects = split_motion(grid.astype(float), field.astype(float))
+        return camera / FLOW_SIDE / seconds, objects / FLOW_SIDE / seconds
+
+
+def split_motion(at_N2: np.ndarray, flow_N2: np.ndarray) -> tuple[float, float]:
+    """Flow at points -> root mean square of what one affine camera explains, and the strong part (90 %) of the rest."""
+    ones = np.concatenate([at_N2 - at_N2.mean(0), np.ones((len(at_N2), 1))], 1)
+    weight: np.ndarray = np.ones(len(at_N2))
+    rest = weight
+    model = np.zeros((3, 2))
+    for _ in range(4):  # reweighted least squares: what moves on its own loses its say
+        model = np.linalg.lstsq(ones * weight[:, None], flow_N2 * weight[:, None], rcond=None)[0]
+        rest = np.linalg.norm(flow_N2 - ones @ model, axis=1)
+        weight = 1 / (1 + (rest / max(0.1, 1.5 * float(np.median(rest)))) ** 2)
+    return float(np.sqrt(np.square(ones @ model).sum(1).mean())), float(np.quantile(rest, 0.9))
+
+
+def blur(grey: np.ndarray) -> float:
+    """0 sharp .. 1 blurred: how little detail of one pixel there is beside detail of four, where there is most of it."""
+    scale = min(1.0, BLUR_SIDE / max(grey.shape))
+    image = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
+    softer = [cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (0.8, 1.5, 4.0)]
+    fine, coarse = (cv2.blur(np.square(a - b), (33, 33)) for a, b in ((image, softer[0]), (softer[1], softer[2])))
+    busy = coarse >= np.quantile(coarse, 0.5)
+    ratio = np.quantile(np.sqrt(np.maximum(fine[busy], 0) / (coarse[busy] + 1.0)), 0.9)  # sums round below 0
+    return float(max(0.0, 1 - ratio / 0.5))
+
+
+def blocks(grey: np.ndarray) -> float:
+    """How much more pixels vary across the borders of 8 x 8 blocks than inside: the mean logarithm, 0 where nothing shows."""
+    found = []
+    for image in (grey, grey.T):
+        image = image[:, : image.shape[1] // 8 * 8]
+        if image.shape[1] < 32:
+            continue
+        windows = np.lib.stride_tricks.sliding_window_view(image, 4, axis=1)
+        inside, across = windows[:, 2:-8:8], windows[:, 6::8]
+        inside, across = (np.ptp(w[:, : inside.shape[1]], axis=-1).astype(np.float32) for w in (inside, across))
+        found.append(float(np.log((across + 0.5) / (inside + 0.5)).mean()))
+    return max(found, default=0.0)
+
+
+def borders(grey: np.ndarray) -> list[float]:
+    """Shares of the picture that bars of black or white take at the top, bottom, left and right."""
+    found = []
+    for image in (grey, grey[::-1], grey.T, grey.T[::-1]):
+        low, high = np.quantile(image, (0.04, 0.96), axis=1)
+        bar = ((high <= BLACK) | (low >= WHITE)) & (high - low <= 10)
+        depth = len(bar) if bar.all() else int(bar.argmin())
+        found.append(depth / len(bar))
+    return [0.0] * 4 if max(found) >= 0.95 else found  # all black is no border
+
+
+def colourfulness(rgb: np.ndarray) -> float:
+    """0 grey .. about 1 vivid (Hasler & Suesstrunk 2003)."""
+    red, green, blue = (rgb[..., i].astype(np.float32) for i in range(3))
+    a, b = red - green, (red + green) / 2 - blue
+    return float(np.hypot(a.std(), b.std()) + 0.3 * np.hypot(a.mean(), b.mean())) / 110
+
+
+def _levels(grey: np.ndarray) -> tuple[int, int]:
+    counts = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel())
+    low, high = np.searchsorted(counts, (0.02 * counts[-1], 0.98 * counts[-1]))
+    return int(low), int(high)

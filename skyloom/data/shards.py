@@ -1,0 +1,274 @@
+"""Kept shots -> latents and words in tar shards of the WebDataset layout, with a Parquet index beside them.
+
+DATASET/shards/SPLIT-NNNNN-MARK.tar holds KEY.z.npy (latents, int8, C T H W, as data/encode makes them) and KEY.json (captions,
+size, rate, licence, source) for each clip; DATASET/index.parquet a row a clip, with the place of its bytes. Clips keep
+their own shape and length. Dimension key as in models/vae.
+
+MARK names all that a shard was made from, so a shard never changes: a rerun makes those that are missing, writes the index,
+then removes what the index no longer names. Latents made once are taken over from old shards. The held-out split is drawn by
+source, so that no clip has a sister on the other side.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..base.checkpoint import write_atomic
+from . import workers
+from .build import Note, source_folder
+from .caption import captions_of
+from .catalog import Catalog, mark_of
+from .cut import Cut, clips, fitted_frames, fitted_size
+from .settings import DataConfig, EncodeConfig
+
+VERSION = 1
+BLOCK = 32  # pixels: a token is two latent cells of 16 wide
+SPLITS = ("train", "heldout")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One shot on its way into a shard."""
+
+    cut: Cut
+    file: str
+    split: str
+    mark: str  # of its latents
+    record: dict[str, Any]  # KEY.json
+
+
+@dataclass(frozen=True)
+class Shard:
+    name: str
+    clips: tuple[Clip, ...]
+
+
+def encode(catalog: Catalog, model: Path, config: DataConfig, *, processes: int = 1, note: Note = print) -> int:
+    """Brings shards and index up to date with the kept shots and their words; returns how many shards were written.
+
+    `model`: a folder with config.json and vae.safetensors. RuntimeError where a shot that was measured cannot be read any more.
+    """
+    folder = catalog.folder / "shards"
+    folder.mkdir(exist_ok=True)
+    for left in folder.glob(".*.part"):
+        left.unlink()
+    wanted = planned(catalog, vae_hash(model), config.encode)
+    old = {row["key"]: row for row in index_rows(catalog.folder)}
+    wrote = 0
+    for shard in wanted:
+        if catalog.get("shard", shard.name) is None or not (folder / shard.name).is_file():
+            _write_shard(catalog, shard, old, model, config, processes)
+            wrote += 1
+            note(f"shard {shard.name}: {len(shard.clips)} clips")
+    _write_index(catalog, wanted)
+    names = {shard.name for shard in wanted}
+    for name in [name for name, _ in catalog.rows("shard") if name not in names]:
+        catalog.remove("shard", name)
+    for path in folder.glob("*.tar"):
+        if path.name not in names:
+            path.unlink()
+    return wrote
+
+
+def planned(catalog: Catalog, vae: str, config: EncodeConfig) -> list[Shard]:
+    """Which clips lie in which shard: a pure function of the kept shots, their words, the tokenizer and the settings."""
+    files = dict(catalog.rows("file"))
+    found = [
+        _clip(catalog, key, row, files[row["file"]], vae, config) for key, row in catalog.rows("shot") if not row["dropped"]
+    ]
+    shards = []
+    for split in SPLITS:
+        members = [clip for clip in found if clip.split == split]
+        for number, begin in enumerate(range(0, len(members), config.clips)):
+            some = tuple(members[begin : begin + config.clips])
+            mark = mark_of(VERSION, [(clip.cut.key, clip.mark, json.dumps(clip.record, sort_keys=True)) for clip in some])
+            shards.append(Shard(f"{split}-{number:05d}-{mark[:10]}.tar", some))
+    return shards
+
+
+def split_of(source: str, config: EncodeConfig) -> str:
+    """Held out or not, by the name of the source alone: it stays so whatever else comes in."""
+    share = int(hashlib.sha256(f"{config.seed}|{source}".encode()).hexdigest()[:8], 16) / 16**8
+    return "heldout" if share < config.held_out else "train"
+
+
+def index_rows(folder: Path) -> list[dict[str, Any]]:
+    """The index as a list of rows; empty where none was written."""
+    path = folder / "index.parquet"
+    return pq.read_table(path).to_pylist() if path.is_file() else []
+
+
+def read_clip(folder: Path, row: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+    """A row of the index -> its latents, int8 (C, T, H, W), and its record, read from their places in the shard."""
+    with (folder / "shards" / row["shard"]).open("rb") as file:
+        file.seek(row["offset"])
+        z = np.load(io.BytesIO(file.read(row["bytes"])))
+        file.seek(row["record_offset"])
+        return z, json.loads(file.read(row["record_bytes"]))
+
+
+def check(catalog: Catalog) -> list[str]:
+    """What is wrong with the shards: missing ones, and those whose bytes are not those that were written."""
+    wrong = []
+    for name, row in catalog.rows("shard"):
+        path = catalog.folder / "shards" / name
+        if not path.is_file():
+            wrong.append(f"{name}: is missing")
+        elif _hash(path) != row["sha256"]:
+            wrong.append(f"{name}: its bytes have changed")
+    return wrong
+
+
+def encode_film(path: Path, cuts: list[Cut], interlaced: bool, model: Path) -> dict[str, np.ndarray]:
+    """Runs in a worker: the latents of each cut of one film."""
+    from .encode import encode_clip
+
+    vae = _load_vae(model)
+    return {cut.key: encode_clip(vae, np.ascontiguousarray(frames)) for cut, frames in clips(path, cuts, interlaced=interlaced)}
+
+
+def vae_hash(model: Path) -> str:
+    """Which tokenizer it is. FileNotFoundError where there is none."""
+    weights = model / "vae.safetensors"
+    if not weights.is_file() or not (model / "config.json").is_file():
+        raise FileNotFoundError(f"{model}: no tokenizer there, wanted config.json and vae.safetensors.")
+    return _hash(weights)
+
+
+def _clip(catalog: Catalog, key: str, row: dict[str, Any], file: dict[str, Any], vae: str, config: EncodeConfig) -> Clip:
+    seconds, still = row["to"] - row["from"], row["end"] - row["start"] == 1
+    height, width = fitted_size(row["height"], row["width"], config.most_pixels, BLOCK)
+    frames = 1 if still else fitted_frames(seconds, config.fps, config.most_frames)
+    cut = Cut(key, row["start"], row["end"], row["from"], frames, height, width, config.fps)
+    source = str(file.get("source") or row["film"])
+    record = {
+        "key": key, "frames": frames, "height": height, "width": width, "fps": config.fps, "source": source,
+        "licence": str(file.get("licence", "")), "captions": captions_of(catalog, key),
+    }  # fmt: skip
+    return Clip(cut, row["file"], split_of(source, config), mark_of(VERSION, cut, vae), record)
+
+
+def _write_shard(
+    catalog: Catalog, shard: Shard, old: dict[str, dict[str, Any]], model: Path, config: DataConfig, processes: int
+) -> None:
+    latents = _latents(catalog, shard, old, model, config, processes)
+    path = catalog.folder / "shards" / shard.name
+    beside = path.with_name(f".{path.name}.part")
+    with tarfile.open(beside, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for clip in shard.clips:
+            _add(tar, f"{clip.cut.key}.z.npy", latents[clip.cut.key])
+            _add(tar, f"{clip.cut.key}.json", json.dumps(clip.record, sort_keys=True, ensure_ascii=False).encode())
+    with beside.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    catalog.put("shard", shard.name, "", {"sha256": _hash(path), "clips": len(shard.clips), "bytes": path.stat().st_size})
+
+
+def _latents(
+    catalog: Catalog, shard: Shard, old: dict[str, dict[str, Any]], model: Path, config: DataConfig, processes: int
+) -> dict[str, bytes]:
+    """key -> npy bytes: those that an old shard has are taken over, the rest encoded film by film."""
+    found: dict[str, bytes] = {}
+    films: dict[str, list[Cut]] = {}
+    for clip in shard.clips:
+        row = old.get(clip.cut.key)
+        if row and row["mark"] == clip.mark and (catalog.folder / "shards" / row["shard"]).is_file():
+            with (catalog.folder / "shards" / row["shard"]).open("rb") as file:
+                file.seek(row["offset"])
+                found[clip.cut.key] = file.read(row["bytes"])
+        else:
+            films.setdefault(clip.file, []).append(clip.cut)
+    home, files = source_folder(catalog), {name: catalog.get("file", name) or {} for name in films}
+    jobs = [
+        (name, (home / files[name]["path"], cuts, files[name]["interlaced"], model)) for name, cuts in sorted(films.items())
+    ]
+    for name, result in workers.each(
+        encode_film, jobs, processes=processes, seconds=3600, memory_mb=config.ingest.memory_mb + 4096
+    ):
+        missing = [] if isinstance(result, workers.Failure) else [c.key for c in films[name] if c.key not in result]
+        if isinstance(result, workers.Failure) or missing:
+            reason = result.reason if isinstance(result, workers.Failure) else "it is shorter than before"
+            raise RuntimeError(f"{name}: cannot be encoded ({reason}). Run skyloom data build again, then encode.")
+        found |= {key: _npy(z) for key, z in result.items()}
+    return found
+
+
+def _write_index(catalog: Catalog, wanted: list[Shard]) -> None:
+    rows = []
+    for shard in wanted:
+        with tarfile.open(catalog.folder / "shards" / shard.name) as tar:
+            places = {member.name: (member.offset_data, member.size) for member in tar}
+        for clip in shard.clips:
+            (offset, size), (record_offset, record_size) = (places[clip.cut.key + end] for end in (".z.npy", ".json"))
+            record = clip.record
+            rows.append({
+                "key": clip.cut.key, "split": clip.split, "shard": shard.name, "offset": offset, "bytes": size,
+                "record_offset": record_offset, "record_bytes": record_size, "mark": clip.mark, "file": clip.file,
+                "start": clip.cut.start, "end": clip.cut.end, "captions": len(record["captions"]),
+                **{name: record[name] for name in ("frames", "height", "width", "fps", "source", "licence")},
+            })  # fmt: skip
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), buffer)
+    write_atomic(catalog.folder / "index.parquet", buffer.getvalue())
+
+
+SCHEMA = pa.schema([
+    ("key", pa.string()), ("split", pa.string()), ("shard", pa.string()), ("offset", pa.int64()), ("bytes", pa.int64()),
+    ("record_offset", pa.int64()), ("record_bytes", pa.int64()), ("mark", pa.string()), ("file", pa.string()),
+    ("start", pa.int64()), ("end", pa.int64()), ("captions", pa.int32()), ("frames", pa.int32()), ("height", pa.int32()),
+    ("width", pa.int32()), ("fps", pa.float64()), ("source", pa.string()), ("licence", pa.string()),
+])  # fmt: skip
+
+
+def samples(folder: Path, split: str = "train") -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    """Every clip of a split, in the order of the index. FileNotFoundError where nothing was encoded."""
+    if not (folder / "index.parquet").is_file():
+        raise FileNotFoundError(f"{folder}: nothing is encoded there. Run skyloom data encode -o {folder}.")
+    for row in index_rows(folder):
+        if row["split"] == split:
+            yield read_clip(folder, row)
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)  # no date, owner or mode of this machine: the same clips give the same bytes
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_vaes: dict[Path, Any] = {}
+
+
+def _load_vae(model: Path) -> Any:
+    if model not in _vaes:
+        import torch
+
+        from ..base.checkpoint import load_weights
+        from ..config import from_json
+        from ..models.vae import VAE
+
+        torch.set_num_threads(1)
+        vae = VAE(from_json((model / "config.json").read_text(encoding="utf-8")).vae).eval()
+        load_weights(vae, model / "vae.safetensors")
+        _vaes[model] = vae
+    return _vaes[model]
