@@ -7,10 +7,10 @@ SKYLOOM_DEBUG=1 shows where it came from.
 import signal
 import sys
 
-from . import controls, evaluation, films, serving, training, worlds
+from . import controls, datasets, evaluation, films, serving, training, worlds
 from .root import app, run
 
-__all__ = ["app", "controls", "evaluation", "films", "main", "run", "serving", "training", "worlds"]
+__all__ = ["app", "controls", "datasets", "evaluation", "films", "main", "run", "serving", "training", "worlds"]
 
 
 def main() -> None:
