@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
-from ..base.checkpoint import write_atomic
+import torch
+
+from ..base.checkpoint import load_weights, write_atomic
 from ..base.sizes import human_bytes
 from ..config import to_json
 from ..models.bundle import SHIPPED, Bundle, load_bundle, save_bundle
+from ..models.vae import VAE
 
 LIMIT = 90_000_000  # bytes of a model inside the package
 
@@ -20,6 +23,7 @@ def export_run(run: Path, to: Path | None = None) -> Path:
     if not (source / "export" / "dit.safetensors").is_file():
         raise FileNotFoundError(f"{source / 'export'}: no trained model there. Run `skyloom train model` first.")
     bundle = load_bundle(source)
+    take_decoder(bundle, run / "tokenizer" / "export" / "vae.safetensors")
     folder = to or SHIPPED / bundle.config.name
     probe = sorted((run / "probe" / "export").glob("probe.*"))  # the judge travels along, so that `eval` needs no training
     size = sum(file.stat().st_size for file in [*(source / "export").glob("*.safetensors"), *probe])
@@ -32,6 +36,21 @@ def export_run(run: Path, to: Path | None = None) -> Path:
         write_atomic(folder / file.name, file.read_bytes())
     write_atomic(folder / "README.md", model_card(bundle, last_metrics(source / "metrics.jsonl"), size))
     return folder
+
+
+def take_decoder(bundle: Bundle, weights: Path) -> None:
+    """Put the tokenizer's latest decoder into the bundle: it may have learned on while the transformer trained.
+
+    ValueError where its latents are other ones than those that the transformer learned.
+    """
+    if not weights.is_file():
+        return
+    latest = VAE(bundle.config.vae)
+    load_weights(latest, weights)
+    for name, old in bundle.vae.named_buffers():
+        if not torch.equal(old, latest.get_buffer(name)):
+            raise ValueError(f"{weights}: its latents ({name}) are not those that the transformer was trained on.")
+    bundle.vae = latest.eval()
 
 
 def last_metrics(path: Path) -> dict[str, float]:
