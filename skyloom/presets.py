@@ -10,7 +10,7 @@ STORYBOOK = Config(
     dit=DiTConfig(width=256, depth=8),
     tokenizer=TokenizerTrain(steps=4000, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(
-        steps=3900,
+        steps=3600,
         decay=0.25,
         shift=2.0,
         warmup=50,
