@@ -23,7 +23,7 @@ def evaluate(
     Parameters
     ----------
     names:
-        tokenizer, adherence, fidelity, physics, speed, sheets; none is all.
+        tokenizer, adherence, fidelity, physics, speed, sheets, controls; none is all.
     model:
         A shipped model's name, or a folder with weights.
     n:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..models.probe import Probe
 
-NAMES = ("tokenizer", "adherence", "fidelity", "physics", "speed", "sheets")
-UNREAD = ("tokenizer", "speed", "sheets")  # these need no probe; `tokenizer` leaves the nouns out then
+NAMES = ("tokenizer", "adherence", "fidelity", "physics", "speed", "sheets", "controls")
+UNREAD = ("tokenizer", "speed", "sheets", "controls")  # these need no probe; what it would read is left out then
 
 
 def main(
@@ -37,7 +37,7 @@ def main(
     if n < 2:
         raise ValueError(f"n={n}: wanted at least 2 clips.")
     from ..models.bundle import load_bundle
-    from . import adherence, fidelity, physics, report, sheets, speed, tokenizer
+    from . import adherence, controls, fidelity, physics, report, sheets, speed, tokenizer
     from .clips import Bench
 
     reader = find_probe(model, probe)
@@ -49,9 +49,10 @@ def main(
     bench = Bench(model, load_bundle(model), reader, Path(out), n, seed)
     runs = {
         "tokenizer": tokenizer.main, "adherence": adherence.main, "fidelity": fidelity.main, "physics": physics.main,
-        "speed": speed.main, "sheets": lambda bench: sheets.main(bench, (docs or Path(out)) / "img"),
+        "speed": speed.main, "controls": controls.main, "sheets": lambda bench: sheets.main(bench, (docs or Path(out)) / "img"),
     }  # fmt: skip
-    pages = {part.__name__.rsplit(".", 1)[1]: part.tables for part in (tokenizer, adherence, fidelity, physics, speed, sheets)}
+    parts = (tokenizer, adherence, fidelity, physics, speed, sheets, controls)
+    pages = {part.__name__.rsplit(".", 1)[1]: part.tables for part in parts}
     results = {}
     for name in names:
         results[name] = runs[name](bench)

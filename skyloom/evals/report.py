@@ -20,6 +20,7 @@ TITLES = {
     "physics": "Physics: falls and jumps",
     "speed": "Speed and memory",
     "sheets": "Unselected seeds",
+    "controls": "Controls",
     "scaling": "Scaling",
     "budgets": "One prompt at three budgets",
 }
