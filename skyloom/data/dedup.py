@@ -39,9 +39,14 @@ class Copy:
 def copies(shots: Iterable[Candidate], config: DedupConfig) -> dict[str, Copy]:
     """key -> which shot it is a copy of, and how well they match; shots that stay are not in it."""
     shots = list(shots)
-    greys = [[_small(jpeg) for jpeg in _spread(shot.jpegs)] for shot in shots]
+    greys = [greys_of(shot.jpegs) for shot in shots]
     pairs = matches(greys, [shot.film for shot in shots], config)
     return _resolved(shots, pairs)
+
+
+def greys_of(jpegs: list[bytes]) -> list[np.ndarray]:
+    """The pictures of a shot that are compared: up to PICTURES of them, small and grey."""
+    return [_small(jpeg) for jpeg in _spread(jpegs)]
 
 
 def matches(greys: list[list[np.ndarray]], films: list[str], config: DedupConfig) -> dict[tuple[int, int], float]:

@@ -31,9 +31,9 @@ class ScoreConfig:
     least_drift: float = 2.5  # levels of grey that the liveliest sixteenth changes by in half a second: below it is a slide
     least_motion: float = 0.0  # of camera and objects, shares of the long side a second
     most_motion: float = 1.5  # above it is a whip pan or noise
-    most_frozen: float = 0.7  # seconds in a row without any change
+    most_frozen: float = 0.8  # seconds in a row without any change
     most_border: float = 0.03  # share of the picture under black or white bars
-    most_blur: float = 0.325  # 0 sharp .. 1 without detail
+    most_blur: float = 0.34  # 0 sharp .. 1 without detail
     most_blocks: float = 0.22  # how much more pixels vary across the borders of 8 x 8 blocks than inside, a logarithm
     most_quantiser: float = 38.0  # of H.264, 0..51
     least_bits: float = 0.0  # a pixel, of the file; a hint of compression that depends on the codec
@@ -53,7 +53,7 @@ class DedupConfig:
     """When two shots are the same."""
 
     most_bits: int = 14  # of 64 that two perceptual hashes may differ in, to be compared at all
-    least_match: float = 0.90  # correlation of the two pictures, laid over each other
+    least_match: float = 0.92  # correlation of the two pictures, laid over each other
 
 
 @dataclass(frozen=True)

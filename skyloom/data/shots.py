@@ -17,6 +17,7 @@ DIFFERENT = 10.0  # mean step of colour between the two sides of a dissolve
 MIXED = 0.22  # most that its middle may differ from the mean of its sides, as a share of their difference
 ALIKE = 0.7  # most that the two sides may correlate
 LONG = 20  # pictures that make a blank run a shot of its own, which scores then drop
+TOUCH = 8  # pictures between two gradual transitions that are one
 BLANK = 14  # spread of grey of a picture that shows nothing
 JUMP, NEAR = 9.0, 6  # mean step of colour at a cut, and pictures around it that it must stand out from
 CHUNK = 2048  # pictures looked at in one go
@@ -62,7 +63,8 @@ def _merged(found: list[Transition]) -> list[Transition]:
     merged: list[Transition] = []
     for one in found:
         last = merged[-1] if merged else None
-        if last and one.start - last.end <= 2 and (last.kind, one.kind) != ("cut", "cut"):
+        cuts = [last.kind, one.kind].count("cut") if last else 2
+        if last and cuts < 2 and one.start - last.end <= (2 if cuts else TOUCH):
             merged[-1] = Transition(last.kind if last.kind != "cut" else one.kind, last.start, max(last.end, one.end))
         else:
             merged.append(one)

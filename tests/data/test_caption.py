@@ -1,0 +1,160 @@
+"""Words for shots: sources side by side, an endpoint that fails before it answers, a probe's reading as a scene."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pytest
+
+from skyloom.data import caption
+from skyloom.data.catalog import Catalog
+from skyloom.data.endpoint import Endpoint, Refused
+from skyloom.data.settings import CaptionConfig, DataConfig
+from skyloom.models.probe import ActorReading, Reading
+from skyloom.worlds.captions import caption as words_for
+
+ANSWER = {"short": "a dog runs", "dense": "a brown dog runs over wet grass"}
+
+
+class Server(HTTPServer):
+    """A stand-in: gives the codes in `script` one after another, then answers."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script, self.asked, self.keys = [], [], []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        server = self.server
+        server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        server.keys.append((self.path, self.headers.get("Authorization")))
+        code = server.script.pop(0) if server.script else 200
+        text = json.dumps({"choices": [{"message": {"content": f"```json\n{json.dumps(ANSWER)}\n```"}}]})
+        body = (text if code == 200 else "{}").encode()
+        self.send_response(code)
+        if code == 429:
+            self.send_header("Retry-After", "7")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    running = Server()
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.fixture
+def config(server):
+    return CaptionConfig(endpoint=f"http://127.0.0.1:{server.server_port}/v1", model="eye", per_minute=1e6)
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    with Catalog(tmp_path, write=True) as catalog:
+        catalog.put("meta", "folder", "", {"path": str(tmp_path)})
+        catalog.put("file", "a.mp4", "", {"name": "a.mp4", "dropped": "", "caption": "一只狗在草地上跑"})
+        for i in range(3):
+            catalog.put("shot", f"s{i}", "", {"file": "a.mp4", "dropped": ["dark: 1 > 0.7"] if i == 2 else []})
+            catalog.put_pictures(f"s{i}", [b"jpeg"] * 6)
+        yield catalog
+
+
+def test_the_endpoint_is_asked_once_for_each_kept_shot(catalog, server, config, monkeypatch):
+    monkeypatch.setenv("SKYLOOM_CAPTION_KEY", "secret")
+    settings, notes = DataConfig(caption=config), []
+    assert caption.caption(catalog, settings, note=notes.append) == {"sidecar": 2, "endpoint": 2}
+    assert len(server.asked) == 2 and server.keys[0] == ("/v1/chat/completions", "Bearer secret")
+    pictures = [part for part in server.asked[0]["messages"][0]["content"] if part["type"] == "image_url"]
+    assert len(pictures) == 4 and server.asked[0]["model"] == "eye"
+    said = caption.captions_of(catalog, "s0")
+    assert [(c["source"], c["style"], c["language"]) for c in said] == [
+        ("sidecar", "sentence", "zh"), ("endpoint", "sentence", "en"), ("endpoint", "dense", "en")
+    ]  # fmt: skip
+    assert caption.captions_of(catalog, "s2") == []
+    caption.caption(catalog, settings, note=notes.append)
+    assert len(server.asked) == 2  # the answers were kept
+
+
+def test_errors_that_pass_are_tried_again_as_the_server_asks(server, config):
+    waits = []
+    server.script = [500, 429, 503]
+    assert "brown dog" in Endpoint(config, waits.append).ask("what?", [])
+    waits = [wait for wait in waits if wait > 0.01]
+    assert len(server.asked) == 4 and waits[1] == 7.0 and 0.5 <= waits[0] <= 1.0 <= waits[2] <= 4.0
+
+
+def test_a_refusal_costs_one_shot_a_dead_server_the_run(catalog, server, config):
+    server.script = [400]
+    notes = []
+    assert caption.caption(catalog, DataConfig(caption=config), note=notes.append)["endpoint"] == 1
+    assert any("refused (400" in note for note in notes)
+    with pytest.raises(Refused):
+        server.script = [404]
+        Endpoint(config).ask("what?", [])
+    server.script = [500] * 9
+    with pytest.raises(ConnectionError, match="after 3 tries"):
+        Endpoint(CaptionConfig(endpoint=config.endpoint, tries=3, per_minute=1e6), lambda wait: None).ask("what?", [])
+    server.script = [401]
+    with pytest.raises(ConnectionError, match="SKYLOOM_CAPTION_KEY"):
+        Endpoint(config).ask("what?", [])
+
+
+def test_requests_keep_to_the_rate(server, config):
+    waits = []
+    endpoint = Endpoint(CaptionConfig(endpoint=config.endpoint, per_minute=2), waits.append)
+    for _ in range(3):
+        endpoint.ask("what?", [])
+    assert 25 < waits[0] <= 30 and 50 < waits[1] <= 60  # nobody slept, so the debt grows
+
+
+def test_the_cost_is_told_and_bounded(catalog, server, config):
+    dear = CaptionConfig(endpoint=config.endpoint, price_in=1000.0, price_out=1000.0, most_cost=0.5)
+    with pytest.raises(ValueError, match="most_cost"):
+        caption.caption(catalog, DataConfig(caption=dear), note=lambda text: None)
+    assert not server.asked
+    tokens, dollars = caption.estimate(1000, CaptionConfig(price_in=1.0, price_out=10.0))
+    assert 1e6 < tokens < 3e6 and 3 < dollars < 6
+
+
+@pytest.mark.parametrize(
+    "text,styles", [("plain words", ["dense"]), ('{"dense": "x"}', ["dense"]), ("[1]", ["dense"]), ("  ", [])]
+)
+def test_any_answer_is_words(text, styles):
+    assert [words["style"] for words in caption.parsed(text)] == styles
+
+
+def test_training_mixes_machine_and_people():
+    both = [
+        {"source": "sidecar", "style": "sentence", "text": "people"},
+        {"source": "probe", "style": "dense", "text": "machine"},
+    ]
+    rng = np.random.default_rng(0)
+    drawn = [caption.pick(both, rng) for _ in range(1000)]
+    assert 20 < drawn.count("people") < 90
+    assert caption.pick(both[:1], rng) == "people" and caption.pick([], rng) == ""
+
+
+def test_a_reading_becomes_a_scene_and_its_words():
+    fox = ActorReading("fox", ("run", "jump"), 2, "red", -1, {})
+    hen = ActorReading("chicken", ("chase",), 1, "", 1, {})
+    reading = Reading((fox, hen), "snow", "sunset", "clear", "pan left", {}, ())
+
+    class Probe:
+        def read(self, frames, fps):
+            return reading
+
+    scene = caption.scene_of(reading, 4.0)
+    assert (scene.actors[0].count, scene.actors[0].actions, scene.actors[1].partner) == (2, ("run", "jump"), 0)
+    said = caption.read_captions(Probe(), np.zeros((17, 32, 32, 3), np.uint8), 12.0)
+    assert {(c["language"], c["style"]) for c in said} == {(a, b) for a in ("en", "zh") for b in ("tags", "sentence", "dense")}
+    assert words_for(scene, "en", "dense") in [c["text"] for c in said]
