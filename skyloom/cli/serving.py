@@ -1,16 +1,26 @@
 """The server, its workers and keys; and jobs on any server, from the shell."""
 
 import contextlib
+import json as jsons
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from .root import app, note
+from .root import Flag, Out, app, note
+
+if TYPE_CHECKING:
+    from ..server.client import Client
+
+HERE, KEY = "http://127.0.0.1:8440", "SKYLOOM_API_KEY"
 
 Home = Annotated[Path | None, Parameter(help="Folder of database, films and keys [SKYLOOM_HOME, or the user's data folder].")]
 Model = Annotated[str | None, Parameter(help="A shipped model's name, or a folder with weights [storybook].")]
+At = Annotated[str, Parameter(help="Address of the server [SKYLOOM_SERVER, or this machine's].")]
+ApiKey = Annotated[str, Parameter(help=f"API key [{KEY}].")]
 
 key = App(name="key", help="API keys of a server of this machine: make one, list them, take one back.")
 app.command(key)
@@ -125,6 +135,112 @@ def key_revoke(id: str, /, *, home: Home = None, database: str | None = None) ->
         rows.close()
         if not found:
             raise ValueError(f"key {id!r}: there is no valid key with that id. See `skyloom key list`.")
+
+
+@app.command
+def jobs(*, server: At = HERE, api_key: ApiKey = "", limit: int = 20, json: Flag = False) -> None:
+    """List the newest films of a server.
+
+    Parameters
+    ----------
+    limit:
+        At most so many.
+    json:
+        Print one JSON object a film.
+    """
+    for video in _client(server, api_key).jobs(limit):
+        print(jsons.dumps(video, ensure_ascii=False) if json else _line(video))
+
+
+@app.command
+def cancel(id: str, /, *, server: At = HERE, api_key: ApiKey = "") -> None:
+    """Stop a film that waits or is being made.
+
+    Parameters
+    ----------
+    id:
+        As `skyloom jobs` shows it.
+    """
+    print(_line(_client(server, api_key).cancel(id)))
+
+
+@app.command
+def wait(id: str, /, *, server: At = HERE, api_key: ApiKey = "") -> int:
+    """Wait until a film is done; exit code 1 where it failed.
+
+    Parameters
+    ----------
+    id:
+        As `skyloom jobs` shows it.
+    """
+    told = [""]
+
+    def tell(video: dict[str, Any]) -> None:
+        if sys.stderr.isatty() and _line(video) != told[0]:
+            told[0] = _line(video)
+            print(told[0], file=sys.stderr)
+
+    video = _client(server, api_key).wait(id, tell)
+    print(_line(video))
+    return 0 if video["status"] == "completed" else 1
+
+
+@app.command
+def fetch(id: str, /, *, out: Out = "film.mp4", server: At = HERE, api_key: ApiKey = "") -> None:
+    """Download a finished film.
+
+    Parameters
+    ----------
+    id:
+        As `skyloom jobs` shows it.
+    out:
+        File to write: .mp4, .webp (a picture) or .jpg (a sheet of small ones).
+    """
+    _client(server, api_key).fetch(id, Path(out))
+    print(out)
+
+
+@app.command
+def verify(file: Path, /, *, home: Home = None, trust: Path | None = None, json: Flag = False) -> int:
+    """Say who signed a film or picture, whether it is intact, and how it was made; exit code 1 where it is not intact.
+
+    Parameters
+    ----------
+    file:
+        A file with a C2PA manifest, as the server writes them.
+    trust:
+        PEM file with roots to trust [the server's own, in the home].
+    json:
+        Print a JSON object.
+    """
+    with _server_installed():
+        from ..server import provenance, settings
+
+        own = settings.load(home=home).root / "signing" / provenance.ROOT
+        anchors = trust or (own if own.is_file() else None)
+        report = provenance.verify(file, anchors.read_text() if anchors else "")
+    if json:
+        print(jsons.dumps(report, ensure_ascii=False))
+    elif not report["signed"]:
+        print(f"{file}: not signed")
+    else:
+        state = "intact" if report["intact"] else f"changed since ({', '.join(report['problems'])})"
+        print(
+            f"{file}: {state}; signed by {report['by']}, {'trusted' if report['trusted'] else 'whom nobody here vouches for'}"
+        )
+        print(jsons.dumps(report["recipe"], indent=2, ensure_ascii=False) if report["recipe"] else "no recipe in it")
+    return 0 if report["signed"] and report["intact"] else 1
+
+
+def _client(server: str, key: str) -> "Client":
+    from ..server.client import Client
+
+    return Client(os.environ.get("SKYLOOM_SERVER", server) if server == HERE else server, key or os.environ.get(KEY, ""))
+
+
+def _line(video: dict[str, Any]) -> str:
+    state = f"{video['status']} {video['progress']:3d}%" + (f" ({video['error']['code']})" if video.get("error") else "")
+    return f"{video['id']}  {state}  {video['size']}  {video['seconds']} s  {str(video['prompt'] or '')[:60]}"
 
 
 @contextlib.contextmanager

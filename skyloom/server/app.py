@@ -49,8 +49,9 @@ async def read_body(request: Request, _caller: Annotated[Caller, Depends(caller_
             raise ApiError(400, "The body is not valid JSON.", code="invalid_json") from None
     if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
         most = service_of(request).settings.max_body
-        form = await request.form(max_files=32, max_fields=PARTS, max_part_size=most)
-        parts = [(name, Upload(await v.read()) if isinstance(v, UploadFile) else v) for name, v in form.multi_items()]
+        async with request.form(max_files=32, max_fields=PARTS, max_part_size=most) as form:  # its files are closed after it
+            items = form.multi_items()
+            parts = [(name, Upload(await v.read()) if isinstance(v, UploadFile) else v) for name, v in items]
         return wire.unfold(parts)
     raise ApiError(415, f"Content-Type {kind[:80]!r}: wanted application/json or multipart/form-data.", code="invalid_type")
 
@@ -72,7 +73,7 @@ def takes(call: type[wire.Call], *, form: bool = True, only_form: bool = False) 
 
 def create_app(settings: Settings, service: Service | None = None) -> Gate:
     """The whole application behind its gate. The service is closed with it where it was made here."""
-    from . import videos  # the routes import what stands above
+    from . import hooks, images, videos  # the routes import what stands above
 
     service = service or Service(settings)
 
@@ -87,7 +88,8 @@ def create_app(settings: Settings, service: Service | None = None) -> Gate:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _query_error)
-    app.include_router(videos.router, prefix="/v1", responses=FAILURES)
+    for routes in (videos, images, hooks):
+        app.include_router(routes.router, responses=FAILURES)
     _add_pages(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     if settings.origins:

@@ -1,7 +1,6 @@
 """The models on offer, read from their config.json alone, and how a wanted file maps to what a model can film.
 
-A file of any size and length is made from the model's nearest: the trained size of the nearest shape, fitted and scaled, and
-at most the longest film that it was trained on, played slower where the file is to be longer.
+A file of any size is made from the model's nearest: the trained size of the nearest shape, fitted and scaled.
 """
 
 import functools
@@ -27,6 +26,11 @@ class Native:
     frames: int
     fps: float  # of the model's own time
     rate: float  # frames per second of the file
+
+    @property
+    def seconds(self) -> float:
+        """Of the model's film; 0 is a still."""
+        return 0.0 if self.frames == 1 else self.frames / self.fps
 
     def as_json(self, model: str) -> dict[str, Any]:
         seconds = round(self.frames / self.fps, 3)
@@ -97,6 +101,5 @@ def native(config: Config, height: int, width: int, seconds: float) -> Native:
     h, w = min(shapes, key=lambda shape: (abs(math.log(shape[0] / shape[1]) - wanted), -shape[0] * shape[1]))
     if seconds == 0:
         return Native(h, w, 1, config.fps, config.fps)
-    longest = max(bucket.frames for bucket in config.model.buckets)
-    frames = min(max(1, round(seconds * config.fps)), longest)
+    frames = max(1, round(seconds * config.fps))
     return Native(h, w, frames, config.fps, frames / seconds)

@@ -6,20 +6,24 @@ Loading this file does not load torch; the first film does.
 import io
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..base import sizes, video
+from ..base import video
 from ..generate import Film, Request, fingerprint, generate, load_bundle
 from . import catalog
-from .media import FILM, SPRITES, STILL, THUMBNAIL, Media
+from .media import FILM, PREVIEW, SPRITES, STILL, THUMBNAIL, Media
+from .orders import with_files
 from .settings import Settings
 from .store import Job
 
+PATHS = ("model", "image", "last", "clip", "to", "mask")  # of a recipe, that are files
 SPRITE_FRAMES, SPRITE_SIDE = 16, 240  # of the spritesheet: how many, and pixels of the longer side of each
 THUMBNAIL_SIDE = 640
+PREVIEWS = 1.0  # seconds between two previews of a film that takes shape
 Sign = Callable[[bytes, str, dict[str, Any] | None], bytes]  # data, MIME type, recipe -> signed data
 Judge = Callable[[np.ndarray], None]  # frames_THWC; raises ValueError for what may not be shown
 
@@ -48,11 +52,24 @@ class Maker:
         self.media.drop(job.id, but=job.request.get("inputs", {}).values() or ("",))  # what an attempt before left
         height, width = sizes_of(job.size)
         self.media.check_space(4 * height * width)
-        request = Request(**job.request["options"])
-        film = generate(request, self.bundle(request.model), on_step)
+        paths = {option: str(self.media.path(job.id, name)) for option, name in job.request.get("inputs", {}).items()}
+        request = Request(**with_files(job.request["options"], paths))
+        film = generate(request, self.bundle(request.model), on_step, self._show(job))
+        self.media.path(job.id, PREVIEW).unlink(missing_ok=True)
         if self.judge:
             self.judge(film.frames)
         return self._write(job, film, lambda frame: self._finish(frame, height, width))
+
+    def _show(self, job: Job) -> Callable[[np.ndarray], None]:
+        """What generate() gives its previews to: every second or so one is written, for those who watch."""
+        last = [time.monotonic() - PREVIEWS]
+
+        def on_preview(frames: np.ndarray) -> None:
+            if time.monotonic() - last[0] >= PREVIEWS:
+                self.media.put(job.id, PREVIEW, moving(frames))
+                last[0] = time.monotonic()
+
+        return on_preview
 
     def discard(self, id: str) -> None:
         self.media.drop(id)
@@ -63,7 +80,7 @@ class Maker:
 
     def _write(self, job: Job, film: Film, finish: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
         began = time.perf_counter()
-        recipe = film.recipe if self.settings.metadata else None
+        recipe = public(film.recipe) if self.settings.metadata else None
         frames = (finish(frame) for frame in film.frames)  # one after another: large frames never lie in memory together
         if job.kind == "image":
             self._put(job, STILL, video.encode(frames, 1, "png", recipe), "image/png", recipe)
@@ -76,6 +93,16 @@ class Maker:
 
     def _put(self, job: Job, name: str, data: bytes, mime: str, recipe: dict[str, Any] | None) -> None:
         self.media.put(job.id, name, self.sign(data, mime, recipe) if self.sign else data)
+
+
+def public(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe without the paths of this machine: files go by their names."""
+    named = {key: Path(value).name if key in PATHS else value for key, value in recipe.items()}
+    if inputs := recipe.get("inputs"):
+        named["inputs"] = {Path(path).name: about for path, about in inputs.items()}
+    if shots := recipe.get("shots"):
+        named["shots"] = [{**shot, "image": Path(shot["image"]).name} for shot in shots]
+    return named
 
 
 def sizes_of(text: str) -> tuple[int, int]:
@@ -113,6 +140,14 @@ def picture(frame: np.ndarray, format: str, side: int) -> bytes:
     return buffer.getvalue()
 
 
+def moving(frames: np.ndarray) -> bytes:
+    """A small WebP that plays the frames, three a second: one for each latent frame."""
+    images = [Image.fromarray(frame) for frame in frames]
+    buffer = io.BytesIO()
+    images[0].save(buffer, "WEBP", save_all=True, append_images=images[1:], duration=333, loop=0, quality=70)
+    return buffer.getvalue()
+
+
 def sprites(frames: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> bytes:
     """A JPEG with up to SPRITE_FRAMES small frames in reading order."""
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), SPRITE_FRAMES)).round().astype(int)
@@ -122,12 +157,3 @@ def sprites(frames: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> b
         scale = min(1.0, SPRITE_SIDE / max(frame.shape[:2]))
         tiles.append(fit(frame, *(max(1, round(side * scale)) for side in frame.shape[:2])))
     return picture(video.contact_sheet(tiles, gap=0), "JPEG", 4 * SPRITE_SIDE)
-
-
-def options(config: Any, model: str, native: catalog.Native, **wanted: Any) -> dict[str, Any]:
-    """The fields of a generate Request for a film of that native size; ValueError for what cannot be filmed."""
-    size = sizes.size_text(native.height, native.width)
-    seconds = 0 if native.frames == 1 else native.frames / native.fps
-    given = {name: value for name, value in wanted.items() if value is not None}
-    request = Request(model=model, size=size, seconds=seconds, fps=config.fps, **given)
-    return {name: getattr(request, name) for name in ("model", "size", "seconds", "fps", *given)}

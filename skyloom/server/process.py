@@ -111,7 +111,8 @@ class Work:
 
     def __init__(self, settings: Settings, service: Service):
         self.service = service
-        self.maker = Maker(settings, service.media)
+        sign = service.signed if settings.sign else None
+        self.maker = Maker(settings, service.media, sign, service.moderator.check_frames)
 
     def make(self, job: Job, on_step: Any) -> dict[str, Any]:
         return self.maker.make(job, on_step)
@@ -120,7 +121,7 @@ class Work:
         self.maker.discard(id)
 
     def post(self, endpoint: str, envelope: dict[str, Any]) -> bool:
-        return True
+        return self.service.webhooks.post(endpoint, envelope)
 
     def tidy(self) -> None:
         self.service.tidy()

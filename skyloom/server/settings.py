@@ -44,6 +44,7 @@ class Settings:
     max_body: int = 64 * 2**20  # bytes of one call
     max_pixels: int = 1920 * 1088  # of one frame
     max_seconds: float = 20
+    max_extended: float = 120  # of a film with its extensions
     max_steps: int = 100
     max_waiting: int = 1000  # jobs in the queue
     max_waiting_per_key: int = 200

@@ -12,13 +12,18 @@ from starlette.concurrency import run_in_threadpool
 from . import wire
 from .app import Body, Calls, Served, takes
 from .auth import Caller
-from .media import FILM, SPRITES, THUMBNAIL
+from .media import FILM, PREVIEW, SPRITES, THUMBNAIL
 from .service import Service
 from .store import Job
 from .wire import ApiError, Deleted, Video, VideoPage
 
-router = APIRouter(tags=["videos"])
-VARIANTS = {"video": (FILM, "video/mp4"), "thumbnail": (THUMBNAIL, "image/webp"), "spritesheet": (SPRITES, "image/jpeg")}
+router = APIRouter(prefix="/v1", tags=["videos"])
+VARIANTS = {
+    "video": (FILM, "video/mp4"),
+    "thumbnail": (THUMBNAIL, "image/webp"),
+    "spritesheet": (SPRITES, "image/jpeg"),
+    "preview": (PREVIEW, "image/webp"),  # own: of a film that takes shape
+}
 Id = Annotated[str, Path(max_length=200)]
 Repeat = Annotated[str | None, Header(description="a repeated call with the same key makes one job")]
 WATCH = 0.2  # seconds between two looks at a job that somebody watches
@@ -34,8 +39,42 @@ def _shown(service: Service, job: Job, response: Response) -> dict[str, Any]:
 def create(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
     """Put a film into the queue. The answer comes when it is safely there."""
     caller.need("write")
-    job = service.create(wire.check(wire.VideoCreate, body), caller, idempotency_key)
+    job = service.orders.create(wire.check(wire.VideoCreate, body), caller, idempotency_key)
     return _shown(service, job, response)
+
+
+@router.post("/videos/edits", response_model=Video, openapi_extra=takes(wire.VideoEdit))
+def edit(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
+    """Film a clip again with other words, all of it or where a mask is white."""
+    caller.need("write")
+    call = wire.check(wire.VideoEdit, body)
+    job = service.orders.edit(call, _source(service, caller, call.video), caller, idempotency_key)
+    return _shown(service, job, response)
+
+
+@router.post("/videos/extensions", response_model=Video, openapi_extra=takes(wire.VideoExtend))
+def extend(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
+    """Go on where a clip ends; the new film is the whole."""
+    caller.need("write")
+    call = wire.check(wire.VideoExtend, body)
+    job = service.orders.extend(call, _source(service, caller, call.video), caller, idempotency_key)
+    return _shown(service, job, response)
+
+
+@router.post("/videos/{id}/remix", response_model=Video, openapi_extra=takes(wire.VideoRemix))
+def remix(
+    service: Served, caller: Calls, body: Body, id: Id, response: Response, idempotency_key: Repeat = None
+) -> dict[str, Any]:
+    """Film a finished film again with other words."""
+    caller.need("write")
+    call = wire.check(wire.VideoRemix, body)
+    job = service.orders.remix(service.find(id, caller), call, caller, idempotency_key)
+    return _shown(service, job, response)
+
+
+def _source(service: Service, caller: Caller, video: Any) -> Job | None:
+    """The film that a call names by id; none where it brings its own."""
+    return service.find(video.id, caller) if isinstance(video, wire.ById) else None
 
 
 @router.get("/videos", response_model=VideoPage)
@@ -76,14 +115,14 @@ def cancel(service: Served, caller: Calls, id: Id, response: Response) -> dict[s
 @router.get("/videos/{id}/content", response_class=FileResponse)
 @router.head("/videos/{id}/content", include_in_schema=False)
 def content(
-    service: Served, caller: Calls, id: Id, variant: Literal["video", "thumbnail", "spritesheet"] = "video"
+    service: Served, caller: Calls, id: Id, variant: Literal["video", "thumbnail", "spritesheet", "preview"] = "video"
 ) -> FileResponse:
     """The film, a picture of it, or a sheet of small ones; parts of it by Range."""
     caller.need("read")
     job = service.find(id, caller)
     name, mime = VARIANTS[variant]
     path = service.media.path(job.id, name)
-    if job.status != "completed" or not path.is_file():
+    if (job.status != "completed" and variant != "preview") or not path.is_file():
         raise ApiError(404, f"The video is {job.status}: it has no content.", param="id", code="video_not_ready")
     file = f"{job.id}.{name.rpartition('.')[2]}"
     return FileResponse(path, media_type=mime, filename=file, content_disposition_type="inline")

@@ -183,6 +183,14 @@ class WebhookUpdate(Call):
     event_types: list[str] | None = Field(None, min_length=1, max_length=20)
 
 
+class WebhookRotate(Call):
+    keep_old_secret_active_for_24_hours: bool = False
+
+
+class WebhookTest(Call):
+    event_type: str
+
+
 class Video(BaseModel):
     """A film, made or to be made."""
 
@@ -241,9 +249,10 @@ def check(model: type[M], tree: Any) -> M:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    kinds = ("Reference", "ById", "is-instance[Upload]")  # alternatives, which the caller does not know by these names
-    path = [str(part) for part in first["loc"] if not str(part).endswith(kinds)]
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    said_of_files = lambda fault: any("Upload" in str(part) for part in fault["loc"])  # noqa: E731
+    first = next((fault for fault in found if not said_of_files(fault)), found[0])  # of alternatives, the one that is no file
+    path = [str(part) for part in first["loc"] if not str(part).endswith(("Upload]]", "Reference", "ById"))]
     param = ".".join(path) or None
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], model.model_fields, n=1)
@@ -256,7 +265,8 @@ def check(model: type[M], tree: Any) -> M:
 
 
 CALLS: tuple[type[Call], ...] = (
-    VideoCreate, VideoRemix, VideoEdit, VideoExtend, CharacterCreate, ImageGenerate, WebhookCreate, WebhookUpdate
+    VideoCreate, VideoRemix, VideoEdit, VideoExtend, CharacterCreate, ImageGenerate, WebhookCreate, WebhookUpdate,
+    WebhookRotate, WebhookTest,
 )  # fmt: skip
 
 

@@ -1,0 +1,104 @@
+"""The routes of /v1/images: a still is a film of one frame, made by the same queue; the call waits for it."""
+
+import asyncio
+import base64
+import io
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+
+from . import wire
+from .app import Body, Calls, Served, takes
+from .auth import Caller
+from .media import STILL
+from .service import Service
+from .store import Job
+from .wire import ApiError, ImageGenerate
+
+router = APIRouter(prefix="/v1", tags=["images"])
+PATIENCE = 570  # seconds: a little less than the client waits
+LOOK = 0.1  # seconds between two looks at the jobs
+
+
+@router.post("/images/generations", openapi_extra=takes(wire.ImageGenerate))
+async def generate(service: Served, caller: Calls, body: Body, request: Request) -> Response:
+    """Stills of a prompt. They are jobs like films; the answer comes when all are made."""
+    caller.need("write")
+    call = wire.check(ImageGenerate, body)
+    jobs = await run_in_threadpool(service.create_images, call, caller)
+    if call.stream:
+        return StreamingResponse(_stream(service, caller, jobs, call, request), media_type="text/event-stream")
+    done = [await _finished(service, caller, job, request) for job in jobs]
+    data = [await run_in_threadpool(_item, service, job, call, request) for job in done]
+    return JSONResponse({"created": int(done[0].created), "data": data, **_about(call, done[0])})
+
+
+@router.get("/images/{id}/content", response_class=FileResponse)
+def image_content(service: Served, caller: Calls, id: Annotated[str, Path(max_length=200)]) -> FileResponse:
+    """A still that was asked for with response_format=url."""
+    caller.need("read")
+    job = service.find(id, caller, "image")
+    path = service.media.path(job.id, STILL)
+    if job.status != "completed" or not path.is_file():
+        raise ApiError(404, f"The image is {job.status}: it has no content.", param="id", code="image_not_ready")
+    return FileResponse(path, media_type="image/png", content_disposition_type="inline", filename=f"{job.id}.png")
+
+
+async def _finished(service: Service, caller: Caller, job: Job, request: Request) -> Job:
+    """Wait for a job. ApiError where it fails or lasts too long; whoever hangs up cancels it."""
+    deadline = time.monotonic() + PATIENCE
+    while job.open:
+        if await request.is_disconnected() or time.monotonic() > deadline:
+            await run_in_threadpool(service.cancel, job)
+            raise ApiError(503, "The image was not made in time: the queue is long.", code="timeout", wait=130)
+        await asyncio.sleep(LOOK)
+        job = await run_in_threadpool(service.find, job.id, caller, "image")
+    if job.error:
+        status = 400 if job.error["code"] in ("invalid_value", "moderation_blocked", "cancelled") else 500
+        raise ApiError(status, job.error["message"], code=job.error["code"])
+    return job
+
+
+def _item(service: Service, job: Job, call: ImageGenerate, request: Request) -> dict[str, Any]:
+    if call.response_format == "url":
+        return {"url": str(request.url_for("image_content", id=job.id))}
+    return {"b64_json": _encoded(service, job, call)}
+
+
+def _encoded(service: Service, job: Job, call: ImageGenerate) -> str:
+    """The file in the wanted format, signed; other formats than png are made for this answer."""
+    data = service.media.path(job.id, STILL).read_bytes()
+    if call.output_format in ("webp", "jpeg"):
+        buffer = io.BytesIO()
+        quality = 90 if call.output_compression is None else call.output_compression
+        Image.open(io.BytesIO(data)).save(buffer, call.output_format.upper(), quality=quality)
+        data = service.signed(buffer.getvalue(), f"image/{call.output_format}")
+    return base64.b64encode(data).decode()
+
+
+def _about(call: ImageGenerate, job: Job) -> dict[str, Any]:
+    format, quality = call.output_format or "png", call.quality or "auto"
+    return {"size": job.size, "output_format": format, "background": "opaque", "quality": quality}
+
+
+async def _stream(
+    service: Service, caller: Caller, jobs: list[Job], call: ImageGenerate, request: Request
+) -> AsyncIterator[str]:
+    """One completed event a still, in the order that they were asked for."""
+    for job in jobs:
+        try:
+            done = await _finished(service, caller, job, request)
+            encoded = await run_in_threadpool(_encoded, service, done, call)
+        except ApiError as error:
+            yield f"event: error\ndata: {json.dumps(error.body())}\n\n"
+            return
+        event = {"type": "image_generation.completed", "b64_json": encoded, "created_at": int(done.created)}
+        usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        yield f"event: {event['type']}\ndata: {json.dumps({**event, **_about(call, done), 'usage': usage})}\n\n"
+    yield "data: [DONE]\n\n"

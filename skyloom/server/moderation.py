@@ -1,0 +1,73 @@
+"""What may not be asked for or shown: words that no prompt may hold, and an operator's function for prompts and frames."""
+
+import importlib
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .settings import Settings
+from .wire import ApiError
+
+DEFAULT = Path(__file__).parent / "blocklist.txt"
+LOOKED_AT = 4  # frames of a film that the operator's function sees
+Hook = Callable[[str, Any], str | None]  # kind ("prompt" or "picture"), text or (H, W, 3) uint8 -> why not, or None
+
+
+class Moderator:
+    """Judges by a word list and, where there is one, by the hook. Both refuse by saying why."""
+
+    def __init__(self, settings: Settings):
+        path = Path(settings.blocklist) if settings.blocklist else DEFAULT
+        lines = path.read_text(encoding="utf-8").splitlines()
+        phrases = [plain(line) for line in lines if line.strip() and not line.startswith("#")]
+        self.pattern = re.compile("|".join(map(_phrase, phrases))) if phrases else None
+        self.hook = load_hook(settings.moderator) if settings.moderator else None
+
+    def check_prompt(self, text: str, param: str = "prompt") -> None:
+        """ApiError 400 with the code moderation_blocked where the text may not be filmed."""
+        if self.pattern and self.pattern.search(plain(text)):
+            raise ApiError(400, f"{param!r} asks for what this server does not film.", param=param, code="moderation_blocked")
+        if self.hook and (reason := self.hook("prompt", text)):
+            raise ApiError(400, f"{param!r} was refused: {reason}", param=param, code="moderation_blocked")
+
+    def check_frames(self, frames: np.ndarray) -> None:
+        """Blocked where frames_THWC may not be shown, or taken in."""
+        if not self.hook:
+            return
+        for i in np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT)).round().astype(int):
+            if reason := self.hook("picture", frames[i]):
+                raise Blocked(f"The film was refused: {reason}")
+
+
+class Blocked(ValueError):
+    """A film that may not be shown; `code` becomes the job's error code."""
+
+    code = "moderation_blocked"
+
+
+def load_hook(name: str) -> Hook:
+    """'module:function' -> the function. ValueError where there is none."""
+    module, colon, attribute = name.partition(":")
+    try:
+        hook = getattr(importlib.import_module(module), attribute) if colon else None
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"moderator {name!r}: {error}.") from error
+    if not callable(hook):
+        raise ValueError(f"moderator {name!r}: wanted module:function.")
+    return hook
+
+
+def plain(text: str) -> str:
+    """Text without the differences that hide a word: case, width, accents, doubled spaces."""
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    return " ".join("".join(sign for sign in folded if not unicodedata.combining(sign)).split())
+
+
+def _phrase(text: str) -> str:
+    """A pattern for whole words; a language without spaces has none, there it is the bare text."""
+    edge = r"\b" if text.isascii() else ""
+    return edge + re.escape(text).replace(r"\ ", r"\W+") + edge

@@ -1,0 +1,291 @@
+"""Calls -> jobs: everything that can be checked without the model's weights is checked here, before anything is stored."""
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..base import sizes
+from ..config import Config
+from ..generate import Request
+from . import catalog, uploads
+from .auth import Caller
+from .catalog import Catalog
+from .jobs import Queue
+from .media import FILM, Media
+from .moderation import Moderator
+from .settings import Settings
+from .store import ConflictError, Job, LimitError, Store
+from .tables import new_id
+from .uploads import CLIPS, Facts
+from .wire import (
+    ApiError,
+    ById,
+    Controls,
+    ImageGenerate,
+    Reference,
+    Upload,
+    VideoCreate,
+    VideoEdit,
+    VideoExtend,
+    VideoRemix,
+)  # fmt: skip
+
+DEFAULT_SECONDS, DEFAULT_SIZE, DEFAULT_IMAGE = "4", "720x1280", "1024x1024"  # of the API that this stands in for
+PRIORITY = 50
+STRENGTH = 0.6  # of an edit: how much of the film is made anew
+OPTIONS = ("seed", "steps", "guidance", "negative", "language", "quality")  # that generate() knows by the same name
+
+
+@dataclass
+class Order:
+    """A job on its way: the fields of its Request, and the files that are stored with it (option -> name, data)."""
+
+    kind: str
+    call: Controls
+    prompt: str
+    model: str | None
+    height: int
+    width: int
+    seconds: float  # of the file
+    rate: float  # of the file, frames per second
+    shown: dict[str, Any]  # what the answer calls native
+    options: dict[str, Any]
+    files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    source: str | None = None
+
+
+class Orders:
+    """Takes calls in and puts jobs into the queue."""
+
+    def __init__(self, settings: Settings, store: Store, queue: Queue, media: Media, models: Catalog, moderator: Moderator):
+        self.settings, self.store, self.queue, self.media = settings, store, queue, media
+        self.catalog, self.moderator = models, moderator
+
+    # one for each call
+
+    def create(self, call: VideoCreate, caller: Caller, idempotency: str | None) -> Job:
+        """A film from words, perhaps from a first frame or a storyboard."""
+        if call.characters:
+            raise unsupported("characters")
+        seconds = self._seconds(call.seconds or DEFAULT_SECONDS)
+        order = self._order("video", call, call.prompt, call.model, call.size or DEFAULT_SIZE, seconds)
+        if call.loop:
+            order.options["loop"] = True
+        if call.input_reference:
+            self._add_picture(order, "image", call.input_reference, "input_reference")
+        if call.storyboard:
+            self._add_shots(order, call)
+        return self._put(order, caller, idempotency)
+
+    def remix(self, source: Job, call: VideoRemix, caller: Caller, idempotency: str | None) -> Job:
+        """A finished film lifted to noise and filmed again with other words."""
+        order = self._again(source, call)
+        order.options["strength"] = STRENGTH if call.strength is None else call.strength
+        return self._put(order, caller, idempotency)
+
+    def edit(self, call: VideoEdit, source: Job | None, caller: Caller, idempotency: str | None) -> Job:
+        """The same for a film of one's own, perhaps only where a mask is white."""
+        order = self._again(source, call) if source else self._from_upload(call)
+        order.options["strength"] = STRENGTH if call.strength is None else call.strength
+        if call.mask:
+            if call.strength is None:
+                order.options["strength"] = 1.0
+            self._add_picture(order, "mask", call.mask, "mask")
+        return self._put(order, caller, idempotency)
+
+    def extend(self, call: VideoExtend, source: Job | None, caller: Caller, idempotency: str | None) -> Job:
+        """A film and what happens after it, as one file."""
+        new = self._seconds(call.seconds)
+        order = self._again(source, call) if source else self._from_upload(call)
+        order.options |= {"extend": "forward", "seconds": new}
+        order.seconds += new
+        if order.seconds > self.settings.max_extended:
+            message = f"The whole would last {order.seconds:g} s: this server makes up to {self.settings.max_extended:g}."
+            raise ApiError(400, message, param="seconds", code="invalid_value")
+        order.shown["seconds"] = order.seconds
+        return self._put(order, caller, idempotency)
+
+    def images(self, call: ImageGenerate, caller: Caller) -> list[Job]:
+        """n stills with one seed after another."""
+        size = DEFAULT_IMAGE if call.size in (None, "auto") else str(call.size)
+        orders = [self._order("image", call, call.prompt, call.model, size, 0) for _ in range(call.n)]
+        first = orders[0].options["seed"]
+        for i, order in enumerate(orders):
+            order.options["seed"] = (first + i) % 2**63
+        return [self._put(order, caller, None) for order in orders]
+
+    # what they are made of
+
+    def _order(self, kind: str, call: Controls, prompt: str, model: str | None, size: str, seconds: float) -> Order:
+        """An order for a new film of that size and length."""
+        self.moderator.check_prompt(prompt)
+        name, config = self._model(model)
+        try:
+            height, width = catalog.parse_size(size, self.settings.max_pixels)
+        except ValueError as error:
+            raise ApiError(400, str(error), param="size", code="invalid_value") from None
+        native = catalog.native(config, height, width, seconds)
+        options = self._options(call, config, name, prompt)
+        options |= {"size": sizes.size_text(native.height, native.width), "fps": config.fps, "seconds": native.seconds}
+        shown = native.as_json(config.name)
+        return Order(kind, call, prompt, model, height, width, seconds, native.rate, shown, options)
+
+    def _again(self, source: Job, call: Any) -> Order:
+        """An order that begins with a finished film of this server; the film is copied, so that it may be deleted."""
+        if source.status != "completed":
+            message = f"The video {source.id!r} is {source.status}: only a completed one can be used."
+            raise ApiError(400, message, param="video", code="video_not_ready")
+        data = self.media.path(source.id, FILM).read_bytes()
+        seconds = float(source.seconds)
+        order = self._order("video", call, call.prompt, source.model, source.size, seconds)
+        return self._with_clip(order, data, "mp4", seconds, source.id)
+
+    def _from_upload(self, call: Any) -> Order:
+        assert isinstance(call.video, Upload)
+        facts = uploads.examine(call.video.data, CLIPS, "video", self.settings)
+        size = self._size_of(facts)
+        seconds = min(facts.seconds, self.settings.max_extended)
+        order = self._order("video", call, call.prompt, call.model, size, seconds)
+        return self._with_clip(order, facts.data, facts.suffix, seconds, None)
+
+    def _with_clip(self, order: Order, data: bytes, suffix: str, seconds: float, source: str | None) -> Order:
+        order.files["clip"] = (f"clip.{suffix}", data)
+        order.options |= {"size": "auto", "seconds": seconds}
+        order.rate = order.options["fps"]
+        order.source = source
+        return order
+
+    def _size_of(self, facts: Facts) -> str:
+        """The size of an upload, as near as a file of this server may be."""
+        scale = min(1.0, (self.settings.max_pixels / (facts.width * facts.height)) ** 0.5)
+        scale = min(scale, catalog.LONGEST_SIDE / max(facts.width, facts.height))
+        even = lambda side: max(sizes.SHORTEST, int(side * scale) // 2 * 2)  # noqa: E731
+        return sizes.size_text(even(facts.height), even(facts.width))
+
+    def _add_picture(self, order: Order, option: str, value: Upload | Reference, param: str) -> None:
+        if isinstance(value, Reference) and value.file_id:
+            raise ApiError(
+                400, f"{param!r}: this server keeps no files by id. Send the picture.", param=param, code="unsupported"
+            )
+        facts = uploads.picture_of(value, param, self.settings)
+        order.files[option] = (f"{option.replace('.', '-')}.{facts.suffix}", facts.data)
+
+    def _add_shots(self, order: Order, call: VideoCreate) -> None:
+        """Cards -> shots, each until the next begins."""
+        cards = call.storyboard or []
+        ends = [card.at for card in cards[1:]] + [order.seconds]
+        shots = []
+        for i, (card, end) in enumerate(zip(cards, ends, strict=True)):
+            text = card.prompt or call.prompt
+            self.moderator.check_prompt(text, "storyboard")
+            shots.append({"start": card.at, "end": end, "text": text})
+            if card.image:
+                self._add_picture(order, f"shots.{i}", card.image, "storyboard")
+        order.options["shots"] = shots
+
+    def _model(self, name: str | None) -> tuple[str, Config]:
+        try:
+            model = self.catalog.resolve(name)
+        except ValueError as error:
+            raise ApiError(404, str(error), param="model", code="model_not_found") from None
+        try:
+            return model, self.catalog.config(model)
+        except (OSError, ValueError) as error:
+            message = f"The model cannot be read: {error}"
+            raise ApiError(503, message, param="model", code="model_unavailable", wait=60) from None
+
+    def _seconds(self, text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0.05 <= seconds <= self.settings.max_seconds:
+            wanted = f"wanted a number from 0.05 to {self.settings.max_seconds:g}, such as '4'"
+            raise ApiError(400, f"seconds={text[:20]!r}: {wanted}.", param="seconds", code="invalid_value")
+        return seconds
+
+    def _options(self, call: Controls, config: Config, model: str, prompt: str) -> dict[str, Any]:
+        wanted = {name: value for name in OPTIONS if (value := getattr(call, name)) is not None}
+        if wanted.get("quality") not in ("fast", "good", "best"):
+            wanted["quality"] = "good"  # the API's own words say nothing here
+        if (steps := wanted.get("steps")) and steps > self.settings.max_steps:
+            message = f"steps={steps}: this server takes at most {self.settings.max_steps}."
+            raise ApiError(400, message, param="steps", code="invalid_value")
+        wanted.setdefault("seed", secrets.randbelow(2**31))
+        return {"model": model, "prompt": prompt, **wanted}
+
+    def _put(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
+        """Store the files, then the job with its place in the queue."""
+        job = self._job(order, caller, idempotency)
+        limits = {"waiting": self.settings.max_waiting, "waiting_per_key": self.settings.max_waiting_per_key}
+        kept = False
+        try:
+            for name, data in order.files.values():
+                self.media.put(job.id, name, data)
+            added = self.store.add(job, self.queue.put, **limits, daily=caller.daily)  # type: ignore[arg-type]
+            kept = added.id == job.id
+            return added
+        except LimitError as error:
+            raise ApiError(429, str(error), code="rate_limit_exceeded", wait=error.wait) from None
+        except ConflictError as error:
+            raise ApiError(409, str(error), code="idempotency_conflict") from None
+        except OSError as error:
+            raise ApiError(503, f"The files cannot be stored: {error.strerror}.", code="disk_full", wait=60) from None
+        finally:
+            if order.files and not kept:
+                self.media.drop(job.id)
+
+    def _job(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
+        if idempotency and len(idempotency) > 255:
+            raise ApiError(400, "Idempotency-Key has more than 255 characters.", code="invalid_value")
+        call, names = order.call, {option: name for option, (name, _) in order.files.items()}
+        _check_request(order.options, names)
+        return Job(
+            kind=order.kind,
+            model=order.model or self.catalog.names()[0],
+            prompt=order.prompt,
+            size=sizes.size_text(order.height, order.width),
+            seconds=f"{order.seconds:g}",
+            request={"options": order.options, "inputs": names, "rate": order.rate, "native": order.shown},
+            owner=caller.owner,
+            source=order.source,
+            priority=PRIORITY if call.priority is None else call.priority,
+            idempotency=idempotency or None,
+            fingerprint=_fingerprint(call),
+            id=new_id(order.kind),
+        )
+
+
+def with_files(options: dict[str, Any], paths: dict[str, str]) -> dict[str, Any]:
+    """The options with the paths of their files put in; "shots.3" is the picture of the fourth shot."""
+    whole = dict(options) | {name: path for name, path in paths.items() if "." not in name}
+    shots = [dict(shot) for shot in options.get("shots", ())]
+    for name, path in paths.items():
+        if "." in name:
+            shots[int(name.partition(".")[2])]["image"] = path
+    return whole | ({"shots": shots} if shots else {})
+
+
+def _check_request(options: dict[str, Any], names: dict[str, str]) -> None:
+    """ApiError 400 for what the model's room would refuse."""
+    try:
+        Request(**with_files(options, names))
+    except ValueError as error:
+        said = str(error)
+        param = next((name for name in ("negative", "seed", "seconds", "size") if said.startswith(name)), "prompt")
+        param = "storyboard" if said.startswith("shot") else param
+        raise ApiError(400, said, param=param, code="invalid_value") from None
+
+
+def unsupported(param: str) -> ApiError:
+    return ApiError(400, f"{param!r} is not among the controls of this server's model.", param=param, code="unsupported")
+
+
+def _fingerprint(call: Controls) -> str:
+    """Of a call, to tell a repeat from another one with the same idempotency key."""
+    plain = lambda value: hashlib.sha256(value.data).hexdigest() if isinstance(value, Upload) else str(value)  # noqa: E731
+    tree = {name: getattr(call, name) for name in type(call).model_fields}
+    tree = {name: value.model_dump() if isinstance(value, Reference | ById) else value for name, value in tree.items()}
+    return hashlib.sha256(json.dumps([type(call).__name__, tree], sort_keys=True, default=plain).encode()).hexdigest()

@@ -1,0 +1,96 @@
+"""Files and addresses from outside -> files that may be shown to a decoder: sniffed by their first bytes, then decoded once in
+a process of its own with little memory and time, so that a malicious one harms nobody else.
+"""
+
+import base64
+import binascii
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .fetching import Refused, fetch
+from .settings import Settings
+from .wire import ApiError, Reference, Upload
+
+PICTURES, CLIPS = ("png", "jpg", "webp"), ("mp4", "webm")
+PATIENCE = 120  # seconds for one probe, on a busy machine too
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A file that was decoded to its end."""
+
+    data: bytes
+    suffix: str
+    width: int
+    height: int
+    frames: int
+    seconds: float
+
+
+def sniff(data: bytes) -> str | None:
+    """The suffix of a file's true type, by its first bytes; None for what is not among those that are taken."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return "png"
+    if data[:3] == b"\xff\xd8\xff":
+        return "jpg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[4:8] == b"ftyp" and data[8:12] not in (b"avif", b"heic", b"mif1"):
+        return "mp4"
+    return "webm" if data[:4] == b"\x1a\x45\xdf\xa3" else None
+
+
+def examine(data: bytes, kinds: tuple[str, ...], param: str, settings: Settings) -> Facts:
+    """Sniff and probe an upload. ApiError 400 says what is wrong with it."""
+    suffix = sniff(data)
+    if suffix not in kinds:
+        found = f"a {suffix} file" if suffix else "neither a picture nor a film that is known here"
+        raise ApiError(400, f"{param!r} is {found}: wanted {', '.join(kinds)}.", param=param, code="invalid_type")
+    with tempfile.NamedTemporaryFile(suffix=f".{suffix}") as file:
+        file.write(data)
+        file.flush()
+        report = probe(Path(file.name), settings.max_decode)
+    if "error" in report:
+        raise ApiError(400, f"{param!r} {report['error']}", param=param, code="invalid_file")
+    return Facts(data, suffix, report["width"], report["height"], report["frames"], report["seconds"])
+
+
+def probe(path: Path, budget: int) -> dict[str, Any]:
+    """Decode a file in a limited process: {"width", "height", "frames", "seconds"}, or {"error"}."""
+    command = [sys.executable, "-m", f"{__package__}.probe", str(path), str(budget)]
+    package = Path(__file__).parent.parent.parent
+    try:
+        done = subprocess.run(command, cwd=package, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return {"error": "takes too long to decode."}
+    try:
+        return json.loads(done.stdout)
+    except ValueError:  # it ran into its limits, or crashed
+        return {"error": "cannot be decoded within this server's limits."}
+
+
+def picture_of(value: Upload | Reference, param: str, settings: Settings) -> Facts:
+    """A picture that came as a file, a data: URL, or an address that may be fetched."""
+    data = value.data if isinstance(value, Upload) else _at_url(value.image_url or "", param, settings)
+    return examine(data, PICTURES, param, settings)
+
+
+def _at_url(url: str, param: str, settings: Settings) -> bytes:
+    if url.startswith("data:"):
+        head, comma, text = url.partition(",")
+        try:
+            if not comma or not head.endswith(";base64"):
+                raise ValueError
+            return base64.b64decode(text, validate=True)
+        except (ValueError, binascii.Error):
+            message = f"{param!r}: wanted a data URL such as data:image/png;base64,..."
+            raise ApiError(400, message, param=param, code="invalid_image_url") from None
+    try:
+        return fetch(url, settings.media_domains, settings.max_body)
+    except Refused as error:
+        raise ApiError(400, f"{param!r}: {error}", param=param, code="invalid_image_url") from None
