@@ -68,7 +68,7 @@ def model_card(bundle: Bundle, metrics: dict[str, float], size: int) -> str:
     weights = {
         name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in (("vae", bundle.vae), ("dit", bundle.dit))
     }
-    shapes = ", ".join(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets)
+    shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
     losses = "".join(f"| {name} | {value:.4g} |\n" for name, value in sorted(metrics.items()) if name.startswith("val"))
     figures = (
         f"\nHeld-out flow loss at the end of training, by frames x height x width:\n\n| | |\n|---|---|\n{losses}"

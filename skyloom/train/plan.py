@@ -32,7 +32,7 @@ def training_plan(config: Config) -> dict[str, str]:
     rows["model: weights"] = f"{_count(dit) / 1e6:.2f} M, {human_bytes(2 * _count(dit))} in the package"
     rows["model: state in memory"] = human_bytes((STATE + 4) * _count(dit))
     for bucket in config.model.buckets:
-        shape = f"{bucket.frames}x{bucket.height}x{bucket.width}"
+        shape = f"{bucket.frames}x{bucket.height}x{bucket.width}" + (", windows" if bucket.window else "")
         latents = _ruler(config).tokens(bucket.frames, bucket.height, bucket.width) * config.dit.patch**2 * config.vae.channels
         rows[f"model: clips of {shape}"] = (
             f"{bucket.clips}, {human_bytes(bucket.clips * latents)} encoded; a step of {bucket.batch}: "
@@ -55,7 +55,8 @@ def model_flops(config: Config) -> float:
 
 def step_flops(config: Config, bucket: Bucket) -> float:
     """One step on a bucket, forward and backward (three forward passes' worth)."""
-    tokens = _ruler(config).tokens(bucket.frames, bucket.height, bucket.width)
+    side = bucket.window * config.vae.stride
+    tokens = _ruler(config).tokens(bucket.frames, side or bucket.height, side or bucket.width)
     d = config.dit
     inner = transformer_flops(tokens, d.width, d.depth, mlp_width=d.hidden, text_tokens=config.text.max_tokens)
     return 3.0 * bucket.batch * (inner + local_flops(tokens * d.patch**2, config.vae.channels, d.local_width, d.local_depth))
