@@ -14,7 +14,7 @@ import hashlib
 import html
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from .cost import (
     window_of,
 )  # fmt: skip
 from .expansion import expand
-from .request import QUALITY, STRENGTHS, Quality, Request, Shot
+from .request import QUALITY, STRENGTHS, Preview, Progress, Quality, Request, Shot
 from .takes import Script, Take, settle
 
 if TYPE_CHECKING:
@@ -49,9 +49,6 @@ __all__ = [
     "expected_seconds", "fingerprint", "generate", "load", "load_bundle", "machine_rate", "plan", "shoot", "understand",
     "version",
 ]  # fmt: skip
-
-Progress = Callable[[int, int], object]  # steps done, steps in all
-Preview = Callable[[np.ndarray], object]  # frames_THWC of what takes shape: small, one for each latent frame
 
 
 @dataclass(frozen=True)

@@ -258,12 +258,14 @@ def _edit(desk: Desk) -> list[Any]:
     level = 1.0 if request.strength is None else request.strength
     if not request.mask:
         return [desk.take(flat(length, level), (0, len(clip)), given=given)]
-    mask = desk.on_canvas(_padded(_mask(desk, about, len(clip)), length))
-    return [desk.take(mask * level, (0, len(clip)), given=given, paste=_outside(mask))]
+    mask = desk.on_canvas(_mask(desk, about, len(clip)))
+    mask = mask if len(mask) == 1 else _padded(mask, length)
+    levels, paste = np.broadcast_to(mask * level, (length, *mask.shape[1:])), _outside(mask)
+    return [desk.take(levels, (0, len(clip)), given=given, paste=np.broadcast_to(paste, (length, *paste.shape[1:])))]
 
 
 def _mask(desk: Desk, about: clips.Footage, frames: int) -> np.ndarray:
-    """Where the clip is to change: F H W float32, 0 or 1, fitted as the clip was."""
+    """Where the clip is to change: F H W float32, 0 or 1, fitted as the clip was; F is 1 where it does not move."""
     path, size = desk.request.mask, (about.height, about.width)
     if rectangle := RECTANGLE.fullmatch(path):
         left, top, width, height = map(int, rectangle.groups())
@@ -282,7 +284,7 @@ def _mask(desk: Desk, about: clips.Footage, frames: int) -> np.ndarray:
     mask = (pictures.mean(-1) > 127).astype(np.float32)
     if not mask.any():
         raise ValueError(f"mask={path}: has no white in it, so that nothing would change.")
-    return _padded(mask, frames)
+    return mask
 
 
 def _outside(mask: np.ndarray) -> np.ndarray:

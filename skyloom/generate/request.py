@@ -7,11 +7,17 @@ import dataclasses
 import itertools
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..base import sizes
 from ..worlds.prompt import clean, emoji_to_words
+
+Progress = Callable[[int, int], object]  # steps done, steps in all
+Preview = Callable[[np.ndarray], object]  # frames_THWC of what takes shape: small, one for each latent frame
 
 
 @dataclass(frozen=True)

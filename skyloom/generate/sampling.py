@@ -5,7 +5,7 @@ P prompts; F frames of pixels. A window that goes on from another begins with th
 last few that are done, all held at a small known noise: so that the model neither drifts nor trusts small errors.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from ..diffusion import patterns, sampler
 from ..diffusion.flow import Velocity
 from ..models.bundle import autocast
-from .request import Request
+from .request import Preview, Progress, Request
 from .takes import CHUNK, Take, latents_of
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ SHIFT = 2.0  # of the sampling times towards noise, where films take shape
 CARRIED = 4  # latent frames that a window sees of the one before, besides the anchor
 KNOWN_NOISE = 0.1  # of what a window sees
 PREVIEW = 64  # pixels of the short side
-Progress = Callable[[int, int], object]  # steps done, steps in all
-Preview = Callable[[np.ndarray], object]  # frames_THWC of what takes shape, small, one for each latent frame
 
 
 class Noise:

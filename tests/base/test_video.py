@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from skyloom.base import video
-from skyloom.base.video import check_output, contact_sheet, encode, read_recipe, read_video, write_video
+from skyloom.base.video import check_output, contact_sheet, encode, read_recipe, read_video, write_live, write_video
 
 RECIPE = {"prompt": "a red fox 一只红狐狸 🦊", "seed": 7, "nested": {"a": [1, 2.5, None]}}
 
@@ -268,3 +268,34 @@ def test_killed_while_writing_leaves_no_named_file(tmp_path):
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 9
     assert not (tmp_path / "film.mp4").exists()
+
+
+class Pipe:
+    """A place that can only be written to."""
+
+    def __init__(self):
+        self.pieces = []
+
+    def write(self, data):
+        self.pieces.append(bytes(data))
+
+    def flush(self):
+        pass
+
+
+def test_a_live_film_goes_out_while_frames_come(tmp_path):
+    pipe, sent = Pipe(), []
+
+    def frames():
+        for frame in moving(60):
+            sent.append(sum(map(len, pipe.pieces)))
+            yield frame
+
+    assert write_live(pipe, frames(), 12, RECIPE) == 60
+    assert sent[40] > 2000  # the first seconds are out before the film ends
+    (tmp_path / "live.mp4").write_bytes(b"".join(pipe.pieces))
+    back, fps = read_video(tmp_path / "live.mp4")
+    assert back.shape == (60, 64, 96, 3) and fps == 12 and psnr(moving(60), back) > 36
+    assert read_recipe(tmp_path / "live.mp4") == RECIPE
+    with pytest.raises(ValueError, match="no frames"):
+        write_live(Pipe(), iter(()), 12)

@@ -2,8 +2,17 @@ import pytest
 import torch
 
 from skyloom.diffusion.flow import draw_levels, flow_loss, noised, shift_levels
-from skyloom.diffusion.patterns import KINDS, given_frames, lifted, region, training_levels, unknown
-from skyloom.diffusion.sampler import guided, sample, schedule
+from skyloom.diffusion.patterns import (
+    KINDS,
+    Pattern,
+    given_frames,
+    levels_of_pixels,
+    lifted,
+    region,
+    training_levels,
+    unknown,
+)
+from skyloom.diffusion.sampler import Watched, guided, looped, mixed, sample, schedule
 
 
 def rng(seed=0):
@@ -87,3 +96,60 @@ def test_guidance_of_one_is_the_conditional_model_and_the_interval_holds():
     assert float(guided(lambda z, t: one, lambda z, t: two, 1.0, (0.0, 1.0))(z, t)) == 1
     assert float(guided(lambda z, t: one, lambda z, t: two, 3.0, (0.0, 1.0))(z, t)) == 3
     assert float(guided(lambda z, t: one, lambda z, t: two, 3.0, (0.6, 1.0))(z, t)) == 1
+
+
+def test_held_frames_keep_their_level_and_their_noise():
+    clip, noise = torch.zeros(1, 4, 3, 2, 2), torch.ones(1, 4, 3, 2, 2)
+    levels = torch.tensor([0.1, 1.0, 1.0]).view(1, 3, 1, 1)
+    seen = []
+
+    def velocity(z, t):
+        seen.append(t[0, :, 0, 0].tolist())
+        return torch.ones_like(z)
+
+    *_, z = sample(velocity, noise, Pattern(levels, clip, held=1), schedule(4, 1.0))
+    assert [t[0] for t in seen] == pytest.approx([0.1] * 4) and [t[1] for t in seen] == [1.0, 0.75, 0.5, 0.25]
+    assert torch.allclose(z[:, :, 0], torch.tensor(0.1)) and torch.allclose(z[:, :, 1:], torch.tensor(0.0))
+
+
+def test_a_cell_is_as_unknown_as_the_least_known_pixel_it_touches():
+    pixels = torch.zeros(9, 64, 64)
+    pixels[6, 2, 2] = 1
+    levels = levels_of_pixels(pixels, 4, 16, 2)
+    assert levels.shape == (1, 3, 4, 4) and levels[0, 2, :2, :2].eq(1).all() and levels.sum() == 4  # one patch of its chunk
+    pixels[6] = 0
+    pixels[0, 2, 32 - 7] = 1  # within the overlap of the next cell, and so of the next patch
+    assert levels_of_pixels(pixels, 4, 16, 2)[0, 0].tolist() == [[1] * 4, [1] * 4, [0] * 4, [0] * 4]
+    frames = torch.tensor([0, 0, 0, 0.5, 0, 1, 1, 1, 1]).view(-1, 1, 1)
+    assert levels_of_pixels(frames, 4, 16, 2).flatten().tolist() == [0, 0.5, 1]
+    assert levels_of_pixels(frames[1:], 4, 16, 2, opens=False).flatten().tolist() == [0.5, 1]
+    assert levels_of_pixels(frames[:1], 4, 16, 2).shape == (1, 1, 1, 1)
+
+
+def test_prompts_mix_by_their_weights():
+    v = torch.stack([torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)])
+    assert mixed(v, torch.tensor([[1.0, 0.75, 0.0], [0.0, 0.25, 1.0]])).flatten().tolist() == [0, 0.25, 1]
+
+
+def test_a_watched_velocity_tells_what_the_film_will_be():
+    target, noise = torch.randn(1, 2, 3, 2, 2), torch.randn(1, 2, 3, 2, 2)
+    seen = Watched(lambda z, t: noise - target)
+    next(sample(seen, noise, unknown(noise.shape), schedule(5, 2.0)))
+    assert torch.allclose(seen.estimate, target, atol=1e-5)
+
+
+def test_a_ring_is_seen_from_every_place_and_comes_back_in_order():
+    """A velocity that knows the target of each place lands on it, however the ring is turned."""
+    target, noise, first = torch.randn(1, 2, 5, 2, 2), torch.randn(1, 2, 5, 2, 2), torch.randn(1, 2, 1, 2, 2)
+    opened = []
+
+    def velocity(z, t):
+        opened.append(z[:, :, :1])
+        places = [int((z[:, :, i : i + 1] - z_now).abs().sum((0, 1, 3, 4)).argmin()) for i in range(1, 6)]
+        return torch.cat([z[:, :, :1], (noise - target)[:, :, places]], 2)
+
+    around, z_now = looped(velocity, lambda z: z, first), noise
+    for z in sample(around, noise, unknown(noise.shape), schedule(6, 1.0)):
+        z_now = z
+    assert torch.allclose(z, target, atol=1e-4)
+    assert torch.equal(opened[0], first) and len({tuple(o.flatten().tolist()) for o in opened}) == 6
