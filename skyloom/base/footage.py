@@ -42,7 +42,7 @@ class Footage:
     height: int
     frames: int  # as the container tells; 0 where it does not
     fps: float  # frames a second on average; 0 for a still
-    seconds: float  # 0 where unknown
+    seconds: float  # that its pictures last; 0 where unknown
     codec: str
     bits: int = 8  # of one colour sample
     rotation: int = 0  # degrees that the file asks for
@@ -51,6 +51,7 @@ class Footage:
     hdr: str = ""  # "pq" or "hlg"
     alpha: bool = False
     audio: bool = False
+    promised: float = 0.0  # seconds that its header tells of; more than `seconds` where the end is missing
 
     def row(self) -> dict[str, Any]:
         return asdict(self)
@@ -289,7 +290,15 @@ def _described(container: Any, stream: Any, first: Any, stamps: list[float | Non
         hdr=HDR.get(int(stream.codec_context.color_trc or 0), ""),
         alpha=any(part.is_alpha for part in parts),
         audio=bool(container.streams.audio),
+        promised=_promised(container, stream),
     )
+
+
+def _promised(container: Any, stream: Any) -> float:
+    """Seconds of picture by the header; 0 where it does not tell, or tells of sound as well."""
+    if stream.duration:
+        return round(float(stream.duration * stream.time_base), 4)
+    return round(container.duration / av.time_base, 4) if container.duration and not container.streams.audio else 0.0
 
 
 def _uneven(gaps: np.ndarray) -> bool:

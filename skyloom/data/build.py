@@ -18,7 +18,7 @@ from .catalog import Catalog, mark_of
 from .measure import Measured, Meter
 from .settings import DataConfig, ShotConfig
 
-VERSION = 1
+VERSION = 2
 PICTURES = 4  # kept of each shot, for copies, adapters and the report
 Note = Callable[[str], object]
 
@@ -49,6 +49,7 @@ def measure(catalog: Catalog, config: DataConfig, *, processes: int = 1) -> int:
             if isinstance(film, workers.Failure):
                 catalog.put("film", digest, mark, {"shots": [], "joins": [], "frames": 0, "broken": film.reason})
                 continue
+            film["broken"] = film["broken"] or _missing_end(names[digest])
             pictures = film.pop("pictures")
             for shot, jpegs in zip(film["shots"], pictures, strict=True):
                 catalog.put_pictures(shot_key(digest, shot), jpegs)
@@ -164,6 +165,13 @@ def _pictures(film: Measured, span: shots.Span) -> list[bytes]:
         inside = np.array([np.abs(film.sample_at - (span.start + span.end) / 2).argmin()])
     picked = inside[np.unique(np.linspace(0, len(inside) - 1, min(PICTURES, len(inside))).round().astype(int))]
     return [film.jpegs[i] for i in picked]
+
+
+def _missing_end(file: dict[str, Any]) -> str:
+    """A file cut short may end without an error: then its header promises more than it holds."""
+    missing = file["promised"] - file["seconds"]
+    holds = f"ends early: holds {file['seconds']:.2f} s of {file['promised']:.2f}"
+    return holds if missing > max(0.5, 0.05 * file["promised"]) else ""
 
 
 def _time_for(rows: dict[str, dict[str, Any]], config: DataConfig) -> float:

@@ -21,7 +21,7 @@ from . import workers
 from .catalog import Catalog, mark_of
 from .settings import IngestConfig
 
-VERSION = 1
+VERSION = 2
 SIDECARS = (".json", ".txt", ".csv", ".jsonl")
 MANIFESTS = ("manifest.jsonl", "manifest.csv")
 LARGEST_SIDECAR = 1 << 20  # bytes
@@ -161,7 +161,7 @@ def words_of(path: Path, folder: Path, manifest: dict[str, dict[str, Any]]) -> d
         text = beside.read_text(encoding="utf-8-sig", errors="replace")
         try:
             words |= {"caption": text.strip()} if beside.suffix == ".txt" else _fields(json.loads(text))
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             words["sidecar"] = f"{beside.name}: cannot be read ({error})"[:200]
     return words
 

@@ -19,22 +19,23 @@ from .catalog import Catalog
 
 SHOWN = 60  # shots of each kind that have a picture
 BARS = 24  # of a histogram
+OUT = "Files left out or broken off"
 SCORES = ("motion", "camera", "objects", "frozen", "blur", "blocks", "quantiser", "letters", "contrast", "light", "looks")
 
 
 def facts(catalog: Catalog) -> dict[str, Any]:
     """Every file and every shot with start, end, scores, captions and, where dropped, the reasons."""
-    files = [row for _, row in catalog.rows("file")]
+    files = [{**_public(row), **_film(catalog, row)} for _, row in catalog.rows("file")]
     shots = [{"key": key, **row, "captions": captions_of(catalog, key)} for key, row in catalog.rows("shot")]
     shards = [{"name": name, **row} for name, row in catalog.rows("shard")]
-    return {"funnel": funnel(catalog), "files": [_public(row) for row in files], "shots": shots, "shards": shards}
+    return {"funnel": funnel(catalog), "files": files, "shots": shots, "shards": shards}
 
 
 def summary(catalog: Catalog) -> str:
     """The same in a screenful of text."""
     counts = funnel(catalog)
     lines = [f"{name:14s} {count}" for name, count in counts.items()]
-    for title, why in (("files left out", _why_files(catalog)), ("shots dropped", _why_shots(catalog))):
+    for title, why in ((OUT.lower(), _why_files(catalog)), ("shots dropped", _why_shots(catalog))):
         if why:
             lines += ["", f"{title}:", *(f"  {count:6d}  {reason}" for reason, count in why.most_common())]
     licences = Counter(str(row.get("licence") or "nothing said") for _, row in catalog.rows("file") if not row["dropped"])
@@ -55,13 +56,16 @@ def page(catalog: Catalog) -> str:
     dropped = [s for s in shots if s[1]["dropped"] and "copy_of" not in s[1]]
     parts = [
         _section("The way", _funnel(funnel(catalog))),
-        _section("Why not", _reasons("Files left out", _why_files(catalog)) + _reasons("Shots dropped", _why_shots(catalog))),
+        _section(
+            "Why not",
+            _reasons(OUT, _why_files(catalog)) + _reasons("Shots dropped", _why_shots(catalog)),
+        ),
         _section("Measures", "".join(_histogram(name, shots) for name in SCORES) if shots else ""),
         _section(f"Kept, {_some(kept)}", _cards(catalog, kept)),
         _section(f"Dropped, {_some(dropped)}", _cards(catalog, dropped)),
         _section(f"Copies, {_some(copies)}", "".join(_copy(catalog, key, row) for key, row in copies[:SHOWN])),
         _section("Licences and sources", _licences(catalog)),
-        _section("Files that cannot be used", _files(catalog)),
+        _section("Files that cannot be used, or break off", _files(catalog)),
     ]
     name = html.escape(catalog.folder.resolve().name)
     return PAGE.replace("{{title}}", name).replace("{{body}}", "\n".join(part for part in parts if part))
@@ -71,8 +75,20 @@ def _public(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "path"}
 
 
+def _film(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
+    """What decoding the file showed: pictures, joins of shots as (kind, start, end), and where it breaks off, why."""
+    film = catalog.get("film", row["hash"]) if not row["dropped"] else None
+    return {"decoded": film["frames"], "joins": film["joins"], "broken": film["broken"]} if film else {}
+
+
 def _why_files(catalog: Catalog) -> Counter[str]:
-    return Counter(_kind(row["dropped"]) for _, row in catalog.rows("file") if row["dropped"])
+    return Counter(_kind(reason) for _, reason in _bad_files(catalog))
+
+
+def _bad_files(catalog: Catalog) -> list[tuple[str, str]]:
+    """(name, reason) of files left out, and of those that are good only up to where they break off."""
+    rows = [(name, row["dropped"] or _film(catalog, row).get("broken", "")) for name, row in catalog.rows("file")]
+    return [(name, reason) for name, reason in rows if reason]
 
 
 def _why_shots(catalog: Catalog) -> Counter[str]:
@@ -167,7 +183,7 @@ def _licences(catalog: Catalog) -> str:
 
 
 def _files(catalog: Catalog) -> str:
-    bad = [(name, row["dropped"]) for name, row in catalog.rows("file") if row["dropped"]][:500]
+    bad = _bad_files(catalog)[:500]
     rows = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(reason)}</td></tr>" for name, reason in bad)
     return f"<table>{rows}</table>" if rows else ""
 

@@ -177,3 +177,17 @@ def test_cuts_of_composites_are_found_to_the_frame(tmp_path):
             found += any(start <= join.end + 1 and end >= join.start - 1 for _, start, end in result["joins"])
         assert len(result["joins"]) == len(film.joins)
     assert found == wanted
+
+
+def test_a_film_that_breaks_off_gives_its_shots_and_says_so(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    path = made.write(tmp_path / "in" / "a.mkv", made.film(5, 60), options={"g": "10"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    words = ["data", "build", str(tmp_path / "in"), LENGTHS, "-o", str(tmp_path / "set"), "--no-encode", "--processes", "1"]
+    assert run(words) == 0
+    capsys.readouterr()
+    assert run(["data", "show", str(tmp_path / "set"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    [file], [shot] = facts["files"], facts["shots"]
+    assert 10 < file["decoded"] < 60 and shot["end"] == file["decoded"] and file["joins"] == []
+    assert file["broken"].startswith(("ends early: ", "breaks off"))
