@@ -324,6 +324,12 @@ def test_foreign_clips_are_named_as_such(files, bundle):
     )
 
 
+def test_what_was_changed_in_a_clip_is_told(files, bundle, tmp_path):
+    write_video(tmp_path / "fast.mp4", moving(24), 24, metadata={"prompt": "a fox"})
+    reel = shoot(ask(files, clip=str(tmp_path / "fast.mp4"), extend="forward", seconds=0.2), bundle)
+    assert reel.count == 12 + 2 and any("24 fps became 12" in note for note in reel.notes)
+
+
 def test_sizes_far_beyond_training_are_honest(bundle):
     notes = " ".join(shoot(Request("a fox", size="1024x1024", seconds=0), bundle).notes)
     assert "16.0 times the largest area" in notes
