@@ -18,6 +18,7 @@ MIXED = 0.22  # most that its middle may differ from the mean of its sides, as a
 ALIKE = 0.7  # most that the two sides may correlate
 LONG = 20  # pictures that make a blank run a shot of its own, which scores then drop
 TOUCH = 8  # pictures between two gradual transitions that are one
+RELIT = 0.98  # two pictures that correlate more differ by their light alone: a camera that adjusts
 BLANK = 14  # spread of grey of a picture that shows nothing
 JUMP, NEAR = 9.0, 6  # mean step of colour at a cut, and pictures around it that it must stand out from
 CHUNK = 2048  # pictures looked at in one go
@@ -96,10 +97,14 @@ def jumps(thumbs_TN: np.ndarray) -> list[int]:
         around = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEAR + 1).copy()
         around[:, NEAR] = 0
         apart = (steps > JUMP) & (steps > 1.8 * around.max(1)) & (steps > 4 * np.median(around, 1))
-        other = _correlation(part[:-1], part[1:]) < ALIKE
-        alone = (steps > JUMP / 2) & (steps > 8 * around.max(1))  # the same place, another time
+        alike = _correlation(part[:-1], part[1:])
+        alone = (steps > JUMP / 2) & (steps > 8 * around.max(1)) & (alike < RELIT)  # the same place, another time
         first = max(0, begin - NEAR - 1)
-        found += [first + 1 + int(i) for i in np.flatnonzero(apart & other | alone) if begin <= first + 1 + i < begin + CHUNK]
+        found += [
+            first + 1 + int(i)
+            for i in np.flatnonzero(apart & (alike < ALIKE) | alone)
+            if begin <= first + 1 + i < begin + CHUNK
+        ]
     return found
 
 

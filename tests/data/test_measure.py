@@ -55,6 +55,13 @@ def test_reasons_say_value_and_bound(tmp_path):
     assert why == ["small: 180 < 240", "damaged: 0.5 > 0.1"]
 
 
+def test_a_change_of_light_is_no_cut(tmp_path):
+    frames = np.repeat(made.film(4, 1, (90, 160)), 40, 0)
+    frames[20:] = np.clip(frames[20:] * 1.15, 0, 255)
+    footage.compress(tmp_path / "a.mp4", frames, 24)
+    assert analyse(tmp_path / "a.mp4", tmp_path, False, ShotConfig(), ())["joins"] == []
+
+
 def test_camera_and_objects_are_told_apart():
     at = np.stack(np.meshgrid(np.arange(20.0), np.arange(12.0)), -1).reshape(-1, 2)
     camera, objects = measure.split_motion(at, np.full((240, 2), 3.0))
