@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-FIELDS = ("request", "job", "worker", "attempt", "code", "method", "path", "status", "milliseconds", "endpoint", "prompt")
+FIELDS = ("request", "job", "worker", "attempt", "code", "method", "path", "status", "milliseconds", "endpoint")
 
 
 class AsJson(logging.Formatter):

@@ -59,7 +59,6 @@ class Settings:
     blocklist: str = ""  # file with a word or phrase a line that no prompt may hold
     moderator: str = ""  # module:function that judges prompts and pictures
     webhook_private: bool = False  # webhooks may go to private addresses
-    log_prompts: bool = False  # prompts in the logs
 
     @property
     def root(self) -> Path:

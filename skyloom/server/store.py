@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from . import tables
-from .tables import characters, endpoints, jobs, keys, new_id, workers
+from .tables import endpoints, jobs, keys, new_id, workers
 
 OPEN = ("queued", "in_progress")
 InTransaction = Callable[[sa.Connection], object]  # what else is committed with a change, or not at all
@@ -267,19 +267,6 @@ class Store:
         with self.engine.begin() as c:
             query = keys.update().where(keys.c.id == id, keys.c.revoked.is_(None)).values(revoked=time.time())
             return c.execute(query).rowcount > 0
-
-    # characters
-
-    def add_character(self, id: str, owner: str, name: str) -> dict[str, Any]:
-        row = {"id": id, "owner": owner, "name": name, "created": time.time()}
-        with self.engine.begin() as c:
-            c.execute(characters.insert().values(**row))
-        return row
-
-    def character(self, id: str) -> dict[str, Any] | None:
-        with self.engine.connect() as c:
-            row = c.execute(characters.select().where(characters.c.id == id)).mappings().first()
-        return dict(row) if row else None
 
     # webhook endpoints
 

@@ -53,15 +53,6 @@ keys = sa.Table(
     sa.Column("revoked", sa.Float),
 )
 
-characters = sa.Table(
-    "skyloom_characters",
-    metadata,
-    sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("owner", sa.String(64), nullable=False),
-    sa.Column("name", sa.String(80), nullable=False),
-    sa.Column("created", sa.Float, nullable=False),
-)
-
 endpoints = sa.Table(
     "skyloom_webhooks",
     metadata,

@@ -150,11 +150,6 @@ class VideoExtend(Controls):
     model: str | None = Field(None, max_length=200)
 
 
-class CharacterCreate(Call):
-    name: str = Field(min_length=1, max_length=80)
-    video: File
-
-
 class ImageGenerate(Controls):
     prompt: str = Field(min_length=1, max_length=PROMPT)
     model: str | None = Field(None, max_length=200)
@@ -265,7 +260,7 @@ def check(model: type[M], tree: Any) -> M:
 
 
 CALLS: tuple[type[Call], ...] = (
-    VideoCreate, VideoRemix, VideoEdit, VideoExtend, CharacterCreate, ImageGenerate, WebhookCreate, WebhookUpdate,
+    VideoCreate, VideoRemix, VideoEdit, VideoExtend, ImageGenerate, WebhookCreate, WebhookUpdate,
     WebhookRotate, WebhookTest,
 )  # fmt: skip
 
