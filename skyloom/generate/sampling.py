@@ -71,13 +71,18 @@ class Stage:
 
 def windows_of(take: Take, window: int) -> list[tuple[int, int]]:
     """[from, to) of the latent frames that each window films anew."""
-    count, fresh = latents_of(take.frames), window - 1 - CARRIED
+    count, fresh = latents_of(take.frames), max(1, window - 1 - carried(window))
     if take.ring:
         return [(1, count)]
     ends = [min(count, window)]
     while ends[-1] < count:
         ends.append(min(count, ends[-1] + fresh))
     return list(zip([0, *ends], ends, strict=False))
+
+
+def carried(window: int) -> int:
+    """How many latent frames a window sees of the one before: fewer where a short window would have no room for new ones."""
+    return max(0, min(CARRIED, window - 2))
 
 
 def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
@@ -89,7 +94,7 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
     for begin, end in windows_of(take, stage.window):
         known, levels, noise = cells(take, begin, end, stage), levels_of(take, begin, end, stage), stage.noise.draw(end - begin)
         noise = noise.to(stage.device)
-        head: list[Tensor] = [] if anchor is None or past is None else [anchor, past[:, :, -CARRIED:]]
+        head: list[Tensor] = [] if anchor is None or past is None else [anchor, past]
         held = sum(part.shape[2] for part in head)
         if held:
             known = torch.cat([*head, known], 2)
@@ -100,7 +105,8 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         pattern = patterns.Pattern(levels, known, held=held)
         z = _sample(velocity_of(take, weights, stage), noise, pattern, stage)[:, :, held:]
         anchor = z[:, :, :1] if anchor is None else anchor
-        past = z if past is None else torch.cat([past, z], 2)[:, :, -CARRIED:]
+        past = z if past is None else torch.cat([past, z], 2)
+        past = past[:, :, max(0, past.shape[2] - carried(stage.window)) :]
         yield z
 
 

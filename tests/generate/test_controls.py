@@ -1,6 +1,7 @@
 """Every control with a tiny untrained model: what is given stays, lengths are as asked, bad input is one clear line."""
 
 import dataclasses
+import itertools
 import json
 
 import numpy as np
@@ -262,6 +263,9 @@ def test_long_films_come_window_after_window(bundle):
     assert len(list(reel)) == 96
     take, z = filmed(request, bundle)
     assert sampling.windows_of(take, 13) == [(0, 13), (13, 21), (21, 25)] and z.shape[2] == 25
+    for window in (1, 2, 3, 5):  # however short, each goes on by something
+        ends = [end for _, end in sampling.windows_of(take, window)]
+        assert ends[-1] == 25 and all(a < b for a, b in itertools.pairwise(ends))
     short = dataclasses.replace(request, seconds=49 / 12)
     assert torch.equal(filmed(short, bundle)[1], z[:, :, :13])  # the beginning does not know how long it will go on
 
