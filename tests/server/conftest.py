@@ -50,10 +50,11 @@ class Server:
         until(lambda: self.server.started)
         self.port = self.server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.worker, self.processes = None, []
+        self.worker, self.processes, self.clients = None, [], []
 
     def client(self, key="none", **options):
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **{"max_retries": 0, **options})
+        self.clients.append(openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **{"max_retries": 0, **options}))
+        return self.clients[-1]
 
     def hire(self):
         """Let a worker in threads of this process take the jobs."""
@@ -70,6 +71,8 @@ class Server:
         return process
 
     def close(self):
+        for client in self.clients:
+            client.close()
         for process in self.processes:
             if process.poll() is None:
                 process.terminate()

@@ -142,7 +142,8 @@ def test_a_body_beyond_the_ceiling_is_heard_to_its_end(quiet, monkeypatch):
     assert status == 413 and answer["error"]["code"] == "body_too_large"
     connection = http.client.HTTPConnection("127.0.0.1", quiet.port)
     connection.request("POST", "/v1/videos", iter([b"x" * 6000] * 2), {"content-type": "application/json"}, encode_chunked=True)
-    assert connection.getresponse().status == 413
+    with connection.getresponse() as answer:
+        assert answer.status == 413
     connection.close()
 
 
@@ -231,6 +232,7 @@ def test_the_api_page_describes_both_bodies(quiet):
 
 def test_figures_for_prometheus(client, quiet):
     client.videos.create(prompt="a fox", **SHORT)
-    text = urllib.request.urlopen(f"{quiet.url}/metrics").read().decode()
+    with urllib.request.urlopen(f"{quiet.url}/metrics") as answer:
+        text = answer.read().decode()
     assert 'skyloom_jobs{state="queued"} 1.0' in text
     assert 'skyloom_http_requests_total{method="POST",route="/v1/videos",status="200"}' in text

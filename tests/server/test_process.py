@@ -71,8 +71,8 @@ def test_serve_starts_films_and_stops(tmp_path, model):
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as server:
         address = re.search(r"http://\S+(?=/v1 )", server.stdout.readline())[0]
         until(lambda: _ready(address))
-        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none")
-        film = client.videos.create_and_poll(prompt="a fox", seconds="0.5", size="64x64")
+        with openai.OpenAI(base_url=f"{address}/v1", api_key="none") as client:
+            film = client.videos.create_and_poll(prompt="a fox", seconds="0.5", size="64x64")
         assert film.status == "completed"
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0

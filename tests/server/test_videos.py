@@ -52,10 +52,11 @@ def test_pictures_of_a_film(film, client):
 
 def test_parts_of_a_film(film, served):
     url = f"{served.url}/v1/videos/{film.id}/content"
-    whole = urllib.request.urlopen(url).read()
-    part = urllib.request.urlopen(urllib.request.Request(url, headers={"Range": "bytes=4-7"}))
-    assert part.status == 206 and part.read() == whole[4:8] == b"ftyp"
-    assert part.headers["content-range"] == f"bytes 4-7/{len(whole)}"
+    with urllib.request.urlopen(url) as answer:
+        whole = answer.read()
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Range": "bytes=4-7"})) as part:
+        assert part.status == 206 and part.read() == whole[4:8] == b"ftyp"
+        assert part.headers["content-range"] == f"bytes 4-7/{len(whole)}"
 
 
 def test_a_film_goes_on_beyond_what_the_model_sees_at_once(client, tmp_path):
@@ -89,5 +90,6 @@ def test_a_deleted_film_is_gone_everywhere(client, served):
 
 
 def test_the_server_is_ready_and_says_its_models(client, served):
-    assert json.load(urllib.request.urlopen(f"{served.url}/readyz"))["ready"]
+    with urllib.request.urlopen(f"{served.url}/readyz") as answer:
+        assert json.load(answer)["ready"]
     assert [model.id for model in client.models.list()][:2] == ["tiny", "sora-2"]
