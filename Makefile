@@ -1,5 +1,5 @@
 # Skyloom's commands. Everything lives in .venv; a finished install is not repeated until pyproject.toml or constraints.txt change.
-PROMPT ?= a red fox runs in the forest at sunset
+PROMPT ?= a penguin walks on a beach at sunset
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 RUN ?= runs/storybook
 FILM ?= film.mp4

@@ -8,7 +8,7 @@ from .config import Bucket, Config, DiTConfig, ModelTrain, ProbeConfig, TextConf
 STORYBOOK = Config(
     text=TextConfig(depth=3),
     dit=DiTConfig(width=256, depth=8),
-    tokenizer=TokenizerTrain(steps=4000, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
+    tokenizer=TokenizerTrain(steps=520, warmup=50, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(
         steps=3600,
         decay=0.25,

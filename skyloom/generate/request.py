@@ -26,7 +26,7 @@ class Quality:
     guidance: float  # how hard the prompt pulls; 1 is off and twice as fast
 
 
-QUALITY = {"fast": Quality(8, 3.0), "good": Quality(20, 3.0), "best": Quality(40, 3.0)}
+QUALITY = {"fast": Quality(8, 2.0), "good": Quality(20, 2.0), "best": Quality(40, 2.0)}
 STRENGTHS = {"subtle": 0.3, "mild": 0.5, "strong": 0.75}  # of an edit: the noise level that the clip is lifted to
 CURVES = ("transition", "mix", "sample")  # how the influence of the second clip runs in a blend
 LANGUAGES = ("auto", "en", "zh")
