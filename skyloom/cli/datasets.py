@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from .root import Flag, app
+from .root import Flag, app, pairs
 
 if TYPE_CHECKING:
     from ..data.catalog import Catalog
@@ -161,12 +161,7 @@ def _config(catalog: "Catalog", settings: tuple[str, ...]) -> "DataConfig":
     from ..config import override
     from ..data.settings import DataConfig
 
-    changes = catalog.get("meta", "settings") or {}
-    for setting in settings:
-        path, equals, value = setting.partition("=")
-        if not equals:
-            raise ValueError(f"setting {setting!r}: wanted path=value, such as score.most_blur=0.8.")
-        changes[path] = value
+    changes = (catalog.get("meta", "settings") or {}) | pairs(settings, "score.most_blur=0.8")
     config = DataConfig()
     for path, value in changes.items():
         config = override(config, path, value)

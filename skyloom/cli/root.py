@@ -55,6 +55,17 @@ def with_stdin(arguments: list[str]) -> list[str]:
     return [STDIN if a == "-" and b not in ("-o", "--out") else a for a, b in zip(arguments, before, strict=False)]
 
 
+def pairs(settings: tuple[str, ...], example: str) -> dict[str, str]:
+    """path=value settings by their path."""
+    found = {}
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"setting {setting!r}: wanted path=value, such as {example}.")
+        found[path] = value
+    return found
+
+
 def note(text: str) -> None:
     print(f"skyloom: note: {text}", file=sys.stderr)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .root import Minutes, Preset, Run, Setting, app, plan, train
+from .root import Minutes, Preset, Run, Setting, app, pairs, plan, train
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -93,10 +93,7 @@ def _config(settings: tuple[str, ...], preset: str) -> "Config":
     if preset not in PRESETS:
         raise ValueError(f"preset {preset!r}: wanted one of {', '.join(PRESETS)}.")
     config = PRESETS[preset]
-    for setting in settings:
-        path, equals, value = setting.partition("=")
-        if not equals:
-            raise ValueError(f"setting {setting!r}: wanted path=value, such as model.lr=3e-4.")
+    for path, value in pairs(settings, "model.lr=3e-4").items():
         config = override(config, path, value)
     return config
 

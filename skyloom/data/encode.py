@@ -18,7 +18,7 @@ from torch import Tensor
 from ..base.checkpoint import load_weights, write_atomic
 from ..config import Bucket, Config
 from ..models.bundle import autocast
-from ..models.vae import VAE
+from ..models.vae import VAE, to_video
 
 PART = 64  # clips a part
 INT8 = 127 / 5  # latents beyond 5 deviations are clipped; the step, 0.04, is far below the tokenizer's own error
@@ -93,9 +93,8 @@ def encode_part(job: Job) -> None:
 
 def encode_clip(vae: VAE, frames_THWC: np.ndarray) -> np.ndarray:
     """uint8 frames -> int8 latents C T H W, each channel in its own deviations, whatever its gain."""
-    video = rearrange(torch.from_numpy(frames_THWC), "T H W c -> 1 c T H W").float() / 127.5 - 1
     with torch.no_grad(), autocast(torch.device("cpu")):
-        z = vae.encode(video)[0].float() / vae.gain_C[:, None, None, None]
+        z = vae.encode(to_video(frames_THWC))[0].float() / vae.gain_C[:, None, None, None]
     return (z * INT8).round().clamp(-127, 127).to(torch.int8).numpy()
 
 

@@ -120,18 +120,16 @@ def shrunk(frames_THWC: np.ndarray) -> np.ndarray:
 def through_tokenizer(bundle: "Bundle", frames_THWC: np.ndarray) -> np.ndarray:
     """Encode and decode; frames uint8 in and out."""
     import torch
-    from einops import rearrange
 
     from ..models.bundle import autocast
+    from ..models.vae import to_frames, to_video
 
     device = next(bundle.vae.parameters()).device
-    video = rearrange(torch.from_numpy(frames_THWC), "T H W c -> 1 c T H W").to(device).float() / 127.5 - 1
     with torch.inference_mode(), autocast(device):
-        z = bundle.vae.encode(video)
+        z = bundle.vae.encode(to_video(frames_THWC).to(device))
         parts = [z[:, :, i : i + 3] for i in range(0, z.shape[2], 3)]
         drawn = torch.cat([part.cpu() for part in bundle.vae.decode_stream(parts)], 2)
-    drawn = ((drawn[0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return rearrange(drawn, "c T H W -> T H W c").numpy()
+    return to_frames(drawn)
 
 
 def _digest(*parts: object) -> str:

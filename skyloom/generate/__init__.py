@@ -275,6 +275,7 @@ def _drawn(parts: "Iterator[Tensor]", bundle: "Bundle") -> Iterator[np.ndarray]:
     import torch
 
     from ..models.bundle import autocast
+    from ..models.vae import to_frames
 
     device = next(bundle.vae.parameters()).device
     pieces = (piece for part in parts for piece in part.split(DECODED_AT_ONCE, dim=2))
@@ -284,7 +285,7 @@ def _drawn(parts: "Iterator[Tensor]", bundle: "Bundle") -> Iterator[np.ndarray]:
             video_BCTHW = next(drawn, None)
             if video_BCTHW is None:
                 return
-            frames = ((video_BCTHW[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0).cpu().numpy()
+            frames = to_frames(video_BCTHW)
         yield from frames
 
 

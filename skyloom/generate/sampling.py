@@ -16,6 +16,7 @@ from torch import Tensor
 from ..diffusion import patterns, sampler
 from ..diffusion.flow import Velocity
 from ..models.bundle import autocast
+from ..models.vae import to_frames, to_video
 from .request import Preview, Progress, Request
 from .takes import CHUNK, Take, latents_of
 
@@ -116,8 +117,7 @@ def cells(take: Take, begin: int, end: int, stage: Stage) -> Tensor:
     if take.given is None:
         return torch.zeros(1, channels, end - begin, rows, columns, device=stage.device)
     first = max(0, (begin - 1) * CHUNK)  # a clip opens with a frame of its own, so that a later part needs one before it
-    frames = torch.from_numpy(np.ascontiguousarray(take.given[first : 1 + (end - 1) * CHUNK])).to(stage.device)
-    video_BCTHW = frames.permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+    video_BCTHW = to_video(take.given[first : 1 + (end - 1) * CHUNK]).to(stage.device)
     return stage.bundle.vae.encode(video_BCTHW)[:, :, (1 if begin else 0) :]
 
 
@@ -191,8 +191,8 @@ RING_LEAD = 1 + 2 * CHUNK  # frames before a ring's first
 
 def preview(z_BCTHW: Tensor, bundle: "Bundle") -> np.ndarray:
     """The last frame of each latent frame as the tokenizer's linear map draws it, small: frames_THWC."""
-    frames = bundle.vae.picture(z_BCTHW)[0, :, CHUNK - 1 :: CHUNK].clamp(-1, 1)
+    frames = bundle.vae.picture(z_BCTHW)[0, :, CHUNK - 1 :: CHUNK]
     scale = PREVIEW / min(frames.shape[2:])
     if scale < 1:
         frames = torch.nn.functional.interpolate(frames.transpose(0, 1), scale_factor=scale, mode="area").transpose(0, 1)
-    return ((frames + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 3, 0).cpu().numpy()
+    return to_frames(frames[None])

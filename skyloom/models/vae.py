@@ -16,6 +16,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -159,6 +160,16 @@ class VAE(nn.Module):
             raw = rearrange(z_BCTHW.float() * self.scale, "B C N h w -> (B N) C h w")
             cells = F.conv2d(raw, self.basis[..., None, None], self.centre)
             return lap(unfold(cells, len(z_BCTHW), self.config.stride), self.config.stride, back=True)
+
+
+def to_video(frames_THWC: np.ndarray) -> Tensor:
+    """uint8 frames -> video_BCTHW of one clip, -1..1."""
+    return rearrange(torch.from_numpy(np.ascontiguousarray(frames_THWC)), "T H W c -> 1 c T H W").float() / 127.5 - 1
+
+
+def to_frames(video_BCTHW: Tensor) -> np.ndarray:
+    """The first clip of a batch -> uint8 frames_THWC."""
+    return ((video_BCTHW[0].float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0).cpu().numpy()
 
 
 def check_shape(shape: torch.Size, stride: int) -> None:

@@ -21,10 +21,9 @@ from ..diffusion.sampler import guided, sample, schedule
 from ..models.bundle import Bundle, autocast, load_bundle, save_bundle
 from ..models.dit import DiT
 from ..models.text import Vocabulary
-from ..models.vae import VAE
+from ..models.vae import VAE, to_frames
 from ..worlds.captions import all_words
 from . import optim
-from .tokenizer import to_frames
 
 GAMMAS = (16.97, 6.94)  # EMA windows of 5 % and 10 % of the run so far; the first is exported
 PROMPTS = (

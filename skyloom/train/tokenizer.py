@@ -19,7 +19,7 @@ from torch import Tensor
 from ..base import checkpoint, dist
 from ..base.log import Log, save_sheet
 from ..config import Config, TokenizerTrain, VAEConfig, to_json
-from ..models.vae import VAE, fit, lapped_cells
+from ..models.vae import VAE, fit, lapped_cells, to_frames, to_video
 from .optim import Optimisers, PowerEMA, schedule
 
 HELD_OUT = 24  # clips of the pool that are never trained on
@@ -141,7 +141,7 @@ def sample_cells(pool: list[np.ndarray], c: TokenizerTrain, stride: int, samples
     each, cells, weights = 64, [], []
     for _ in range(min(samples // each, 8 * len(pool))):
         clip = pool[rng.integers(HELD_OUT, len(pool))]
-        lapped = rearrange(lapped_cells(to_video(clip), stride), "N d h w -> (N h w) d")
+        lapped = rearrange(lapped_cells(to_video(clip[..., :3]), stride), "N d h w -> (N h w) d")
         frames = torch.from_numpy(np.array(clip[..., 3])).float()[None] / 255  # 1 T H W
         mask = F.avg_pool2d(torch.cat([frames[:, :1].expand(-1, 3, -1, -1), frames], 1), stride)
         covered = rearrange(mask, "1 (N t) h w -> (N h w) t", t=4).mean(1)
@@ -159,7 +159,7 @@ def look(config: Config, ema: PowerEMA, pool: list[np.ndarray], sheet: Path) -> 
     errors: list[float] = []
     linear: list[float] = []
     for i in range(min(HELD_OUT, len(pool))):
-        video = to_video(pool[i])
+        video = to_video(pool[i][..., :3])
         with torch.autocast("cpu", torch.bfloat16):
             drawn = model.decode(z := model.encode(video))
         errors.append(psnr(drawn, video))
@@ -178,16 +178,6 @@ def averaged(config: VAEConfig, ema: PowerEMA) -> VAE:
     model = VAE(config)
     model.load_state_dict(ema.average)
     return model.eval()
-
-
-def to_video(clip: np.ndarray) -> Tensor:
-    """A clip of the pool as video_BCTHW with B = 1."""
-    return rearrange(torch.from_numpy(np.array(clip[..., :3])), "T H W c -> 1 c T H W").float() / 127.5 - 1
-
-
-def to_frames(video_BCTHW: Tensor) -> np.ndarray:
-    """The first clip of a batch as frames_THWC uint8."""
-    return ((video_BCTHW[0].permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def load_pool(config: Config, folder: Path) -> list[np.ndarray]:

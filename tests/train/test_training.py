@@ -18,7 +18,7 @@ from skyloom.base import checkpoint
 from skyloom.config import to_json
 from skyloom.data.loader import Loader
 from skyloom.models.bundle import load_bundle
-from skyloom.models.vae import VAE, fit
+from skyloom.models.vae import VAE, fit, to_video
 from skyloom.train import model, tokenizer
 from skyloom.train.optim import PowerEMA, schedule
 
@@ -112,7 +112,7 @@ def test_the_tokenizer_starts_linear_and_learns_more(tiny, tmp_path):
 
     def error(vae):
         with torch.no_grad():
-            clips = [tokenizer.to_video(clip) for clip in pool[tokenizer.HELD_OUT :]]
+            clips = [to_video(clip[..., :3]) for clip in pool[tokenizer.HELD_OUT :]]
             return float(torch.stack([(vae.decode(vae.encode(clip)) - clip).abs().mean() for clip in clips]).mean())
 
     assert error(linear) < 0.15
