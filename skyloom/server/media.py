@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ..base.video import write_whole
 
-ID = re.compile(r"(video|image)_[0-9a-f]{32}")
+ID = re.compile(r"(video|image|char)_[0-9a-f]{32}")
 FILM, THUMBNAIL, SPRITES, STILL = "film.mp4", "thumbnail.webp", "spritesheet.jpg", "image.png"
+PORTRAIT = "portrait.png"  # of a character
 PREVIEW = "preview.webp"  # moving, of a film that takes shape
 RESERVE = 64 * 2**20  # bytes of disk left alone, for the database
 

@@ -12,8 +12,9 @@ from ..generate import Request
 from . import catalog, uploads
 from .auth import Caller
 from .catalog import Catalog
+from .characters import Characters, Company
 from .jobs import Queue
-from .media import FILM, Media
+from .media import FILM, PORTRAIT, Media
 from .moderation import Moderator
 from .settings import Settings
 from .store import ConflictError, Job, LimitError, Store
@@ -54,21 +55,32 @@ class Order:
     options: dict[str, Any]
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     source: str | None = None
+    notes: list[str] = field(default_factory=list)  # for people, known before it is filmed
+    characters: list[str] = field(default_factory=list)  # ids
 
 
 class Orders:
     """Takes calls in and puts jobs into the queue."""
 
-    def __init__(self, settings: Settings, store: Store, queue: Queue, media: Media, models: Catalog, moderator: Moderator):
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        queue: Queue,
+        media: Media,
+        models: Catalog,
+        moderator: Moderator,
+        characters: Characters,
+    ):
         self.settings, self.store, self.queue, self.media = settings, store, queue, media
-        self.catalog, self.moderator = models, moderator
+        self.catalog, self.moderator, self.characters = models, moderator, characters
 
     # one for each call
 
     def create(self, call: VideoCreate, caller: Caller, idempotency: str | None) -> Job:
         """A film from words, perhaps from a first frame or a storyboard."""
-        if call.characters:
-            raise unsupported("characters")
+        company = self.characters.cast(call.characters or [], caller)
+        company.check(call.prompt, *(card.prompt or "" for card in call.storyboard or []))
         seconds = self._seconds(call.seconds or DEFAULT_SECONDS)
         order = self._order("video", call, call.prompt, call.model, call.size or DEFAULT_SIZE, seconds)
         if call.loop:
@@ -76,7 +88,8 @@ class Orders:
         if call.input_reference:
             self._add_picture(order, "image", call.input_reference, "input_reference")
         if call.storyboard:
-            self._add_shots(order, call)
+            self._add_shots(order, call, company)
+        self._add_company(order, company)
         return self._put(order, caller, idempotency)
 
     def remix(self, source: Job, call: VideoRemix, caller: Caller, idempotency: str | None) -> Job:
@@ -172,7 +185,21 @@ class Orders:
         facts = uploads.picture_of(value, param, self.settings)
         order.files[option] = (f"{option.replace('.', '-')}.{facts.suffix}", facts.data)
 
-    def _add_shots(self, order: Order, call: VideoCreate) -> None:
+    def _add_company(self, order: Order, company: Company) -> None:
+        """Descriptions for names, and the first frame, where one is wanted and nothing else decides it."""
+        order.characters = [character.id for character in company.characters]
+        order.options["prompt"] = company.told(order.prompt)
+        if not (first := company.asked or company.alone):
+            return
+        if taken := next((name for name in ("image", "loop", "shots", "clip") if name in {*order.options, *order.files}), None):
+            message = f"The picture of {first.name!r} cannot be the first frame beside {taken!r}"
+            if company.asked:
+                raise ApiError(400, f"{message}.", param="characters", code="invalid_value")
+            order.notes.append(f"{message}: the name is all that the model reads of it.")
+            return
+        order.files["image"] = ("image.png", self.media.path(first.id, PORTRAIT).read_bytes())
+
+    def _add_shots(self, order: Order, call: VideoCreate, company: Company) -> None:
         """Cards -> shots, each until the next begins."""
         cards = call.storyboard or []
         ends = [card.at for card in cards[1:]] + [order.seconds]
@@ -180,7 +207,7 @@ class Orders:
         for i, (card, end) in enumerate(zip(cards, ends, strict=True)):
             text = card.prompt or call.prompt
             self.moderator.check_prompt(text, "storyboard")
-            shots.append({"start": card.at, "end": end, "text": text})
+            shots.append({"start": card.at, "end": end, "text": company.told(text)})
             if card.image:
                 self._add_picture(order, f"shots.{i}", card.image, "storyboard")
         order.options["shots"] = shots
@@ -240,6 +267,7 @@ class Orders:
     def _job(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
         if idempotency and len(idempotency) > 255:
             raise ApiError(400, "Idempotency-Key has more than 255 characters.", code="invalid_value")
+        said = {name: value for name in ("notes", "characters") if (value := getattr(order, name))}
         call, names = order.call, {option: name for option, (name, _) in order.files.items()}
         _check_request(order.options, names)
         return Job(
@@ -248,7 +276,7 @@ class Orders:
             prompt=order.prompt,
             size=sizes.size_text(order.height, order.width),
             seconds=f"{order.seconds:g}",
-            request={"options": order.options, "inputs": names, "rate": order.rate, "native": order.shown},
+            request={"options": order.options, "inputs": names, "rate": order.rate, "native": order.shown} | said,
             owner=caller.owner,
             source=order.source,
             priority=PRIORITY if call.priority is None else call.priority,

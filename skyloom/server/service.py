@@ -5,6 +5,7 @@ from typing import Any
 
 from .auth import Caller
 from .catalog import Catalog
+from .characters import Characters
 from .jobs import Queue
 from .media import Media
 from .moderation import Moderator
@@ -30,7 +31,8 @@ class Service:
         self.moderator = Moderator(settings)
         self.signer = Signer(settings) if settings.sign else None
         self.webhooks = Webhooks(settings, self.store)
-        self.orders = Orders(settings, self.store, self.queue, self.media, self.catalog, self.moderator)
+        self.characters = Characters(settings, self.store, self.media, self.moderator)
+        self.orders = Orders(settings, self.store, self.queue, self.media, self.catalog, self.moderator, self.characters)
 
     def close(self) -> None:
         self.queue.close()
@@ -84,7 +86,8 @@ class Service:
             queue_position=position,
             eta_seconds=self._eta(job, position, pace),
             native=job.request["native"],
-            notes=result.get("notes", []),
+            notes=job.request.get("notes", []) + result.get("notes", []),
+            characters=job.request.get("characters", []),
         ).model_dump()
 
     def _eta(self, job: Job, position: int | None, pace: float | None) -> float | None:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from . import tables
-from .tables import endpoints, jobs, keys, new_id, workers
+from .tables import characters, endpoints, jobs, keys, new_id, workers
 
 OPEN = ("queued", "in_progress")
 InTransaction = Callable[[sa.Connection], object]  # what else is committed with a change, or not at all
@@ -73,6 +73,17 @@ class Endpoint:
     id: str = ""
     created: float = 0
     updated: float | None = None
+
+
+@dataclass(frozen=True)
+class Character:
+    """Somebody who is named in prompts; the picture lies in the media folder of this id."""
+
+    owner: str
+    name: str
+    description: str
+    id: str = ""
+    created: float = 0
 
 
 class Store:
@@ -186,9 +197,13 @@ class Store:
             return [_job(row) for row in c.execute(jobs.select().where(jobs.c.status.in_(OPEN))).mappings()]
 
     def known(self, ids: Sequence[str]) -> set[str]:
-        """Those of the ids that have a row."""
+        """Those of the ids that have a row, as a job or as a character."""
         with self.engine.connect() as c:
-            return set(c.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars())
+            return {
+                id
+                for table in (jobs, characters)
+                for id in c.execute(sa.select(table.c.id).where(table.c.id.in_(ids))).scalars()
+            }
 
     # jobs, as a worker sees them
 
@@ -267,6 +282,29 @@ class Store:
         with self.engine.begin() as c:
             query = keys.update().where(keys.c.id == id, keys.c.revoked.is_(None)).values(revoked=time.time())
             return c.execute(query).rowcount > 0
+
+    # characters
+
+    def add_character(self, character: Character) -> Character:
+        character = dataclasses.replace(character, id=character.id or new_id("char"), created=time.time())
+        with self.engine.begin() as c:
+            c.execute(characters.insert().values(**dataclasses.asdict(character)))
+        return character
+
+    def characters(self, owner: str | None) -> list[Character]:
+        query = characters.select().order_by(characters.c.id)
+        with self.engine.connect() as c:
+            rows = c.execute(query if owner is None else query.where(characters.c.owner == owner)).mappings()
+            return [Character(**row) for row in rows]
+
+    def character(self, id: str) -> Character | None:
+        with self.engine.connect() as c:
+            row = c.execute(characters.select().where(characters.c.id == id)).mappings().first()
+        return Character(**row) if row else None
+
+    def delete_character(self, id: str) -> bool:
+        with self.engine.begin() as c:
+            return c.execute(characters.delete().where(characters.c.id == id)).rowcount > 0
 
     # webhook endpoints
 

@@ -66,6 +66,16 @@ endpoints = sa.Table(
     sa.Column("updated", sa.Float),
 )
 
+characters = sa.Table(
+    "skyloom_characters",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("description", sa.Text, nullable=False),  # what the name stands for in prompts; may be empty
+    sa.Column("created", sa.Float, nullable=False),
+)
+
 workers = sa.Table(
     "skyloom_workers",
     metadata,

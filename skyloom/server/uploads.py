@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .settings import Settings
 from .wire import ApiError, Reference, Upload
 
 PICTURES, CLIPS = ("png", "jpg", "webp"), ("mp4", "webm")
+LARGEST = 2**26  # pixels of one picture
 PATIENCE = 120  # seconds for one probe, on a busy machine too
 
 
@@ -30,6 +31,8 @@ class Facts:
     height: int
     frames: int
     seconds: float
+    pictures: list[bytes] = field(default_factory=list)  # those asked for, as PNG
+    prompt: str = ""  # of the recipe inside it
 
 
 def sniff(data: bytes) -> str | None:
@@ -45,8 +48,8 @@ def sniff(data: bytes) -> str | None:
     return "webm" if data[:4] == b"\x1a\x45\xdf\xa3" else None
 
 
-def examine(data: bytes, kinds: tuple[str, ...], param: str, settings: Settings) -> Facts:
-    """Sniff and probe an upload. ApiError 400 says what is wrong with it."""
+def examine(data: bytes, kinds: tuple[str, ...], param: str, settings: Settings, wanted: int | str = 0) -> Facts:
+    """Sniff and probe an upload. ApiError 400 says what is wrong with it. `wanted`: frames that come along, or "mask"."""
     suffix = sniff(data)
     if suffix not in kinds:
         found = f"a {suffix} file" if suffix else "neither a picture nor a film that is known here"
@@ -54,15 +57,18 @@ def examine(data: bytes, kinds: tuple[str, ...], param: str, settings: Settings)
     with tempfile.NamedTemporaryFile(suffix=f".{suffix}") as file:
         file.write(data)
         file.flush()
-        report = probe(Path(file.name), settings.max_decode)
+        most = min(settings.max_decode, LARGEST) if suffix in PICTURES else settings.max_decode
+        report = probe(Path(file.name), most, wanted)
     if "error" in report:
         raise ApiError(400, f"{param!r} {report['error']}", param=param, code="invalid_file")
-    return Facts(data, suffix, report["width"], report["height"], report["frames"], report["seconds"])
+    pictures = [base64.b64decode(text) for text in report["pictures"]]
+    prompt = (report.get("recipe") or {}).get("prompt", "")
+    return Facts(data, suffix, report["width"], report["height"], report["frames"], report["seconds"], pictures, prompt)
 
 
-def probe(path: Path, budget: int) -> dict[str, Any]:
-    """Decode a file in a limited process: {"width", "height", "frames", "seconds"}, or {"error"}."""
-    command = [sys.executable, "-m", f"{__package__}.probe", str(path), str(budget)]
+def probe(path: Path, budget: int, wanted: int | str = 0) -> dict[str, Any]:
+    """Decode a file in a limited process: {"width", "height", "frames", "seconds", "pictures", ...}, or {"error"}."""
+    command = [sys.executable, "-m", f"{__package__}.probe", str(path), str(budget), str(wanted)]
     package = Path(__file__).parent.parent.parent
     try:
         done = subprocess.run(command, cwd=package, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)

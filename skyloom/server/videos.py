@@ -9,13 +9,13 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from . import wire
+from . import characters, wire
 from .app import Body, Calls, Served, takes
 from .auth import Caller
-from .media import FILM, PREVIEW, SPRITES, THUMBNAIL
+from .media import FILM, PORTRAIT, PREVIEW, SPRITES, THUMBNAIL
 from .service import Service
 from .store import Job
-from .wire import ApiError, Deleted, Video, VideoPage
+from .wire import ApiError, Character, CharacterDeleted, CharacterPage, Deleted, Video, VideoPage
 
 router = APIRouter(prefix="/v1", tags=["videos"])
 VARIANTS = {
@@ -75,6 +75,48 @@ def remix(
 def _source(service: Service, caller: Caller, video: Any) -> Job | None:
     """The film that a call names by id; none where it brings its own."""
     return service.find(video.id, caller) if isinstance(video, wire.ById) else None
+
+
+@router.post("/videos/characters", response_model=Character, openapi_extra=takes(wire.CharacterCreate))
+def create_character(service: Served, caller: Calls, body: Body) -> dict[str, Any]:
+    """Keep somebody from a clip, a picture or a film, to be named in prompts."""
+    caller.need("write")
+    call = wire.check(wire.CharacterCreate, body)
+    return characters.shown(service.characters.create(call, _source(service, caller, call.video), caller))
+
+
+@router.get("/videos/characters", response_model=CharacterPage)
+def list_characters(service: Served, caller: Calls) -> dict[str, Any]:
+    """All characters of this key; own."""
+    caller.need("read")
+    data = [characters.shown(character) for character in service.store.characters(caller.sees)]
+    ends = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return {"data": data, "first_id": ends[0], "last_id": ends[1]}
+
+
+@router.get("/videos/characters/{id}", response_model=Character)
+def get_character(service: Served, caller: Calls, id: Id) -> dict[str, Any]:
+    """One of them."""
+    caller.need("read")
+    return characters.shown(service.characters.find(id, caller))
+
+
+@router.get("/videos/characters/{id}/content", response_class=FileResponse)
+def character_content(service: Served, caller: Calls, id: Id) -> FileResponse:
+    """Its picture; own."""
+    caller.need("read")
+    path = service.media.path(service.characters.find(id, caller).id, PORTRAIT)
+    if not path.is_file():
+        raise ApiError(404, "The picture of this character is gone.", param="id", code="not_found")
+    return FileResponse(path, media_type="image/png", content_disposition_type="inline", filename=f"{id}.png")
+
+
+@router.delete("/videos/characters/{id}", response_model=CharacterDeleted)
+def delete_character(service: Served, caller: Calls, id: Id) -> CharacterDeleted:
+    """Forget one; films that it is in stay as they are; own."""
+    caller.need("write")
+    service.characters.delete(service.characters.find(id, caller))
+    return CharacterDeleted(id=id)
 
 
 @router.get("/videos", response_model=VideoPage)

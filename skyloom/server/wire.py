@@ -89,6 +89,14 @@ class ById(Call):
     id: str
 
 
+class Cast(ById):
+    """A character in a film; the prompt names it."""
+
+    frame: bool | None = Field(
+        None, description="own: its picture is the first frame; unless told, where it has no description"
+    )
+
+
 class Card(Call):
     """One card of a storyboard."""
 
@@ -127,7 +135,9 @@ class VideoCreate(Controls):
     input_reference: Annotated[File | Reference | None, BeforeValidator(_structure)] = Field(
         None, description="the first frame: a picture, {image_url} or {file_id}"
     )
-    characters: Annotated[list[ById] | None, BeforeValidator(_structure)] = Field(None, max_length=2)
+    characters: Annotated[list[Cast] | None, BeforeValidator(_structure)] = Field(
+        None, max_length=2, description="the prompt names each of them; its description takes the place of the name"
+    )
     loop: bool | None = Field(None, description="own: the end meets the start")
     storyboard: Annotated[list[Card] | None, BeforeValidator(_structure)] = Field(None, max_length=64, description="own")
 
@@ -148,6 +158,13 @@ class VideoExtend(Controls):
     video: Annotated[File | ById, BeforeValidator(_structure)]
     seconds: Text = Field(max_length=12, description="of the new part")
     model: str | None = Field(None, max_length=200)
+
+
+class CharacterCreate(Call):
+    name: str = Field(min_length=1, max_length=80)
+    video: Annotated[File | ById, BeforeValidator(_structure)] = Field(description="a clip or picture, or {id} of a film (own)")
+    description: str | None = Field(None, max_length=500, description='own: how it looks, such as "a small red fox"')
+    model: str | None = Field(None, max_length=200, description="taken and not used")
 
 
 class ImageGenerate(Controls):
@@ -209,6 +226,30 @@ class Video(BaseModel):
     eta_seconds: float | None = Field(description="own: rough time until it is ready")
     native: dict[str, Any] = Field(description="own: what the model films; the file is fitted and scaled from it")
     notes: list[str] = Field(description="own: unknown words and the like")
+    characters: list[str] = Field(description="own: ids of those in it")
+
+
+class Character(BaseModel):
+    """Somebody whom prompts may name."""
+
+    id: str
+    name: str
+    created_at: int
+    description: str = Field(description="own: what the name stands for; empty where only the picture is known")
+
+
+class CharacterPage(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[Character]
+    first_id: str | None
+    last_id: str | None
+    has_more: Literal[False] = False
+
+
+class CharacterDeleted(BaseModel):
+    id: str
+    object: Literal["character.deleted"] = "character.deleted"
+    deleted: Literal[True] = True
 
 
 class VideoPage(BaseModel):
@@ -260,7 +301,7 @@ def check(model: type[M], tree: Any) -> M:
 
 
 CALLS: tuple[type[Call], ...] = (
-    VideoCreate, VideoRemix, VideoEdit, VideoExtend, ImageGenerate, WebhookCreate, WebhookUpdate,
+    VideoCreate, VideoRemix, VideoEdit, VideoExtend, CharacterCreate, ImageGenerate, WebhookCreate, WebhookUpdate,
     WebhookRotate, WebhookTest,
 )  # fmt: skip
 
