@@ -196,20 +196,6 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(tmp_path, model):
     server.close()
 
 
-@pytest.mark.full
-def test_two_servers_on_one_postgres(tmp_path, model):
-    url = os.environ.get("SKYLOOM_TEST_POSTGRES")
-    if not url:
-        pytest.skip("SKYLOOM_TEST_POSTGRES names no database")
-    servers = [Server(tmp_path / "home", model, database=url) for _ in range(2)]
-    servers[0].hire()
-    films = [server.client().videos.create(prompt="a fox", seconds="0.5", size="64x64") for server in servers]
-    for film, server in zip(films, reversed(servers), strict=True):
-        assert server.client().videos.poll(film.id, poll_interval_ms=100).status == "completed"
-    for server in servers:
-        server.close()
-
-
 def test_settings_travel_through_the_environment(tmp_path, monkeypatch):
     from skyloom.server import settings
 
