@@ -54,7 +54,10 @@ class Maker:
         self.media.check_space(4 * height * width)
         paths = {option: str(self.media.path(job.id, name)) for option, name in job.request.get("inputs", {}).items()}
         request = Request(**with_files(job.request["options"], paths))
-        film = generate(request, self.bundle(request.model), on_step, self._show(job))
+        try:
+            film = generate(request, self.bundle(request.model), on_step, self._show(job))
+        except ValueError as error:
+            raise ValueError(self._without_paths(job, str(error))) from error
         self.media.path(job.id, PREVIEW).unlink(missing_ok=True)
         if self.judge:
             self.judge(film.frames)
@@ -89,7 +92,12 @@ class Maker:
             self.media.put(job.id, SPRITES, sprites(film.frames, finish))
             self._put(job, FILM, video.encode(frames, job.request["rate"], "mp4", recipe), "video/mp4", recipe)
         spent = {"film": round(film.seconds, 3), "write": round(time.perf_counter() - began, 3)}
-        return {"notes": film.notes, "seed": film.recipe["seed"], "weights": film.recipe["weights"], "seconds_spent": spent}
+        notes = [self._without_paths(job, note) for note in film.notes]
+        return {"notes": notes, "seed": film.recipe["seed"], "weights": film.recipe["weights"], "seconds_spent": spent}
+
+    def _without_paths(self, job: Job, text: str) -> str:
+        """A message for whoever asked for the film: files go by their names."""
+        return text.replace(f"{self.media.path(job.id, '')}/", "")
 
     def _put(self, job: Job, name: str, data: bytes, mime: str, recipe: dict[str, Any] | None) -> None:
         self.media.put(job.id, name, self.sign(data, mime, recipe) if self.sign else data)
@@ -102,6 +110,8 @@ def public(recipe: dict[str, Any]) -> dict[str, Any]:
         named["inputs"] = {Path(path).name: about for path, about in inputs.items()}
     if shots := recipe.get("shots"):
         named["shots"] = [{**shot, "image": Path(shot["image"]).name} for shot in shots]
+    if images := recipe.get("images"):
+        named["images"] = [(seconds, Path(path).name) for seconds, path in images]
     return named
 
 

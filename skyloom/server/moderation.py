@@ -1,6 +1,7 @@
 """What may not be asked for or shown: words that no prompt may hold, and an operator's function for prompts and frames."""
 
 import importlib
+import io
 import re
 import unicodedata
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from .settings import Settings
 from .wire import ApiError
@@ -33,6 +35,18 @@ class Moderator:
             raise ApiError(400, f"{param!r} asks for what this server does not film.", param=param, code="moderation_blocked")
         if self.hook and (reason := self.hook("prompt", text)):
             raise ApiError(400, f"{param!r} was refused: {reason}", param=param, code="moderation_blocked")
+
+    @property
+    def sees(self) -> int:
+        """How many frames of what comes in it looks at."""
+        return LOOKED_AT if self.hook else 0
+
+    def check_pictures(self, pictures: list[bytes], param: str) -> None:
+        """ApiError 400 where a picture or clip may not be taken in. PNG files of some of its frames."""
+        for data in pictures if self.hook else ():
+            frame = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+            if self.hook and (reason := self.hook("picture", frame)):
+                raise ApiError(400, f"{param!r} was refused: {reason}", param=param, code="moderation_blocked")
 
     def check_frames(self, frames: np.ndarray) -> None:
         """Blocked where frames_THWC may not be shown, or taken in."""

@@ -9,7 +9,8 @@ from typing import Any
 from ..base import sizes
 from ..config import Config
 from ..generate import Request
-from . import catalog, uploads
+from ..generate.request import influences
+from . import catalog, steering, uploads
 from .auth import Caller
 from .catalog import Catalog
 from .characters import Characters, Company
@@ -17,6 +18,7 @@ from .jobs import Queue
 from .media import FILM, PORTRAIT, Media
 from .moderation import Moderator
 from .settings import Settings
+from .steering import Sources
 from .store import ConflictError, Job, LimitError, Store
 from .tables import new_id
 from .uploads import CLIPS, Facts
@@ -36,7 +38,7 @@ from .wire import (
 DEFAULT_SECONDS, DEFAULT_SIZE, DEFAULT_IMAGE = "4", "720x1280", "1024x1024"  # of the API that this stands in for
 PRIORITY = 50
 STRENGTH = 0.6  # of an edit: how much of the film is made anew
-OPTIONS = ("seed", "steps", "guidance", "negative", "language", "quality")  # that generate() knows by the same name
+OPTIONS = ("seed", "steps", "guidance", "negative", "language", "quality", "interval")  # that generate() knows by the same name
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Order:
 class Orders:
     """Takes calls in and puts jobs into the queue."""
 
+    STRENGTH = STRENGTH
+
     def __init__(
         self,
         settings: Settings,
@@ -77,16 +81,22 @@ class Orders:
 
     # one for each call
 
-    def create(self, call: VideoCreate, caller: Caller, idempotency: str | None) -> Job:
-        """A film from words, perhaps from a first frame or a storyboard."""
+    def create(self, call: VideoCreate, sources: Sources, caller: Caller, idempotency: str | None) -> Job:
+        """A film from words, and from what else the call gives; `sources` are the films that it names by id."""
+        self._check_alone(call)
+        if "like" in sources:
+            return self._put(steering.like(self, call, sources["like"]), caller, idempotency)
         company = self.characters.cast(call.characters or [], caller)
         company.check(call.prompt, *(card.prompt or "" for card in call.storyboard or []))
-        seconds = self._seconds(call.seconds or DEFAULT_SECONDS)
-        order = self._order("video", call, call.prompt, call.model, call.size or DEFAULT_SIZE, seconds)
-        if call.loop:
-            order.options["loop"] = True
+        if call.video:
+            order = steering.from_clip(self, call, sources)
+        else:
+            seconds = self.seconds(call.seconds or DEFAULT_SECONDS)
+            order = self._order("video", call, call.prompt, call.model, call.size or DEFAULT_SIZE, seconds)
+            order.options |= {"loop": True} if call.loop else {}
         if call.input_reference:
-            self._add_picture(order, "image", call.input_reference, "input_reference")
+            self.add_picture(order, "image", call.input_reference, "input_reference")
+        steering.add_pictures(self, order, call)
         if call.storyboard:
             self._add_shots(order, call, company)
         self._add_company(order, company)
@@ -94,26 +104,22 @@ class Orders:
 
     def remix(self, source: Job, call: VideoRemix, caller: Caller, idempotency: str | None) -> Job:
         """A finished film lifted to noise and filmed again with other words."""
-        order = self._again(source, call)
+        order = self.again(source, call)
         order.options["strength"] = STRENGTH if call.strength is None else call.strength
         return self._put(order, caller, idempotency)
 
     def edit(self, call: VideoEdit, source: Job | None, caller: Caller, idempotency: str | None) -> Job:
         """The same for a film of one's own, perhaps only where a mask is white."""
-        order = self._again(source, call) if source else self._from_upload(call)
-        order.options["strength"] = STRENGTH if call.strength is None else call.strength
-        if call.mask:
-            if call.strength is None:
-                order.options["strength"] = 1.0
-            self._add_picture(order, "mask", call.mask, "mask")
+        order = self.again(source, call) if source else self.from_upload(call)
+        steering.add_mask(self, order, call)
         return self._put(order, caller, idempotency)
 
     def extend(self, call: VideoExtend, source: Job | None, caller: Caller, idempotency: str | None) -> Job:
-        """A film and what happens after it, as one file."""
-        new = self._seconds(call.seconds)
-        order = self._again(source, call) if source else self._from_upload(call)
-        order.options |= {"extend": "forward", "seconds": new}
-        order.seconds += new
+        """A film and what happens after it, or before, as one file."""
+        new = self.seconds(call.seconds)
+        order = self.again(source, call) if source else self.from_upload(call)
+        order.options |= {"extend": call.direction, "seconds": new}
+        order.seconds += 2 * new if call.direction == "both" else new
         if order.seconds > self.settings.max_extended:
             message = f"The whole would last {order.seconds:g} s: this server makes up to {self.settings.max_extended:g}."
             raise ApiError(400, message, param="seconds", code="invalid_value")
@@ -134,30 +140,31 @@ class Orders:
     def _order(self, kind: str, call: Controls, prompt: str, model: str | None, size: str, seconds: float) -> Order:
         """An order for a new film of that size and length."""
         self.moderator.check_prompt(prompt)
-        name, config = self._model(model)
-        try:
-            height, width = catalog.parse_size(size, self.settings.max_pixels)
-        except ValueError as error:
-            raise ApiError(400, str(error), param="size", code="invalid_value") from None
+        name, config = self.model(model)
+        height, width = self.size(size)
         native = catalog.native(config, height, width, seconds)
         options = self._options(call, config, name, prompt)
         options |= {"size": sizes.size_text(native.height, native.width), "fps": config.fps, "seconds": native.seconds}
         shown = native.as_json(config.name)
         return Order(kind, call, prompt, model, height, width, seconds, native.rate, shown, options)
 
-    def _again(self, source: Job, call: Any) -> Order:
-        """An order that begins with a finished film of this server; the film is copied, so that it may be deleted."""
+    def check_done(self, source: Job, param: str = "video") -> None:
         if source.status != "completed":
             message = f"The video {source.id!r} is {source.status}: only a completed one can be used."
-            raise ApiError(400, message, param="video", code="video_not_ready")
+            raise ApiError(400, message, param=param, code="video_not_ready")
+
+    def again(self, source: Job, call: Any) -> Order:
+        """An order that begins with a finished film of this server; the film is copied, so that it may be deleted."""
+        self.check_done(source)
         data = self.media.path(source.id, FILM).read_bytes()
         seconds = float(source.seconds)
         order = self._order("video", call, call.prompt, source.model, source.size, seconds)
         return self._with_clip(order, data, "mp4", seconds, source.id)
 
-    def _from_upload(self, call: Any) -> Order:
+    def from_upload(self, call: Any) -> Order:
         assert isinstance(call.video, Upload)
-        facts = uploads.examine(call.video.data, CLIPS, "video", self.settings)
+        facts = uploads.examine(call.video.data, CLIPS, "video", self.settings, self.moderator.sees)
+        self.moderator.check_pictures(facts.pictures, "video")
         size = self._size_of(facts)
         seconds = min(facts.seconds, self.settings.max_extended)
         order = self._order("video", call, call.prompt, call.model, size, seconds)
@@ -177,12 +184,13 @@ class Orders:
         even = lambda side: max(sizes.SHORTEST, int(side * scale) // 2 * 2)  # noqa: E731
         return sizes.size_text(even(facts.height), even(facts.width))
 
-    def _add_picture(self, order: Order, option: str, value: Upload | Reference, param: str) -> None:
+    def add_picture(self, order: Order, option: str, value: Upload | Reference, param: str) -> None:
         if isinstance(value, Reference) and value.file_id:
             raise ApiError(
                 400, f"{param!r}: this server keeps no files by id. Send the picture.", param=param, code="unsupported"
             )
-        facts = uploads.picture_of(value, param, self.settings)
+        facts = uploads.picture_of(value, param, self.settings, wanted=self.moderator.sees)
+        self.moderator.check_pictures(facts.pictures, param)
         order.files[option] = (f"{option.replace('.', '-')}.{facts.suffix}", facts.data)
 
     def _add_company(self, order: Order, company: Company) -> None:
@@ -202,17 +210,45 @@ class Orders:
     def _add_shots(self, order: Order, call: VideoCreate, company: Company) -> None:
         """Cards -> shots, each until the next begins."""
         cards = call.storyboard or []
-        ends = [card.at for card in cards[1:]] + [order.seconds]
+        starts = [card.at for card in cards[1:]] + [max(order.seconds, cards[-1].until or 0)]
+        ends = [start if card.until is None else card.until for card, start in zip(cards, starts, strict=True)]
         shots = []
         for i, (card, end) in enumerate(zip(cards, ends, strict=True)):
             text = card.prompt or call.prompt
             self.moderator.check_prompt(text, "storyboard")
-            shots.append({"start": card.at, "end": end, "text": company.told(text)})
+            shots.append({"start": card.at, "end": end, "text": company.told(text), "cut": card.cut})
             if card.image:
-                self._add_picture(order, f"shots.{i}", card.image, "storyboard")
+                self.add_picture(order, f"shots.{i}", card.image, "storyboard")
+        if ends[-1] > self.settings.max_seconds:
+            message = f"The last card ends at {ends[-1]:g} s: this server films up to {self.settings.max_seconds:g}."
+            raise ApiError(400, message, param="storyboard", code="invalid_value")
         order.options["shots"] = shots
+        order.seconds = order.shown["seconds"] = ends[-1]
 
-    def _model(self, name: str | None) -> tuple[str, Config]:
+    def _check_alone(self, call: VideoCreate) -> None:
+        """ApiError 400 for controls that want another one beside them."""
+        for needed, names in {
+            "video": ("to", "outpaint", "strength", "mask", "mask_box"),
+            "to": ("then", "curve"),
+            "like": ("vary",),
+        }.items():
+            given = next((name for name in names if steering.is_given(getattr(call, name))), None)
+            if given and not getattr(call, needed):
+                raise ApiError(400, f"{given!r} needs {needed!r} beside it.", param=given, code="missing_required_parameter")
+        if call.curve:
+            try:
+                influences(call.curve)
+            except ValueError as error:
+                raise ApiError(400, str(error), param="curve", code="invalid_value") from None
+
+    def size(self, text: str) -> tuple[int, int]:
+        """(height, width) of a file, or ApiError 400."""
+        try:
+            return catalog.parse_size(text, self.settings.max_pixels)
+        except ValueError as error:
+            raise ApiError(400, str(error), param="size", code="invalid_value") from None
+
+    def model(self, name: str | None) -> tuple[str, Config]:
         try:
             model = self.catalog.resolve(name)
         except ValueError as error:
@@ -223,7 +259,7 @@ class Orders:
             message = f"The model cannot be read: {error}"
             raise ApiError(503, message, param="model", code="model_unavailable", wait=60) from None
 
-    def _seconds(self, text: str) -> float:
+    def seconds(self, text: str) -> float:
         try:
             seconds = float(text)
         except ValueError:
@@ -240,6 +276,8 @@ class Orders:
         if (steps := wanted.get("steps")) and steps > self.settings.max_steps:
             message = f"steps={steps}: this server takes at most {self.settings.max_steps}."
             raise ApiError(400, message, param="steps", code="invalid_value")
+        if call.expand:
+            wanted["expand"] = "local"
         wanted.setdefault("seed", secrets.randbelow(2**31))
         return {"model": model, "prompt": prompt, **wanted}
 
@@ -287,13 +325,17 @@ class Orders:
 
 
 def with_files(options: dict[str, Any], paths: dict[str, str]) -> dict[str, Any]:
-    """The options with the paths of their files put in; "shots.3" is the picture of the fourth shot."""
+    """The options with the paths of their files put in; "shots.3" is the picture of the fourth shot, "images.0" the first."""
     whole = dict(options) | {name: path for name, path in paths.items() if "." not in name}
     shots = [dict(shot) for shot in options.get("shots", ())]
+    images = [list(image) for image in options.get("images", ())]
     for name, path in paths.items():
-        if "." in name:
-            shots[int(name.partition(".")[2])]["image"] = path
-    return whole | ({"shots": shots} if shots else {})
+        option, _, number = name.partition(".")
+        if option == "shots":
+            shots[int(number)]["image"] = path
+        elif option == "images":
+            images[int(number)][1] = path
+    return whole | ({"shots": shots} if shots else {}) | ({"images": images} if images else {})
 
 
 def _check_request(options: dict[str, Any], names: dict[str, str]) -> None:
@@ -302,18 +344,16 @@ def _check_request(options: dict[str, Any], names: dict[str, str]) -> None:
         Request(**with_files(options, names))
     except ValueError as error:
         said = str(error)
-        param = next((name for name in ("negative", "seed", "seconds", "size") if said.startswith(name)), "prompt")
-        param = "storyboard" if said.startswith("shot") else param
+        own = {"shot": "storyboard", "image": "input_reference", "last": "last_image", "images": "keyframes"}
+        same = ("negative", "seed", "seconds", "size", "interval", "expand", "curve", "loop", "outpaint", "vary", "then")
+        param = next((own.get(name, name) for name in (*own, *same) if said.startswith(name)), "prompt")
         raise ApiError(400, said, param=param, code="invalid_value") from None
-
-
-def unsupported(param: str) -> ApiError:
-    return ApiError(400, f"{param!r} is not among the controls of this server's model.", param=param, code="unsupported")
 
 
 def _fingerprint(call: Controls) -> str:
     """Of a call, to tell a repeat from another one with the same idempotency key."""
     plain = lambda value: hashlib.sha256(value.data).hexdigest() if isinstance(value, Upload) else str(value)  # noqa: E731
     tree = {name: getattr(call, name) for name in type(call).model_fields}
-    tree = {name: value.model_dump() if isinstance(value, Reference | ById) else value for name, value in tree.items()}
+    plain_value = lambda value: value.model_dump() if isinstance(value, Reference | ById) else value  # noqa: E731
+    tree = {name: plain_value(value) for name, value in tree.items()}
     return hashlib.sha256(json.dumps([type(call).__name__, tree], sort_keys=True, default=plain).encode()).hexdigest()

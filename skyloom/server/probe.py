@@ -51,7 +51,7 @@ def _mask(path: str) -> str:
 
     with Image.open(path) as image:
         alpha = image.convert("RGBA").getchannel("A")
-        if alpha.getextrema()[0] < 128:
+        if min(alpha.tobytes()) < 128:
             return _printed(alpha.point(lambda value: 255 if value < 128 else 0))
         return _printed(image.convert("L").point(lambda value: 255 if value > 127 else 0))
 

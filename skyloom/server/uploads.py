@@ -80,10 +80,12 @@ def probe(path: Path, budget: int, wanted: int | str = 0) -> dict[str, Any]:
         return {"error": "cannot be decoded within this server's limits."}
 
 
-def picture_of(value: Upload | Reference, param: str, settings: Settings) -> Facts:
-    """A picture that came as a file, a data: URL, or an address that may be fetched."""
+def picture_of(
+    value: Upload | Reference, param: str, settings: Settings, kinds: tuple[str, ...] = PICTURES, wanted: int | str = 0
+) -> Facts:
+    """A picture that came as a file, a data: URL, or an address that may be fetched; `wanted` as of `examine`."""
     data = value.data if isinstance(value, Upload) else _at_url(value.image_url or "", param, settings)
-    return examine(data, PICTURES, param, settings)
+    return examine(data, kinds, param, settings, wanted)
 
 
 def _at_url(url: str, param: str, settings: Settings) -> bytes:

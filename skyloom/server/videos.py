@@ -39,7 +39,10 @@ def _shown(service: Service, job: Job, response: Response) -> dict[str, Any]:
 def create(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
     """Put a film into the queue. The answer comes when it is safely there."""
     caller.need("write")
-    job = service.orders.create(wire.check(wire.VideoCreate, body), caller, idempotency_key)
+    call = wire.check(wire.VideoCreate, body)
+    named = {name: value for name in ("video", "to", "like") if isinstance(value := getattr(call, name), wire.ById)}
+    sources = {name: service.find(value.id, caller) for name, value in named.items()}
+    job = service.orders.create(call, sources, caller, idempotency_key)
     return _shown(service, job, response)
 
 

@@ -100,9 +100,31 @@ class Cast(ById):
 class Card(Call):
     """One card of a storyboard."""
 
-    at: float = Field(ge=0, description="seconds from the start")
+    at: float = Field(ge=0, le=600, description="seconds from the start")
+    until: float | None = Field(
+        None, gt=0, le=600, description="unless told, the next card's time; between, one becomes the other"
+    )
     prompt: str | None = Field(None, max_length=PROMPT)
     image: Reference | None = None
+    cut: bool = Field(False, description="begins anew instead of going on from the card before")
+
+
+class Keyframe(Call):
+    """A picture at a time."""
+
+    at: float = Field(ge=0, le=600, description="seconds from the start")
+    image: Reference
+
+
+def _by_id(value: Any) -> Any:
+    """A bare id in place of {"id": ...}."""
+    value = _structure(value)
+    return {"id": value} if isinstance(value, str) else value
+
+
+Source = Annotated[File | ById, BeforeValidator(_by_id)]
+Picture = Annotated[File | Reference, BeforeValidator(_structure)]
+Box = Annotated[str, Field(pattern=r"^\s*\d{1,5}\s*(,\s*\d{1,5}\s*){3}$")]
 
 
 class Controls(Call):
@@ -122,6 +144,10 @@ class Controls(Call):
         None, max_length=PROMPT, validation_alias=AliasChoices("negative", "negative_prompt"), description="own: what to avoid"
     )
     language: Literal["auto", "en", "zh"] | None = Field(None, description="own")
+    expand: bool | None = Field(None, description="own: the prompt is told in full first, by the world's own grammar")
+    interval: Annotated[list[float] | None, BeforeValidator(_structure)] = Field(
+        None, min_length=2, max_length=2, description="own: two noise levels, 0 to 1, between which the prompt pulls"
+    )
     priority: int | None = Field(None, ge=0, le=100, description="own: a lower one goes first; 50 unless given")
     user: str | None = Field(None, max_length=512, description="taken and not used")
     safety_identifier: str | None = Field(None, max_length=512, description="taken and not used")
@@ -138,8 +164,30 @@ class VideoCreate(Controls):
     characters: Annotated[list[Cast] | None, BeforeValidator(_structure)] = Field(
         None, max_length=2, description="the prompt names each of them; its description takes the place of the name"
     )
-    loop: bool | None = Field(None, description="own: the end meets the start")
-    storyboard: Annotated[list[Card] | None, BeforeValidator(_structure)] = Field(None, max_length=64, description="own")
+    loop: bool | None = Field(None, description="own: the end meets the start; of a `video`, by a bridge of `seconds`")
+    storyboard: Annotated[list[Card] | None, BeforeValidator(_structure)] = Field(
+        None, max_length=64, description="own: a prompt, a picture or both at given times"
+    )
+    last_image: Picture | None = Field(None, description="own: the last frame")
+    keyframes: Annotated[list[Keyframe] | None, BeforeValidator(_structure)] = Field(
+        None, max_length=16, description="own: pictures at given times"
+    )
+    video: Source | None = Field(None, description="own: a clip, or the id of a film, of which something is to become")
+    to: Source | None = Field(None, description="own: another one that `video` leads to, by a bridge of `seconds`")
+    then: str | None = Field(None, max_length=PROMPT, description="own: what `to` shows; unless told, its own prompt")
+    curve: str | None = Field(
+        None,
+        max_length=400,
+        description="own: blend with `to`: transition, mix, sample, or SECOND:INFLUENCE, ... such as 0:0, 1:0.5, 2:1",
+    )
+    outpaint: bool | None = Field(None, description="own: `video` keeps its shape, `size` adds to it")
+    strength: float | None = Field(None, ge=0, le=1, description="own: of an edit of `video`: 0 keeps it, 1 makes it anew")
+    mask: Picture | None = Field(None, description="own: white, or transparent, is made anew; a picture or a film")
+    mask_box: Box | None = Field(None, description="own: the same as a rectangle: x,y,width,height in pixels of `video`")
+    like: Annotated[ById | None, BeforeValidator(_by_id)] = Field(
+        None, description="own: the film of which this is a variation"
+    )
+    vary: float | None = Field(None, ge=0, le=1, description="own: how far from it: 0 is the same film, 1 another; else 0.3")
 
 
 class VideoRemix(Controls):
@@ -148,21 +196,23 @@ class VideoRemix(Controls):
 
 
 class VideoEdit(VideoRemix):
-    video: Annotated[File | ById, BeforeValidator(_structure)]
+    video: Source
     model: str | None = Field(None, max_length=200)
-    mask: Annotated[File | Reference | None, BeforeValidator(_structure)] = Field(None, description="own: white is made anew")
+    mask: Picture | None = Field(None, description="own: white, or transparent, is made anew; a picture or a film")
+    mask_box: Box | None = Field(None, description="own: the same as a rectangle: x,y,width,height in pixels of the film")
 
 
 class VideoExtend(Controls):
     prompt: str = Field(min_length=1, max_length=PROMPT)
-    video: Annotated[File | ById, BeforeValidator(_structure)]
+    video: Source
     seconds: Text = Field(max_length=12, description="of the new part")
     model: str | None = Field(None, max_length=200)
+    direction: Literal["forward", "backward", "both"] = Field("forward", description="own: after it, before it, or each")
 
 
 class CharacterCreate(Call):
     name: str = Field(min_length=1, max_length=80)
-    video: Annotated[File | ById, BeforeValidator(_structure)] = Field(description="a clip or picture, or {id} of a film (own)")
+    video: Source = Field(description="a clip or picture, or {id} of a film (own)")
     description: str | None = Field(None, max_length=500, description='own: how it looks, such as "a small red fox"')
     model: str | None = Field(None, max_length=200, description="taken and not used")
 
