@@ -1,0 +1,180 @@
+// The server, as calls: everything the studio does goes through here, and each is a public call of the API.
+
+export type Status = "queued" | "in_progress" | "completed" | "failed";
+
+export interface Video {
+  id: string;
+  model: string;
+  status: Status;
+  progress: number;
+  created_at: number;
+  completed_at: number | null;
+  prompt: string;
+  size: string;
+  seconds: string;
+  remixed_from_video_id: string | null;
+  error: { code?: string; message?: string } | null;
+  seed: number | null;
+  queue_position: number | null;
+  eta_seconds: number | null;
+  native: { size: string; seconds: number; fps: number };
+  notes: string[];
+  characters: string[];
+}
+
+export interface Page {
+  data: Video[];
+  has_more: boolean;
+  last_id: string | null;
+}
+
+export interface Read {
+  prompt: string;
+  unknown: Record<string, string>; // a word that the model never saw -> the nearest that it did, or ""
+  wordless: string[]; // emoji without a word
+  expanded: string;
+}
+
+export interface Recipe {
+  prompt?: string;
+  expanded?: string;
+  seed?: number;
+  size?: string;
+  seconds?: number;
+  quality?: string;
+  [key: string]: unknown;
+}
+
+export interface Provenance {
+  signed: boolean;
+  intact?: boolean;
+  trusted?: boolean;
+  by?: string | null;
+}
+
+export interface About {
+  recipe: Recipe | null;
+  provenance: Provenance;
+}
+
+export interface Server {
+  version: string;
+  model: string;
+  fps: number;
+  longest: number; // seconds that the model was trained on at once
+  max_seconds: number;
+  words: string[];
+}
+
+export type Fields = Record<string, string | number | boolean | Blob | object | null | undefined>;
+
+export class ApiFailure extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly code: string | null,
+  ) {
+    super(message);
+  }
+}
+
+const KEY = "skyloom.key";
+let onLocked: () => void = () => {};
+
+export const key = () => sessionStorage.getItem(KEY) ?? "";
+export function setKey(text: string) {
+  if (text) sessionStorage.setItem(KEY, text);
+  else sessionStorage.removeItem(KEY);
+}
+/** Told when the server wants a key that it was not given. */
+export function whenLocked(told: () => void) {
+  onLocked = told;
+}
+
+const headers = (): Record<string, string> => (key() ? { Authorization: `Bearer ${key()}` } : {});
+
+async function answered(path: string, init: RequestInit = {}): Promise<Response> {
+  const answer = await fetch(path, { ...init, headers: { ...headers(), ...(init.headers as Record<string, string>) } });
+  if (answer.ok) return answer;
+  if (answer.status === 401) onLocked();
+  const error = await answer.json().then((body) => body.error, () => null);
+  throw new ApiFailure(error?.message ?? `${answer.status} ${answer.statusText}`, answer.status, error?.code ?? null);
+}
+
+const get = async <T>(path: string, signal?: AbortSignal): Promise<T> => (await answered(path, { signal })).json();
+
+/** POST as JSON, or as a form where a file is among the fields. Fields that are empty stay away. */
+async function post<T>(path: string, fields: Fields = {}, signal?: AbortSignal): Promise<T> {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  if (!given.some(([, value]) => value instanceof Blob)) {
+    const body = JSON.stringify(Object.fromEntries(given));
+    return (await answered(path, { method: "POST", body, signal, headers: { "Content-Type": "application/json" } })).json();
+  }
+  const form = new FormData();
+  for (const [name, value] of given) {
+    if (value instanceof Blob) form.append(name, value);
+    else form.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+  }
+  return (await answered(path, { method: "POST", body: form, signal })).json();
+}
+
+export const api = {
+  server: () => get<Server>("/v1/skyloom/server"),
+  read: (prompt: string, seed: number, signal?: AbortSignal) => post<Read>("/v1/skyloom/prompt", { prompt, seed }, signal),
+  about: (id: string) => get<About>(`/v1/skyloom/videos/${id}/recipe`),
+  page: (after?: string | null, limit = 24) => get<Page>(`/v1/videos?limit=${limit}${after ? `&after=${after}` : ""}`),
+  video: (id: string) => get<Video>(`/v1/videos/${id}`),
+  create: (fields: Fields) => post<Video>("/v1/videos", fields),
+  remix: (id: string, fields: Fields) => post<Video>(`/v1/videos/${id}/remix`, fields),
+  edit: (fields: Fields) => post<Video>("/v1/videos/edits", fields),
+  extend: (fields: Fields) => post<Video>("/v1/videos/extensions", fields),
+  cancel: (id: string) => post<Video>(`/v1/videos/${id}/cancel`),
+  remove: async (id: string) => void (await answered(`/v1/videos/${id}`, { method: "DELETE" })),
+  post,
+  get,
+};
+
+export type Variant = "video" | "thumbnail" | "spritesheet" | "preview";
+export const contentPath = (id: string, variant: Variant = "video") =>
+  `/v1/videos/${id}/content${variant === "video" ? "" : `?variant=${variant}`}`;
+
+/** The bytes of a film or of a picture of it. */
+export const content = async (id: string, variant: Variant = "video", signal?: AbortSignal): Promise<Blob> =>
+  (await answered(contentPath(id, variant), { signal })).blob();
+
+/** Server-sent events of one path, reconnecting until `stop` is called: with a header, which EventSource cannot send. */
+export function listen(path: string, heard: (event: string, data: unknown) => void, live: (there: boolean) => void): () => void {
+  const control = new AbortController();
+  void (async () => {
+    for (let wait = 500; !control.signal.aborted; wait = Math.min(wait * 2, 8000)) {
+      try {
+        const answer = await answered(path, { signal: control.signal });
+        live(true);
+        wait = 500;
+        await eachEvent(answer, heard);
+      } catch {
+        // the server is away, or will be back with the same jobs
+      }
+      if (control.signal.aborted) return;
+      live(false);
+      await new Promise((done) => setTimeout(done, wait));
+    }
+  })();
+  return () => control.abort();
+}
+
+async function eachEvent(answer: Response, heard: (event: string, data: unknown) => void): Promise<void> {
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const parts = (text + value).split("\n\n");
+    text = parts.pop()!;
+    for (const part of parts) {
+      const event = /^event: (.*)$/m.exec(part)?.[1];
+      const data = /^data: (.*)$/m.exec(part)?.[1];
+      if (event && data) heard(event, JSON.parse(data));
+    }
+  }
+}
