@@ -10,7 +10,7 @@ from ..base import sizes
 from ..config import Config
 from ..generate import Request
 from ..generate.request import influences
-from . import catalog, steering, uploads
+from . import catalog, limits, steering, uploads
 from .auth import Caller
 from .catalog import Catalog
 from .characters import Characters, Company
@@ -284,16 +284,17 @@ class Orders:
     def _put(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
         """Store the files, then the job with its place in the queue."""
         job = self._job(order, caller, idempotency)
-        limits = {"waiting": self.settings.max_waiting, "waiting_per_key": self.settings.max_waiting_per_key}
+        ceilings = {"waiting": self.settings.max_waiting, "waiting_per_key": self.settings.max_waiting_per_key}
         kept = False
         try:
             for name, data in order.files.values():
                 self.media.put(job.id, name, data)
-            added = self.store.add(job, self.queue.put, **limits, daily=caller.daily)  # type: ignore[arg-type]
+            added = self.store.add(job, self.queue.put, **ceilings, daily=caller.daily)  # type: ignore[arg-type]
             kept = added.id == job.id
             return added
         except LimitError as error:
-            raise ApiError(429, str(error), code="rate_limit_exceeded", wait=error.wait) from None
+            left = limits.headers(self.settings, self.store, caller.owner, caller.daily)
+            raise ApiError(429, str(error), code="rate_limit_exceeded", wait=error.wait, more=left) from None
         except ConflictError as error:
             raise ApiError(409, str(error), code="idempotency_conflict") from None
         except OSError as error:

@@ -182,6 +182,13 @@ class Store:
             spans = [finished - started for started, finished in c.execute(last)]
         return sum(spans) / len(spans) if spans else None
 
+    def usage(self, owner: str) -> tuple[int, int, float | None]:
+        """Of an owner: jobs that wait, jobs of the last 24 hours, and when the first of these was asked for."""
+        mine, recent = jobs.c.owner == owner, jobs.c.created > time.time() - 86_400
+        with self.engine.connect() as c:
+            today, oldest = c.execute(sa.select(sa.func.count(), sa.func.min(jobs.c.created)).where(mine, recent)).one()
+            return _count(c, mine, jobs.c.status == "queued"), today, oldest
+
     def counts(self) -> dict[str, int]:
         """Jobs by status."""
         with self.engine.connect() as c:

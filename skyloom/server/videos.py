@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from . import characters, wire
+from . import characters, limits, wire
 from .app import Body, Calls, Served, takes
 from .auth import Caller
 from .media import FILM, PORTRAIT, PREVIEW, SPRITES, THUMBNAIL
@@ -29,6 +29,12 @@ Repeat = Annotated[str | None, Header(description="a repeated call with the same
 WATCH = 0.2  # seconds between two looks at a job that somebody watches
 
 
+def _made(service: Service, caller: Caller, job: Job, response: Response) -> dict[str, Any]:
+    """A new job, and what its caller has left."""
+    response.headers.update(limits.headers(service.settings, service.store, caller.owner, caller.daily))
+    return _shown(service, job, response)
+
+
 def _shown(service: Service, job: Job, response: Response) -> dict[str, Any]:
     video = service.video(job)
     response.headers["openai-poll-after-ms"] = str(service.poll_after(video))
@@ -43,7 +49,7 @@ def create(service: Served, caller: Calls, body: Body, response: Response, idemp
     named = {name: value for name in ("video", "to", "like") if isinstance(value := getattr(call, name), wire.ById)}
     sources = {name: service.find(value.id, caller) for name, value in named.items()}
     job = service.orders.create(call, sources, caller, idempotency_key)
-    return _shown(service, job, response)
+    return _made(service, caller, job, response)
 
 
 @router.post("/videos/edits", response_model=Video, openapi_extra=takes(wire.VideoEdit))
@@ -52,7 +58,7 @@ def edit(service: Served, caller: Calls, body: Body, response: Response, idempot
     caller.need("write")
     call = wire.check(wire.VideoEdit, body)
     job = service.orders.edit(call, _source(service, caller, call.video), caller, idempotency_key)
-    return _shown(service, job, response)
+    return _made(service, caller, job, response)
 
 
 @router.post("/videos/extensions", response_model=Video, openapi_extra=takes(wire.VideoExtend))
@@ -61,7 +67,7 @@ def extend(service: Served, caller: Calls, body: Body, response: Response, idemp
     caller.need("write")
     call = wire.check(wire.VideoExtend, body)
     job = service.orders.extend(call, _source(service, caller, call.video), caller, idempotency_key)
-    return _shown(service, job, response)
+    return _made(service, caller, job, response)
 
 
 @router.post("/videos/{id}/remix", response_model=Video, openapi_extra=takes(wire.VideoRemix))
@@ -72,7 +78,7 @@ def remix(
     caller.need("write")
     call = wire.check(wire.VideoRemix, body)
     job = service.orders.remix(service.find(id, caller), call, caller, idempotency_key)
-    return _shown(service, job, response)
+    return _made(service, caller, job, response)
 
 
 def _source(service: Service, caller: Caller, video: Any) -> Job | None:

@@ -28,12 +28,20 @@ PROMPT = 32_000  # characters
 
 
 class ApiError(Exception):
-    """An answer that is no success. `wait` seconds go into Retry-After."""
+    """An answer that is no success. `wait` seconds go into Retry-After; `more` are further headers."""
 
     def __init__(
-        self, status: int, message: str, *, param: str | None = None, code: str | None = None, wait: int | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        wait: int | None = None,
+        more: dict[str, str] | None = None,
     ):
         super().__init__(message)
+        self.more = more or {}
         self.status, self.message, self.param, self.code, self.wait = status, message, param, code, wait
 
     def body(self) -> dict[str, Any]:
@@ -43,7 +51,7 @@ class ApiError(Exception):
 
     def headers(self) -> dict[str, str]:
         headers = {} if self.wait is None else {"Retry-After": str(self.wait)}
-        return headers | ({"x-should-retry": "false"} if self.status == 409 else {})
+        return self.more | headers | ({"x-should-retry": "false"} if self.status == 409 else {})
 
 
 @dataclass(frozen=True)
