@@ -21,6 +21,7 @@ app.command(data)
 DataSetting = Annotated[str, Parameter(help="Changes to the settings, each as path=value: score.most_blur=0.8 ...")]
 Dataset = Annotated[Path, Parameter(name=["--out", "-o"], help="The data set's folder.")]
 Processes = Annotated[int | None, Parameter(help="How many work at once [one a core].")]
+Executor = Annotated[str, Parameter(help="Where: local, ray (this machine as a cluster), or ray://HOST:PORT.")]
 Model = Annotated[str, Parameter(help="Whose tokenizer: a shipped model's name, or a folder with weights.")]
 
 
@@ -32,6 +33,7 @@ def data_build(
     out: Dataset,
     model: Model = "storybook",
     processes: Processes = None,
+    executor: Executor = "local",
     encode: bool = True,
 ) -> None:
     """Every stage: ingest, shots, score, caption, encode, report.
@@ -43,12 +45,12 @@ def data_build(
     encode:
         Whether to make latents and shards too.
     """
-    from ..data import build, caption, report, shards
+    from ..data import build, caption, report, shards, workers
     from ..data.catalog import Catalog
     from ..models.bundle import find_model
 
     weights = find_model(model) if encode else None
-    with Catalog(out, write=True) as catalog:
+    with Catalog(out, write=True) as catalog, workers.on(executor):
         config = _config(catalog, settings)
         build.build(catalog, folder, config, processes=_cores(processes))
         caption.caption(catalog, config, processes=_cores(processes))

@@ -1,9 +1,11 @@
 """Work on files that nobody vouches for: in processes with bounds on time and memory, that cannot write files.
 
-A file that kills its worker, hangs it or fills its memory costs one `Failure`; a fresh worker goes on with the next file.
+The processes are this machine's, or with `on` those of a Ray cluster. A file that kills its worker, hangs it or fills its memory
+costs one `Failure`; a fresh worker goes on with the next file.
 """
 
 import contextlib
+import contextvars
 import multiprocessing
 import os
 import signal
@@ -31,6 +33,31 @@ class Worker:
     deadline: float = 0.0
 
 
+_executor = contextvars.ContextVar("executor", default="local")
+
+
+@contextlib.contextmanager
+def on(executor: str) -> Iterator[None]:
+    """Within it `each` works here ("local"), or on a Ray cluster ("ray", "ray://HOST:PORT", "HOST:PORT").
+
+    ValueError for an executor that there is not; RuntimeError and ConnectionError as `cluster.connect`.
+    """
+    if executor not in ("local", "ray") and ":" not in executor:
+        raise ValueError(f"executor {executor!r}: wanted local, ray, ray://HOST:PORT or HOST:PORT.")
+    leave: Callable[[], object] | None = None
+    if executor != "local":
+        from .cluster import connect
+
+        leave = connect(executor)
+    before = _executor.set(executor)
+    try:
+        yield
+    finally:
+        _executor.reset(before)
+        if leave:
+            leave()
+
+
 def each(
     work: Callable[..., Any],
     items: Iterable[tuple[Any, tuple[Any, ...]]],  # (name of the item, arguments of `work`)
@@ -41,8 +68,20 @@ def each(
 ) -> Iterator[tuple[Any, Any]]:
     """(name, result or Failure) of every item, as they come. `work` is a function that a fresh process can import.
 
-    ValueError inside becomes a Failure with its text, other errors one with their type; `processes` items are in flight.
+    ValueError inside becomes a Failure with its text, other errors one with their type; `processes` items are in flight, or as
+    many as a cluster has room for.
     """
+    if _executor.get() == "local":
+        return local(work, items, processes=processes, seconds=seconds, memory_mb=memory_mb)
+    from . import cluster
+
+    return cluster.each(work, items, seconds=seconds, memory_mb=memory_mb)
+
+
+def local(
+    work: Callable[..., Any], items: Iterable[tuple[Any, tuple[Any, ...]]], *, processes: int, seconds: float, memory_mb: int
+) -> Iterator[tuple[Any, Any]]:
+    """`each` on this machine."""
     queue = iter(items)
     workers: list[Worker] = []
     try:

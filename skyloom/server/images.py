@@ -5,7 +5,7 @@ import base64
 import io
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -19,7 +19,7 @@ from .auth import Caller
 from .media import STILL
 from .service import Service
 from .store import Job
-from .wire import ApiError, ImageGenerate
+from .wire import ApiError, ImageEdit, ImageGenerate
 
 router = APIRouter(prefix="/v1", tags=["images"])
 PATIENCE = 570  # seconds: a little less than the client waits
@@ -30,7 +30,17 @@ LOOK = 0.1  # seconds between two looks at the jobs
 async def generate(service: Served, caller: Calls, body: Body, request: Request) -> Response:
     """Stills of a prompt. They are jobs like films; the answer comes when all are made."""
     caller.need("write")
-    call = wire.check(ImageGenerate, body)
+    return await _answer(service, caller, wire.check(ImageGenerate, body), request)
+
+
+@router.post("/images/edits", openapi_extra=takes(wire.ImageEdit))
+async def edit(service: Served, caller: Calls, body: Body, request: Request) -> Response:
+    """A picture again with other words: all of it, or where a mask is transparent or white."""
+    caller.need("write")
+    return await _answer(service, caller, wire.check(ImageEdit, body), request)
+
+
+async def _answer(service: Service, caller: Caller, call: ImageGenerate, request: Request) -> Response:
     jobs = await run_in_threadpool(service.create_images, call, caller)
     if call.stream:
         return StreamingResponse(_stream(service, caller, jobs, call, request), media_type="text/event-stream")
@@ -50,10 +60,12 @@ def image_content(service: Served, caller: Calls, id: Annotated[str, Path(max_le
     return FileResponse(path, media_type="image/png", content_disposition_type="inline", filename=f"{job.id}.png")
 
 
-async def _finished(service: Service, caller: Caller, job: Job, request: Request) -> Job:
-    """Wait for a job. ApiError where it fails or lasts too long; whoever hangs up cancels it."""
+async def _finished(
+    service: Service, caller: Caller, job: Job, request: Request, or_else: Callable[[Job], bool] = lambda job: False
+) -> Job:
+    """Wait until a job is done, or something else is so. ApiError where it fails or lasts too long; a hang-up cancels it."""
     deadline = time.monotonic() + PATIENCE
-    while job.open:
+    while job.open and not or_else(job):
         if await request.is_disconnected() or time.monotonic() > deadline:
             await run_in_threadpool(service.cancel, job)
             raise ApiError(503, "The image was not made in time: the queue is long.", code="timeout", wait=130)
@@ -73,7 +85,10 @@ def _item(service: Service, job: Job, call: ImageGenerate, request: Request) -> 
 
 def _encoded(service: Service, job: Job, call: ImageGenerate) -> str:
     """The file in the wanted format, signed; other formats than png are made for this answer."""
-    data = service.media.path(job.id, STILL).read_bytes()
+    return _in_format(service, service.media.path(job.id, STILL).read_bytes(), call)
+
+
+def _in_format(service: Service, data: bytes, call: ImageGenerate) -> str:
     if call.output_format in ("webp", "jpeg"):
         buffer = io.BytesIO()
         quality = 90 if call.output_compression is None else call.output_compression
@@ -90,15 +105,40 @@ def _about(call: ImageGenerate, job: Job) -> dict[str, Any]:
 async def _stream(
     service: Service, caller: Caller, jobs: list[Job], call: ImageGenerate, request: Request
 ) -> AsyncIterator[str]:
-    """One completed event a still, in the order that they were asked for."""
+    """One completed event a still, in the order that they were asked for, each after its partial pictures."""
+    kind = "image_edit" if isinstance(call, ImageEdit) else "image_generation"
     for job in jobs:
+        sent = 0
         try:
+            while job.open or sent < _ready(service, job, call):
+                while sent < _ready(service, job, call):
+                    data = await run_in_threadpool(service.media.partial(job.id, sent).read_bytes)
+                    shown = await run_in_threadpool(_in_format, service, data, call)
+                    yield _event(f"{kind}.partial_image", shown, call, job, partial_image_index=sent)
+                    sent += 1
+                if job.open:
+                    job = await _finished(
+                        service, caller, job, request, lambda now, sent=sent: sent < _ready(service, now, call)
+                    )
             done = await _finished(service, caller, job, request)
             encoded = await run_in_threadpool(_encoded, service, done, call)
         except ApiError as error:
             yield f"event: error\ndata: {json.dumps(error.body())}\n\n"
             return
-        event = {"type": "image_generation.completed", "b64_json": encoded, "created_at": int(done.created)}
+        for number in range(sent):
+            service.media.partial(job.id, number).unlink(missing_ok=True)
         usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-        yield f"event: {event['type']}\ndata: {json.dumps({**event, **_about(call, done), 'usage': usage})}\n\n"
+        usage |= {"input_tokens_details": {"text_tokens": 0, "image_tokens": 0}}
+        yield _event(f"{kind}.completed", encoded, call, done, usage=usage)
     yield "data: [DONE]\n\n"
+
+
+def _ready(service: Service, job: Job, call: ImageGenerate) -> int:
+    """How many partial pictures there are."""
+    wanted = call.partial_images or 0
+    return next((i for i in range(wanted) if not service.media.partial(job.id, i).is_file()), wanted)
+
+
+def _event(kind: str, encoded: str, call: ImageGenerate, job: Job, **more: Any) -> str:
+    event = {"type": kind, "b64_json": encoded, "created_at": int(job.created), **_about(call, job), **more}
+    return f"event: {kind}\ndata: {json.dumps(event)}\n\n"

@@ -55,7 +55,7 @@ class Maker:
         paths = {option: str(self.media.path(job.id, name)) for option, name in job.request.get("inputs", {}).items()}
         request = Request(**with_files(job.request["options"], paths))
         try:
-            film = generate(request, self.bundle(request.model), on_step, self._show(job))
+            film = generate(request, self.bundle(request.model), on_step, self._show(job, request.resolved().steps or 1))
         except ValueError as error:
             raise ValueError(self._without_paths(job, str(error))) from error
         self.media.path(job.id, PREVIEW).unlink(missing_ok=True)
@@ -63,8 +63,23 @@ class Maker:
             self.judge(film.frames)
         return self._write(job, film, lambda frame: self._finish(frame, height, width))
 
-    def _show(self, job: Job) -> Callable[[np.ndarray], None]:
-        """What generate() gives its previews to: every second or so one is written, for those who watch."""
+    def _show(self, job: Job, steps: int) -> Callable[[np.ndarray], None]:
+        """What generate() gives its previews to: every second or so one is written, for those who watch.
+
+        Of a still whose caller wants partial pictures, these: that many, evenly over the steps.
+        """
+        wanted, seen = job.request.get("partials", 0), [0, 0]  # steps, and pictures written
+
+        def on_still(frames: np.ndarray) -> None:
+            seen[0] += 1
+            if seen[1] < wanted and seen[0] * (wanted + 1) >= (seen[1] + 1) * steps:
+                height, width = sizes_of(job.size)
+                shown = picture(self._finish(frames[-1], height, width), "PNG", max(height, width))
+                self.media.put(job.id, self.media.partial(job.id, seen[1]).name, shown)
+                seen[1] += 1
+
+        if job.kind == "image":
+            return on_still
         last = [time.monotonic() - PREVIEWS]
 
         def on_preview(frames: np.ndarray) -> None:

@@ -28,6 +28,10 @@ class Media:
     def path(self, id: str, name: str) -> Path:
         return self._folder(id) / name
 
+    def partial(self, id: str, number: int) -> Path:
+        """A still on its way, counted from 0."""
+        return self.path(id, f"partial-{number}.png")
+
     def put(self, id: str, name: str, data: bytes) -> Path:
         """Write a file whole, or raise OSError. Refuses (ENOSPC) to take the last of the disk."""
         path = self.path(id, name)

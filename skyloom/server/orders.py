@@ -26,6 +26,7 @@ from .wire import (
     ApiError,
     ById,
     Controls,
+    ImageEdit,
     ImageGenerate,
     Reference,
     Upload,
@@ -59,6 +60,7 @@ class Order:
     source: str | None = None
     notes: list[str] = field(default_factory=list)  # for people, known before it is filmed
     characters: list[str] = field(default_factory=list)  # ids
+    partials: int = 0  # pictures to show while a still takes shape
 
 
 class Orders:
@@ -129,11 +131,30 @@ class Orders:
     def images(self, call: ImageGenerate, caller: Caller) -> list[Job]:
         """n stills with one seed after another."""
         size = DEFAULT_IMAGE if call.size in (None, "auto") else str(call.size)
-        orders = [self._order("image", call, call.prompt, call.model, size, 0) for _ in range(call.n)]
-        first = orders[0].options["seed"]
-        for i, order in enumerate(orders):
-            order.options["seed"] = (first + i) % 2**63
-        return [self._put(order, caller, None) for order in orders]
+        return self.put_stills(self._order("image", call, call.prompt, call.model, size, 0), call, caller)
+
+    def image_edits(self, call: ImageEdit, caller: Caller) -> list[Job]:
+        """The same, beginning with a picture."""
+        return self.put_stills(steering.still(self, call), call, caller)
+
+    def put_stills(self, order: Order, call: ImageGenerate, caller: Caller) -> list[Job]:
+        """All n of them, or none."""
+        order.partials = call.partial_images or 0 if call.stream else 0
+        first, jobs = order.options["seed"], []
+        try:
+            for i in range(call.n):
+                order.options = order.options | {"seed": (first + i) % 2**63}
+                jobs.append(self._put(order, caller, None))
+        except ApiError:
+            for job in jobs:
+                self.store.delete(job.id)
+                self.media.drop(job.id)
+            raise
+        return jobs
+
+    def still_order(self, call: ImageGenerate, size: str) -> Order:
+        """An order for one still."""
+        return self._order("image", call, call.prompt, call.model, size, 0)
 
     # what they are made of
 
@@ -165,7 +186,7 @@ class Orders:
         assert isinstance(call.video, Upload)
         facts = uploads.examine(call.video.data, CLIPS, "video", self.settings, self.moderator.sees)
         self.moderator.check_pictures(facts.pictures, "video")
-        size = self._size_of(facts)
+        size = self.size_of(facts)
         seconds = min(facts.seconds, self.settings.max_extended)
         order = self._order("video", call, call.prompt, call.model, size, seconds)
         return self._with_clip(order, facts.data, facts.suffix, seconds, None)
@@ -177,7 +198,7 @@ class Orders:
         order.source = source
         return order
 
-    def _size_of(self, facts: Facts) -> str:
+    def size_of(self, facts: Facts) -> str:
         """The size of an upload, as near as a file of this server may be."""
         scale = min(1.0, (self.settings.max_pixels / (facts.width * facts.height)) ** 0.5)
         scale = min(scale, catalog.LONGEST_SIDE / max(facts.width, facts.height))
@@ -306,7 +327,7 @@ class Orders:
     def _job(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
         if idempotency and len(idempotency) > 255:
             raise ApiError(400, "Idempotency-Key has more than 255 characters.", code="invalid_value")
-        said = {name: value for name in ("notes", "characters") if (value := getattr(order, name))}
+        said = {name: value for name in ("notes", "characters", "partials") if (value := getattr(order, name))}
         call, names = order.call, {option: name for option, (name, _) in order.files.items()}
         _check_request(order.options, names)
         return Job(

@@ -14,7 +14,7 @@ from .provenance import Signer
 from .settings import Settings
 from .store import Job, Store
 from .webhooks import Webhooks
-from .wire import ApiError, ImageGenerate, Video
+from .wire import ApiError, ImageEdit, ImageGenerate, Video
 
 POLL = (250, 5000)  # milliseconds between two polls, at the least and at the most
 
@@ -39,7 +39,7 @@ class Service:
         self.store.close()
 
     def create_images(self, call: ImageGenerate, caller: Caller) -> list[Job]:
-        return self.orders.images(call, caller)
+        return self.orders.image_edits(call, caller) if isinstance(call, ImageEdit) else self.orders.images(call, caller)
 
     def signed(self, data: bytes, mime: str, recipe: dict[str, Any] | None = None) -> bytes:
         """The data of a film or picture with a manifest in it, where this server signs."""

@@ -57,7 +57,7 @@ class Settings:
     metadata: bool = True  # the recipe inside the file
     mark: bool = False  # a small visible mark in the corner
     blocklist: str = ""  # file with a word or phrase a line that no prompt may hold
-    moderator: str = ""  # module:function that judges prompts and pictures
+    moderator: str = ""  # module:function, or address of a classifier (/v1/moderations), that judges prompts and pictures
     webhook_private: bool = False  # webhooks may go to private addresses
 
     @property

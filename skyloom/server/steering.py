@@ -11,7 +11,7 @@ from . import catalog, uploads
 from .media import FILM
 from .store import Job
 from .uploads import CLIPS, PICTURES, Facts
-from .wire import ApiError, Reference, Upload, VideoCreate
+from .wire import ApiError, ImageEdit, Reference, Upload, VideoCreate
 
 if TYPE_CHECKING:
     from .orders import Order, Orders
@@ -20,6 +20,7 @@ Sources = dict[str, Job]  # the films that a call names by id: "video", "to", "l
 BECOMES = ("to", "outpaint", "loop", "strength", "mask", "mask_box")  # of a clip
 NEW_SECONDS = "2"  # of a bridge, where the call does not say
 VARY = 0.3
+FIDELITY = {"high": 0.4, "low": 0.6}  # of an edited picture: how much of it is made anew
 
 
 def is_given(value: object) -> bool:
@@ -158,3 +159,32 @@ def like(orders: "Orders", call: VideoCreate, source: Job) -> "Order":
             raise ApiError(400, "The files that this film was made from are gone.", param="like", code="not_found")
         order.files[option] = (name, path.read_bytes())
     return order
+
+
+def still(orders: "Orders", call: ImageEdit) -> "Order":
+    """An order for an edit of a picture: all of it as far as `strength` says, or where a mask is transparent or white."""
+    picture = _one_picture(call)
+    facts = uploads.picture_of(picture, "image", orders.settings, wanted=orders.moderator.sees)
+    orders.moderator.check_pictures(facts.pictures, "image")
+    order = orders.still_order(call, orders.size_of(facts) if call.size in (None, "auto") else str(call.size))
+    order.files["clip"] = (f"clip.{facts.suffix}", facts.data)
+    whole = FIDELITY[call.input_fidelity or "low"] if not call.mask else 1.0
+    order.options |= {"size": "auto", "seconds": 0, "strength": whole if call.strength is None else call.strength}
+    if call.mask:
+        mask = mask_of(orders, call.mask)
+        if (mask.width, mask.height) != (facts.width, facts.height):
+            sizes_told = f"{mask.width}x{mask.height}, but the picture {facts.width}x{facts.height}"
+            raise ApiError(400, f"The mask is {sizes_told}: wanted the same size.", param="mask", code="invalid_value")
+        order.files["mask"] = (f"mask.{mask.suffix}", mask.pictures[0] if mask.pictures else mask.data)
+    return order
+
+
+def _one_picture(call: ImageEdit) -> Upload | Reference:
+    given: list[Upload | Reference] = [*(call.images or [])]
+    if call.image is not None:
+        given += call.image if isinstance(call.image, list) else [call.image]
+    if not given:
+        raise ApiError(400, "Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
+    if len(given) > 1:
+        raise ApiError(400, f"{len(given)} pictures: this model edits one at a time.", param="image", code="unsupported")
+    return given[0]

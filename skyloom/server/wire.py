@@ -241,6 +241,14 @@ class ImageGenerate(Controls):
     partial_images: int | None = Field(None, ge=0, le=3)
 
 
+class ImageEdit(ImageGenerate):
+    image: Annotated[File | list[File] | None, BeforeValidator(_structure)] = Field(None, description="the picture; one")
+    images: Annotated[list[Reference] | None, BeforeValidator(_structure)] = Field(None, min_length=1, max_length=16)
+    mask: Picture | None = Field(None, description="transparent, or white, is made anew; of the picture's size")
+    input_fidelity: Literal["high", "low"] | None = None
+    strength: float | None = Field(None, ge=0, le=1, description="own: 0 keeps the picture, 1 makes it anew")
+
+
 class WebhookCreate(Call):
     name: str = Field(min_length=1, max_length=200)
     url: str = Field(min_length=1, max_length=2000)
@@ -359,7 +367,7 @@ def check(model: type[M], tree: Any) -> M:
 
 
 CALLS: tuple[type[Call], ...] = (
-    VideoCreate, VideoRemix, VideoEdit, VideoExtend, CharacterCreate, ImageGenerate, WebhookCreate, WebhookUpdate,
+    VideoCreate, VideoRemix, VideoEdit, VideoExtend, CharacterCreate, ImageGenerate, ImageEdit, WebhookCreate, WebhookUpdate,
     WebhookRotate, WebhookTest,
 )  # fmt: skip
 
