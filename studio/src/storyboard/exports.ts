@@ -85,11 +85,11 @@ export function takeBody(
   };
 }
 
-/** POST /v1/videos/cuts for the chosen takes one after the other, or null where a shot has none. */
-export function cutBody(strip: Strip): { pieces: { id: string; start: number; end: number }[] } | null {
-  const pieces = strip.shots.map((shot, i) => (shot.chosen ? { id: shot.chosen, start: 0, end: takeLength(strip, i) } : null));
-  const there = pieces.filter((piece) => piece !== null);
-  return there.length > 0 && there.length === pieces.length ? { pieces: there } : null;
+/** The chosen takes one after the other, with the part of each that counts, or null where a shot has none. */
+export function pieces(strip: Strip): { id: string; start: number; end: number }[] | null {
+  const all = strip.shots.map((shot, i) => (shot.chosen ? { id: shot.chosen, start: 0, end: takeLength(strip, i) } : null));
+  const there = all.filter((piece) => piece !== null);
+  return there.length > 0 && there.length === all.length ? there : null;
 }
 
 const seconds = (value: number): string => String(Math.round(value * 1000) / 1000);
