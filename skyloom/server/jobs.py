@@ -231,9 +231,10 @@ class Worker:
                     self.queue.put(c, job, f"#{secrets.token_hex(4)}")
 
     def _dead(self, other: dict[str, Any]) -> bool:
-        if other["host"] != self.host:
+        file = self._lock_file(other["id"])
+        if other["host"] != self.host or not file.exists():  # of another machine, or of another home on this one
             return time.time() - other["beat"] > SILENT
-        return not is_held(self._lock_file(other["id"]))
+        return not is_held(file)
 
     def _lock_file(self, id: str) -> Path:
         return self.settings.root / "workers" / f"{id}.lock"

@@ -67,7 +67,7 @@ class Server:
         env = os.environ | rooms.environment(self.settings)
         process = subprocess.Popen([sys.executable, "-m", "skyloom", "worker"], cwd=ROOT, env=env)
         self.processes.append(process)
-        until(lambda: any(w["models"] for w in self.service.store.workers() if w["id"] not in before))
+        until(lambda: any(w["models"] for w in self.service.store.workers() if w["id"] not in before), 5 * PATIENCE)
         return process
 
     def close(self):

@@ -147,6 +147,15 @@ def test_who_lost_a_job_can_write_nothing(stage):
     assert not server.service.store.fail(old, "x", "y", lambda c: None)
 
 
+def test_a_worker_of_another_home_is_dead_only_when_it_is_silent(stage):
+    server, _, _ = stage
+    store, worker = server.service.store, server.worker
+    store.beat("worker_elsewhere", worker.host, [])  # on this machine, its lock in a folder that is not ours
+    worker.recover()
+    assert "worker_elsewhere" in {other["id"] for other in store.workers()}
+    assert worker._dead({"id": "worker_elsewhere", "host": worker.host, "beat": time.time() - 61})
+
+
 def test_a_job_that_fell_out_of_the_queue_is_put_back(stage, monkeypatch):
     server, client, play = stage
     monkeypatch.setattr("skyloom.server.jobs.STRAY", 0.0)

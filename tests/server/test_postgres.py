@@ -25,10 +25,11 @@ def database():
 def pair(tmp_path, model, database):
     """Two servers, a worker process of each, one database, one folder of films."""
     servers = [Server(tmp_path / "home", model, database=database) for _ in range(2)]
-    workers = [server.spawn() for server in servers]
-    yield servers, workers
-    for server in servers:
-        server.close()
+    try:
+        yield servers, [server.spawn() for server in servers]
+    finally:
+        for server in servers:
+            server.close()
 
 
 def test_two_servers_and_two_workers_lose_and_double_nothing_when_one_is_killed(pair):
