@@ -7,11 +7,11 @@ from .auth import Caller
 from .catalog import Catalog
 from .characters import Characters
 from .jobs import Queue
-from .media import Media
 from .moderation import Moderator
 from .orders import Orders
 from .provenance import Signer
 from .settings import Settings
+from .storage import open_media
 from .store import Job, Store
 from .webhooks import Webhooks
 from .wire import ApiError, ImageEdit, ImageGenerate, Video
@@ -26,7 +26,7 @@ class Service:
         self.settings = settings
         self.store = Store(settings.database_url)
         self.queue = Queue(settings, self.store)
-        self.media = Media(settings.root)
+        self.media = open_media(settings)
         self.catalog = Catalog(settings)
         self.moderator = Moderator(settings)
         self.signer = Signer(settings) if settings.sign else None

@@ -27,6 +27,7 @@ class Settings:
 
     home: str = ""  # folder of database, films and keys; "" is the user's data folder
     database: str = ""  # postgresql://... for workers on several machines; "" is SQLite in the home
+    storage: str = ""  # URL of films and uploads for machines that share no folder, s3://bucket/films; "" is the home
     host: str = "127.0.0.1"
     port: int = 8440
     model: str = "storybook"  # a shipped model's name, or a folder with weights
