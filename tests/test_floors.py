@@ -25,6 +25,7 @@ LIBRARIES = {  # one library, one file; only command line and server have one fo
     "av": {"base/video.py", "base/footage.py"},
     "cyclopts": {"cli/root.py", "cli/films.py", "cli/training.py", "cli/evaluation.py", "cli/serving.py", "cli/datasets.py"},
     "safetensors": {"base/checkpoint.py"},
+    "ray": {"data/cluster.py"},
     "scenedetect": {"data/measure.py"},
     "pyarrow": {"data/shards.py"},
     "c2pa": {"server/provenance.py"},

@@ -1,6 +1,6 @@
 """Work on files that nobody vouches for: in processes with bounds on time and memory, that cannot write files.
 
-The processes are this machine's, or with `on` those of a Ray cluster. A file that kills its worker, hangs it or fills its memory
+The processes are this machine's, or with `on` those of a Ray cluster. A file that kills its worker, hangs it or fills memory
 costs one `Failure`; a fresh worker goes on with the next file.
 """
 
