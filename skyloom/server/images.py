@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import functools
 import io
 import json
 import time
@@ -117,9 +118,7 @@ async def _stream(
                     yield _event(f"{kind}.partial_image", shown, call, job, partial_image_index=sent)
                     sent += 1
                 if job.open:
-                    job = await _finished(
-                        service, caller, job, request, lambda now, sent=sent: sent < _ready(service, now, call)
-                    )
+                    job = await _finished(service, caller, job, request, functools.partial(_more, service, call, sent))
             done = await _finished(service, caller, job, request)
             encoded = await run_in_threadpool(_encoded, service, done, call)
         except ApiError as error:
@@ -127,10 +126,14 @@ async def _stream(
             return
         for number in range(sent):
             service.media.partial(job.id, number).unlink(missing_ok=True)
-        usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        usage: dict[str, Any] = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
         usage |= {"input_tokens_details": {"text_tokens": 0, "image_tokens": 0}}
         yield _event(f"{kind}.completed", encoded, call, done, usage=usage)
     yield "data: [DONE]\n\n"
+
+
+def _more(service: Service, call: ImageGenerate, sent: int, job: Job) -> bool:
+    return sent < _ready(service, job, call)
 
 
 def _ready(service: Service, job: Job, call: ImageGenerate) -> int:
