@@ -125,7 +125,7 @@ class ProbeConfig:
 
     width: int = 64  # of the first level of its picture network; later levels have 2 and 3 times as much
     size: int = 128  # pixels of the short side that it looks at
-    steps: int = 3600
+    steps: int = 2300
     buckets: tuple[Bucket, ...] = (
         Bucket(1, 128, 128, 24000, 96),
         Bucket(17, 128, 128, 4000, 12),

@@ -10,23 +10,25 @@ STORYBOOK = Config(
     dit=DiTConfig(width=256, depth=8),
     tokenizer=TokenizerTrain(steps=520, warmup=50, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(
-        steps=3600,
-        decay=0.25,
+        steps=5600,
+        decay=0.14,
         shift=2.0,
         warmup=50,
         buckets=(
             Bucket(1, 256, 256, 16384, 128, window=8),
             Bucket(1, 256, 256, 16384, 64),
-            Bucket(17, 256, 256, 5248, 12),
-            Bucket(49, 256, 256, 832, 4),
-            Bucket(1, 256, 448, 512, 36),
-            Bucket(1, 448, 256, 512, 36),
-            Bucket(17, 256, 448, 256, 8),
-            Bucket(17, 448, 256, 256, 8),
+            Bucket(17, 256, 256, 11264, 12),
+            Bucket(49, 256, 256, 1536, 4),
+            Bucket(1, 256, 448, 1024, 36),
+            Bucket(1, 448, 256, 1024, 36),
+            Bucket(17, 256, 448, 512, 8),
+            Bucket(17, 448, 256, 512, 8),
+            Bucket(17, 256, 256, 11264, 48, window=8),
         ),
         phases=(
-            (0, (0.7, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),  # looks are learned cheapest from windows of single frames
-            (1700, (0.12, 0.23, 0.4, 0.14, 0.03, 0.02, 0.03, 0.03)),
+            (0, (0.7, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),  # looks are learned cheapest from windows of single frames
+            (1700, (0.12, 0.23, 0.4, 0.14, 0.03, 0.02, 0.03, 0.03, 0.0)),
+            (3600, (0.08, 0.12, 0.34, 0.14, 0.02, 0.02, 0.03, 0.03, 0.22)),
         ),
     ),
 )

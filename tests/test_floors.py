@@ -32,6 +32,7 @@ LIBRARIES = {  # one library, one file; only command line and server have one fo
     "cryptography": {"server/provenance.py"},
     "dbos": {"server/jobs.py"},
     "fastapi": {"server/app.py", "server/hooks.py", "server/images.py", "server/videos.py"},
+    "fsspec": {"server/storage.py"},
     "prometheus_client": {"server/metrics.py"},
     "pydantic": {"server/wire.py"},
     "sqlalchemy": {"server/store.py", "server/tables.py"},

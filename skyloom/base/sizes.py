@@ -107,8 +107,9 @@ def transformer_flops(tokens: int, width: int, depth: int, *, mlp_width: int = 0
 
 
 def local_flops(cells: int, channels: int, width: int, depth: int) -> int:
-    """One forward pass of the 3x3 convolutions around the transformer: in, out, and `depth` pairs on either side."""
-    return 18 * cells * (2 * channels * width + 4 * depth * width * width)
+    """One forward pass of the convolutions around the transformer: 3x3 in, out, and `depth` pairs on either side, and between
+    those of a pair two linear maps from the frames before and after."""
+    return cells * (18 * (2 * channels * width + 4 * depth * width * width) + 8 * depth * width * width)
 
 
 def free_memory() -> int:

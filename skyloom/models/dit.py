@@ -1,9 +1,10 @@
 """Spacetime diffusion transformer. Dimension key: B batch, C latent channels, T H W latent frames rows columns, p patch,
 L text tokens, E text width, N video tokens (T * H/p * W/p), D model width, A heads, K head width, G width of the local part.
 
-An hourglass: convolutions over the latent cells of each frame, a transformer over patches of p x p cells, convolutions again,
-which also see what the first ones made of the cells. The convolutions draw edges and textures alike wherever they lie; the
-transformer decides what goes where (as in HDiT, arXiv 2401.11605, with convolutions for neighbourhood attention).
+An hourglass: convolutions over the latent cells and their neighbours in time, a transformer over patches of p x p cells,
+convolutions again, which also see what the first ones made of the cells. The convolutions draw edges and textures alike
+wherever they lie; the transformer decides what goes where (as in HDiT, arXiv 2401.11605, with convolutions for neighbourhood
+attention).
 
 Full attention over space, time and the prompt at once: every block projects the prompt to keys and values of its own and
 puts them beside those of the video. The noise level of every cell enters through one shared modulation (adaLN-single,
@@ -71,13 +72,13 @@ class DiT(nn.Module):
         local = per_cell(self.local_modulation(c_BMD), (frames, rows, columns), p)
         cells = self.cells_in(channels_last(rearrange(z_BCTHW * scale_in, "B C T H W -> (B T) C H W")))
         for block in self.enter_blocks:
-            cells = block(cells, *local)
+            cells = block(cells, *local, frames)
         x = self.patch_in(rearrange(cells, "(B T) G (h p) (w q) -> B (T h w) (G p q)", B=batch, p=p, q=p))
         x = self._transform(x, c_BMD, (frames, h, w), text_BLE, mask_BL)
         drawn = rearrange(self.patch_out(x), "B (T h w) (G p q) -> (B T) G (h p) (w q)", T=frames, h=h, w=w, p=p, q=p)
         cells = channels_last(cells + drawn)
         for block in self.leave_blocks:
-            cells = block(cells, *local)
+            cells = block(cells, *local, frames)
         drawn = rearrange(self.cells_out(rms_map(cells)).float(), "(B T) C H W -> B C T H W", B=batch)
         return skip * z_BCTHW + scale_out * drawn
 
@@ -105,19 +106,30 @@ class DiT(nn.Module):
 
 
 class LocalBlock(nn.Module):
-    """Residual 3x3 convolutions over the cells of one latent frame, modulated by their noise level."""
+    """Residual 3x3 convolutions over the cells of one latent frame, modulated by their noise level; between the two every
+    cell also hears the same cell of the frames before and after, so that what stands still is drawn once, not anew."""
 
     def __init__(self, width: int):
         super().__init__()
         self.table = nn.Parameter(torch.zeros(width * 2, 1, 1))
         self.conv1, self.conv2 = Conv(width, width), Conv(width, width)
-        nn.init.zeros_(self.conv2.weight)
+        self.before, self.after = (nn.Linear(width, width, bias=False) for _ in range(2))
+        for layer in (self.conv2, self.before, self.after):
+            nn.init.zeros_(layer.weight)
 
-    def forward(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shift: Tensor, scale: Tensor, frames: int) -> Tensor:
         """(B T) G H W, and its modulation from `per_cell`, whose size is 1 or that of x along each axis."""
         table_shift, table_scale = self.table.to(x.dtype).chunk(2)
         h = rms_map(x) * (1 + scale + table_scale) + shift + table_shift
-        return x + self.conv2(F.silu(self.conv1(h)))
+        return x + self.conv2(self._through_time(F.silu(self.conv1(h)), frames))
+
+    def _through_time(self, h: Tensor, frames: int) -> Tensor:
+        if frames == 1:
+            return h
+        h_BTHWG = h.permute(0, 2, 3, 1).unflatten(0, (-1, frames))
+        before, after = self.before(h_BTHWG[:, :-1]), self.after(h_BTHWG[:, 1:])
+        heard = F.pad(before, (0, 0, 0, 0, 0, 0, 1, 0)) + F.pad(after, (0, 0, 0, 0, 0, 0, 0, 1))
+        return h + heard.flatten(0, 1).permute(0, 3, 1, 2)
 
 
 def precondition(t: Tensor, gain: Tensor) -> tuple[Tensor, Tensor, Tensor]:

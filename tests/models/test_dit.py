@@ -2,7 +2,7 @@ import torch
 
 from skyloom.config import DiTConfig, TextConfig
 from skyloom.models.bundle import load_bundle, save_bundle, tiny_bundle
-from skyloom.models.dit import DiT, precondition
+from skyloom.models.dit import DiT, LocalBlock, precondition
 
 
 def run(bundle, z, t, prompts):
@@ -67,3 +67,20 @@ def test_an_untrained_model_guesses_linearly():
     text, mask = model.read(torch.zeros(2, 3, dtype=torch.long), torch.ones(2, 3, dtype=torch.bool))
     _, skip, _ = precondition(t[:, None], model.gain_C.view(1, -1, 1, 1, 1))
     assert torch.allclose(model(z, t, text, mask), skip * z, atol=1e-5)
+
+
+def test_a_cell_hears_its_neighbours_in_time_and_no_further():
+    block = LocalBlock(4)
+    for layer in (block.conv2, block.before, block.after):
+        torch.nn.init.normal_(layer.weight, std=0.3)
+    x = torch.randn(2 * 5, 4, 3, 3, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=torch.channels_last)
+    other = x.clone()
+    other[2] += 1  # the third frame of the first of two films of five
+    zero = torch.zeros(1, 4, 1, 1)
+    pairs = zip(block(x, zero, zero, 5), block(other, zero, zero, 5), strict=True)
+    changed = [bool((a - b).abs().max() > 1e-4) for a, b in pairs]
+    assert changed == [False, True, True, True, False] + [False] * 5
+    alone = block(x, zero, zero, 1)
+    assert torch.allclose(alone[0], block(x[:1], zero, zero, 1)[0], atol=1e-5)
+    films = block(x, zero, zero, 5)
+    assert not torch.allclose(alone, films)
