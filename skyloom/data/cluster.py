@@ -30,9 +30,9 @@ def connect(executor: str) -> Callable[[], object]:
         raise RuntimeError(f"executor {executor!r} needs Ray. Install it: pip install 'skyloom[ray]'") from None
     if ray.is_initialized():
         return lambda: None  # whoever connected leaves
-    address = None if executor == "ray" else executor
+    where: dict[str, Any] = {"include_dashboard": False} if executor == "ray" else {"address": executor}
     try:
-        ray.init(address=address, log_to_driver=False, **({"include_dashboard": False} if address is None else {}))
+        ray.init(log_to_driver=False, **where)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ConnectionError(f"executor {executor!r}: no cluster there ({str(error).splitlines()[0][:200]}).") from None
     return ray.shutdown
