@@ -23,7 +23,7 @@ setup: .venv/.installed-dev ## install what tests and checks need
 test: .venv/.installed-dev ## the tests, in minutes, on two cores
 	$(PYTEST) -n 2 -m "not full"
 
-test-full: .venv/.installed-dev ## the tests that take longer
+test-full: .venv/.installed-full ## the tests that take longer: PostgreSQL, Ray, Node, real films
 	@$(PYTEST) -m full; code=$$?; \
 	if [ $$code -eq 5 ]; then echo "there are no full tests: none was run"; else exit $$code; fi
 
@@ -65,6 +65,10 @@ export PROMPT
 
 .venv/.installed: .venv/bin/python $(PINS)
 	$(INSTALL) -e .
+	@touch $@
+
+.venv/.installed-full: .venv/.installed-dev
+	$(INSTALL) -e ".[dev,ray]" scikit-video
 	@touch $@
 
 .venv/.installed-dev: .venv/bin/python $(PINS)

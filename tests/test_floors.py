@@ -31,7 +31,7 @@ LIBRARIES = {  # one library, one file; only command line and server have one fo
     "c2pa": {"server/provenance.py"},
     "cryptography": {"server/provenance.py"},
     "dbos": {"server/jobs.py"},
-    "fastapi": {"server/app.py", "server/hooks.py", "server/images.py", "server/videos.py"},
+    "fastapi": {"server/app.py", "server/hooks.py", "server/images.py", "server/studio_routes.py", "server/videos.py"},
     "fsspec": {"server/storage.py"},
     "prometheus_client": {"server/metrics.py"},
     "pydantic": {"server/wire.py"},

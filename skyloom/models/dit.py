@@ -127,9 +127,10 @@ class LocalBlock(nn.Module):
         if frames == 1:
             return h
         h_BTHWG = h.permute(0, 2, 3, 1).unflatten(0, (-1, frames))
-        before, after = self.before(h_BTHWG[:, :-1]), self.after(h_BTHWG[:, 1:])
-        heard = F.pad(before, (0, 0, 0, 0, 0, 0, 1, 0)) + F.pad(after, (0, 0, 0, 0, 0, 0, 0, 1))
-        return h + heard.flatten(0, 1).permute(0, 3, 1, 2)
+        heard = h_BTHWG.clone()
+        heard[:, 1:] += self.before(h_BTHWG[:, :-1])  # into slices: padding would copy everything twice more
+        heard[:, :-1] += self.after(h_BTHWG[:, 1:])
+        return heard.flatten(0, 1).permute(0, 3, 1, 2)
 
 
 def precondition(t: Tensor, gain: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -40,6 +40,7 @@ class Characters:
             raise ApiError(400, "'name' has no letter in it.", param="name", code="invalid_value")
         self.moderator.check_prompt(name, "name")
         facts = self._looked_at(call, source)
+        self.moderator.check_pictures(facts.pictures, "video")
         words = call.description or actor_of(source.prompt if source else facts.prompt)
         if words:
             self.moderator.check_prompt(words, "description")

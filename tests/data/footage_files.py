@@ -9,6 +9,14 @@ import numpy as np
 from PIL import Image
 
 from skyloom.evals.composites import landscape
+from skyloom.models.bundle import save_bundle, tiny_bundle
+
+
+def tiny_model(tmp_path_factory) -> Path:
+    """A folder with weights of a few thousand numbers."""
+    folder = tmp_path_factory.mktemp("model")
+    save_bundle(tiny_bundle(0), folder)
+    return folder
 
 
 def film(seed: int = 0, frames: int = 30, size: tuple[int, int] = (96, 160)) -> np.ndarray:

@@ -19,7 +19,6 @@ from skyloom.cli import run
 from skyloom.data import build, shards
 from skyloom.data.catalog import Catalog
 from skyloom.evals.composites import composite
-from skyloom.models.bundle import save_bundle, tiny_bundle
 
 ROOT = Path(skyloom.__file__).parent.parent
 LENGTHS = "shots.min_seconds=0.4"
@@ -40,9 +39,7 @@ def footage_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    save_bundle(tiny_bundle(0), folder)
-    return folder
+    return made.tiny_model(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

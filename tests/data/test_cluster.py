@@ -17,7 +17,6 @@ from skyloom.base import footage
 from skyloom.cli import run
 from skyloom.data import workers
 from skyloom.data.catalog import Catalog
-from skyloom.models.bundle import save_bundle, tiny_bundle
 
 TOKEN = uuid.uuid4().hex
 
@@ -43,9 +42,7 @@ def test_after_a_mistake_work_is_done_here_again():
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    save_bundle(tiny_bundle(0), folder)
-    return folder
+    return made.tiny_model(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A real server for the tests: uvicorn on a free port in a thread, and a worker with a model of a few thousand weights."""
 
 import dataclasses
+import io
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import openai
 import pytest
 import uvicorn
+from PIL import Image
 
 import skyloom
 from skyloom.config import Bucket
@@ -84,6 +86,16 @@ class Server:
         self.thread.join(PATIENCE)
 
 
+def png(shade=128, size=(64, 64), alpha=None):
+    """A grey picture as a file."""
+    image = Image.new("RGB", size, (shade,) * 3)
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def until(condition, seconds=PATIENCE):
     """Wait for a condition, and return what made it true."""
     deadline = time.monotonic() + seconds
@@ -100,6 +112,11 @@ def served(tmp_path_factory, model):
     server.hire()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def client(served):
+    return served.client()
 
 
 @pytest.fixture(scope="module")

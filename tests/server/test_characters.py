@@ -14,11 +14,6 @@ QUICK = {"steps": 1, "seed": 1}
 SHORT = {"seconds": "0.5", "size": "64x64"}
 
 
-@pytest.fixture(scope="module")
-def client(served):
-    return served.client()
-
-
 def clip(prompt=None):
     shade = np.arange(12, dtype=np.uint8)[:, None, None, None] * 9
     recipe = {"prompt": prompt} if prompt else None

@@ -1,12 +1,11 @@
 """Our own controls through the real client: pictures at times, clips and what becomes of them, variations."""
 
 import base64
-import io
 
 import numpy as np
 import openai
 import pytest
-from PIL import Image
+from conftest import png
 
 from skyloom.base.video import encode, read_recipe, read_video
 
@@ -16,22 +15,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def client(served):
-    return served.client()
-
-
-@pytest.fixture(scope="module")
 def film(client):
     return client.videos.create_and_poll(prompt="a red fox runs", seconds="1", size="64x64", extra_body=QUICK)
-
-
-def png(shade=200, size=(64, 64), alpha=None):
-    image = Image.new("RGB", size, (shade, 40, 40))
-    if alpha is not None:
-        image.putalpha(Image.fromarray(alpha))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def url(data):

@@ -54,11 +54,6 @@ def served(tmp_path_factory, model):
 
 
 @pytest.fixture(scope="module")
-def client(served):
-    return served.client()
-
-
-@pytest.fixture(scope="module")
 def film(client):
     return client.videos.create_and_poll(prompt="a red fox runs", **SHORT)
 

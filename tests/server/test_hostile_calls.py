@@ -91,6 +91,28 @@ def test_bombs_burst_in_a_process_of_their_own(client, quiet):
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        b"\x89PNG\r\n\x1a\n<script>alert(1)</script>",
+        b"\xff\xd8\xff\xe0<?php system(1); ?>",
+        b"RIFF\0\0\0\0WEBP" + b"PK\x03\x04" * 100,
+        b"GIF89a/*" + b"\0" * 50,
+        b"<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>",
+        b"%PDF-1.7 " + b"\x89PNG\r\n\x1a\n",
+        b"\0\0\0\x18ftypmp42" + b"\0" * 64,
+        b"\x1a\x45\xdf\xa3" + b"\xff" * 64,
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+    ],
+)
+def test_files_that_are_two_things_are_neither(client, quiet, data):
+    for name in ("input_reference", "video"):
+        form = {"prompt": "a fox"} | ({"loop": "true"} if name == "video" else {})
+        answer = client._client.post(f"{quiet.url}/v1/videos", data=form, files={name: ("a.png", data, "image/png")})
+        assert answer.status_code == 400 and answer.json()["error"]["code"] in ("invalid_file", "invalid_type"), answer.text
+    alive(quiet)
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"seconds": "1e308"}, {"seconds": "inf"}, {"seconds": "-0.0"}, {"seconds": "٤" * 9}, {"seconds": "9" * 12},

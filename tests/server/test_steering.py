@@ -14,11 +14,6 @@ QUICK = {"steps": 1, "seed": 1}
 
 
 @pytest.fixture(scope="module")
-def client(served):
-    return served.client()
-
-
-@pytest.fixture(scope="module")
 def film(client):
     return client.videos.create_and_poll(prompt="a red fox runs", seconds="1", size="64x64", extra_body=QUICK)
 

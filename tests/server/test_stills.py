@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import openai
 import pytest
-from conftest import Server
+from conftest import Server, png
 from PIL import Image
 
 QUICK = {"steps": 1, "seed": 1}
@@ -61,15 +61,6 @@ def client(tmp_path_factory, model, judge):
     server.hire()
     yield server.client()
     server.close()
-
-
-def png(shade=128, size=(64, 64), alpha=None):
-    image = Image.new("RGB", size, (shade,) * 3)
-    if alpha is not None:
-        image.putalpha(Image.fromarray(alpha))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def opened(item):
@@ -140,6 +131,9 @@ def test_a_classifier_judges_what_comes_in_and_goes_out(client, judge):
     with pytest.raises(openai.BadRequestError, match="gloom") as error:
         client.videos.create(prompt="a fox", input_reference=("a.png", png(0), "image/png"))
     assert error.value.param == "input_reference"
+    with pytest.raises(openai.BadRequestError, match="gloom") as error:
+        client.videos.create_character(name="Mocha", video=("a.png", png(0), "image/png"))
+    assert error.value.param == "video"
     judge.darkest = 256
     film = client.videos.create_and_poll(prompt="a fox", seconds="0.5", size="64x64", extra_body=QUICK)
     assert film.status == "failed" and film.error.code == "moderation_blocked"

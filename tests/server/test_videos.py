@@ -14,11 +14,6 @@ SHORT = {"seconds": "0.5", "size": "128x72"}
 
 
 @pytest.fixture(scope="module")
-def client(served):
-    return served.client()
-
-
-@pytest.fixture(scope="module")
 def film(client):
     """A finished one."""
     return client.videos.create_and_poll(prompt="a red fox runs", model="sora-2", **SHORT, extra_body={"seed": 7, "steps": 2})
