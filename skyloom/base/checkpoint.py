@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 KEEP = 2
@@ -62,8 +63,10 @@ def claim(run: Path, config_json: str, parts: tuple[str, ...]) -> None:
     write_atomic(path, config_json)
 
 
-def save_weights(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype | None = None) -> None:
-    """A safetensors file of the given tensors, in `dtype` where they are floating point and large."""
+def save_weights(
+    path: Path, tensors: dict[str, Tensor], dtype: torch.dtype | None = None, about: dict[str, str] | None = None
+) -> None:
+    """A safetensors file of the given tensors, in `dtype` where they are floating point and large; `about` is its metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
     small = 4096  # norms, biases and statistics stay exact
     cast = {
@@ -73,15 +76,25 @@ def save_weights(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype | No
         for name, t in tensors.items()
     }
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(cast, beside)
+    save_file(cast, beside, about)
     os.replace(beside, path)
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors of a safetensors file, floating point ones in float32, and its metadata. ValueError where it is none."""
+    try:
+        with safe_open(path, "pt") as file:
+            tensors, about = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a safetensors file that can be read ({error}).") from None
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, about
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
     """Reads a safetensors file into `module`; ValueError when it belongs to another architecture."""
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}. Try `skyloom train`, or another --model.")
-    tensors = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+    tensors, _ = read_weights(path)
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:

@@ -6,7 +6,7 @@ their own shape and length. Dimension key as in models/vae.
 
 MARK names all that a shard was made from, so a shard never changes: a rerun makes those that are missing, writes the index,
 then removes what the index no longer names. Latents made once are taken over from old shards. The held-out split is drawn by
-source, so that no clip has a sister on the other side.
+source, so that no clip has a sister on the other side; a sidecar may name the split itself.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..base.checkpoint import write_atomic
+from ..base.checkpoint import read_weights, write_atomic
 from . import workers
 from .build import Note, source_folder
 from .caption import captions_of
@@ -34,6 +34,7 @@ from .settings import DataConfig, EncodeConfig
 VERSION = 1
 BLOCK = 32  # pixels: a token is two latent cells of 16 wide
 SPLITS = ("train", "heldout")
+TRANSFORM = ("basis", "centre", "gain_C", "scale")  # of models/vae, what latents depend on
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def encode(catalog: Catalog, model: Path, config: DataConfig, *, processes: int 
     folder.mkdir(exist_ok=True)
     for left in folder.glob(".*.part"):
         left.unlink()
-    wanted = planned(catalog, vae_hash(model), config.encode)
+    vae = vae_hash(model)
+    wanted = planned(catalog, vae, config.encode)
     old = {row["key"]: row for row in index_rows(catalog.folder)}
     wrote = 0
     for shard in wanted:
@@ -70,7 +72,7 @@ def encode(catalog: Catalog, model: Path, config: DataConfig, *, processes: int 
             _write_shard(catalog, shard, old, model, config, processes)
             wrote += 1
             note(f"shard {shard.name}: {len(shard.clips)} clips")
-    _write_index(catalog, wanted)
+    _write_index(catalog, wanted, vae)
     names = {shard.name for shard in wanted}
     for name in [name for name, _ in catalog.rows("shard") if name not in names]:
         catalog.remove("shard", name)
@@ -108,6 +110,14 @@ def index_rows(folder: Path) -> list[dict[str, Any]]:
     return pq.read_table(path).to_pylist() if path.is_file() else []
 
 
+def index_tokenizer(folder: Path) -> str:
+    """Whose latents they are: the `vae_hash` that the shards were encoded with. FileNotFoundError where there are none."""
+    path = folder / "index.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder}: nothing is encoded there. Run skyloom data encode -o {folder}.")
+    return (pq.read_schema(path).metadata or {}).get(b"tokenizer", b"").decode()
+
+
 def read_clip(folder: Path, row: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     """A row of the index -> its latents, int8 (C, T, H, W), and its record, read from their places in the shard."""
     with (folder / "shards" / row["shard"]).open("rb") as file:
@@ -138,11 +148,15 @@ def encode_film(path: Path, cuts: list[Cut], interlaced: bool, model: Path) -> d
 
 
 def vae_hash(model: Path) -> str:
-    """Which tokenizer it is. FileNotFoundError where there is none."""
+    """Which latents a tokenizer makes: of its transform alone, since its decoder may learn on. FileNotFoundError of none."""
     weights = model / "vae.safetensors"
     if not weights.is_file() or not (model / "config.json").is_file():
         raise FileNotFoundError(f"{model}: no tokenizer there, wanted config.json and vae.safetensors.")
-    return _hash(weights)
+    tensors, _ = read_weights(weights)
+    digest = hashlib.sha256()
+    for name in TRANSFORM:
+        digest.update(name.encode() + tensors[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _clip(catalog: Catalog, key: str, row: dict[str, Any], file: dict[str, Any], vae: str, config: EncodeConfig) -> Clip:
@@ -155,7 +169,9 @@ def _clip(catalog: Catalog, key: str, row: dict[str, Any], file: dict[str, Any],
         "key": key, "frames": frames, "height": height, "width": width, "fps": config.fps, "source": source,
         "licence": str(file.get("licence", "")), "captions": captions_of(catalog, key),
     }  # fmt: skip
-    return Clip(cut, row["file"], split_of(source, config), mark_of(VERSION, cut, vae), record)
+    said = str(file.get("split", "")).lower()
+    split = said if said in SPLITS else split_of(source, config)
+    return Clip(cut, row["file"], split, mark_of(VERSION, cut, vae), record)
 
 
 def _write_shard(
@@ -203,7 +219,7 @@ def _latents(
     return found
 
 
-def _write_index(catalog: Catalog, wanted: list[Shard]) -> None:
+def _write_index(catalog: Catalog, wanted: list[Shard], vae: str) -> None:
     rows = []
     for shard in wanted:
         with tarfile.open(catalog.folder / "shards" / shard.name) as tar:
@@ -218,7 +234,7 @@ def _write_index(catalog: Catalog, wanted: list[Shard]) -> None:
                 **{name: record[name] for name in ("frames", "height", "width", "fps", "source", "licence")},
             })  # fmt: skip
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), buffer)
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({"tokenizer": vae})), buffer)
     write_atomic(catalog.folder / "index.parquet", buffer.getvalue())
 
 
