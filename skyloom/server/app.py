@@ -73,7 +73,7 @@ def takes(call: type[wire.Call], *, form: bool = True, only_form: bool = False) 
 
 def create_app(settings: Settings, service: Service | None = None) -> Gate:
     """The whole application behind its gate. The service is closed with it where it was made here."""
-    from . import hooks, images, studio_routes, videos  # the routes import what stands above
+    from . import hooks, images, pages, studio_routes, videos  # the routes import what stands above
 
     service = service or Service(settings)
 
@@ -91,6 +91,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Gate:
     for routes in (videos, images, hooks, studio_routes):
         app.include_router(routes.router, responses=FAILURES)
     _add_pages(app)
+    app.router.routes.extend(pages.routes())
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     if settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["*"], allow_headers=["*"])

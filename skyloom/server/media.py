@@ -28,6 +28,13 @@ class Media:
     def path(self, id: str, name: str) -> Path:
         return self._folder(id) / name
 
+    def stamp(self, id: str, name: str) -> str | None:
+        """Something that changes with the file; None where there is none."""
+        try:
+            return str(self.path(id, name).stat().st_mtime_ns)
+        except FileNotFoundError:
+            return None
+
     def partial(self, id: str, number: int) -> Path:
         """A still on its way, counted from 0."""
         return self.path(id, f"partial-{number}.png")

@@ -9,14 +9,20 @@ import io
 import json
 import resource
 import sys
+from pathlib import Path
 from typing import Any
 
 MEMORY, SECONDS = 3 * 2**30, 60
 SIDE = 768  # pixels of the longer side of a frame that is printed
 
 
-def main(path: str, budget: int, wanted: str = "0") -> dict[str, Any]:
-    """Decode at most `budget` pixels times frames. `wanted` is a number of frames to print, or "mask"."""
+def main(path: str, budget: int, wanted: str = "0", root: str = "") -> dict[str, Any]:
+    """Decode at most `budget` pixels times frames. `wanted` is a number of frames to print, or "mask"; or "about": then
+    nothing is decoded, and recipe and manifest are printed. `root` is the file of the certificate to trust."""
+    if wanted == "about":
+        from . import provenance
+
+        return provenance.about(Path(path), Path(root))
     from ..base.video import read_video  # loads the codecs under the limits
 
     frame, _ = read_video(path, max_frames=1)

@@ -28,6 +28,16 @@ log = logging.getLogger("skyloom.server")
 PIPED = "SKYLOOM_PIPED"  # set for workers whose standard input is such a pipe
 
 
+class Api(uvicorn.Server):
+    """uvicorn that tells streams of events to end when it has to stop: they would hold it up."""
+
+    service: Service
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self.service.stopping.set()
+        super().handle_exit(sig, frame)
+
+
 def serve(settings: Settings) -> None:
     """Answer calls until SIGTERM or Ctrl-C; then let workers end their films."""
     logs.set_up()
@@ -38,12 +48,14 @@ def serve(settings: Settings) -> None:
     listener = _listen(settings.host, settings.port)
     port = listener.getsockname()[1]
     app = create_app(settings, service)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, lifespan="on"))
+    server = Api(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, lifespan="on"))
+    server.service = service
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # uvicorn repeats the signal to us when it is done: that was the way to stop
     with Crew(settings):
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
-        print(f"Skyloom is at http://{name}:{port}/v1 (API page: http://{name}:{port}/docs). Ctrl-C stops it.", flush=True)
+        at = f"http://{name}:{port}"
+        print(f"The studio is at {at}/, the API at {at}/v1 (its page: {at}/docs). Ctrl-C stops it.", flush=True)
         server.run(sockets=[listener])
 
 

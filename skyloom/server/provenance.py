@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .. import __version__
-from ..base.video import write_whole
+from ..base.video import read_recipe, write_whole
 from .settings import Settings
 
 ROOT, CHAIN, KEY = "root.pem", "chain.pem", "key.pem"
@@ -88,6 +88,18 @@ def verify(path: Path, anchors: str = "") -> dict[str, Any]:
         "recipe": recipes[0] if recipes else None,
         "problems": [code for code in codes if code != "signingCredential.untrusted"],
     }
+
+
+def about(path: Path, root: Path) -> dict[str, Any]:
+    """What a film or picture says of itself: {"recipe": ... or None, "provenance": as `verify` tells it}.
+
+    `root` is the file of the certificate to trust; it may be missing.
+    """
+    said = verify(path, root.read_text() if root.is_file() else "")
+    inside = said.pop("recipe", None)
+    with contextlib.suppress(ValueError):  # no metadata in the file, as the setting `metadata` may want it
+        inside = read_recipe(path)
+    return {"recipe": inside, "provenance": said}
 
 
 def own_certificate(folder: Path) -> Path:

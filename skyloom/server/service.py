@@ -1,5 +1,6 @@
 """What the server does, without HTTP: its parts put together, and jobs as answers."""
 
+import threading
 import time
 from typing import Any
 
@@ -24,6 +25,7 @@ class Service:
 
     def __init__(self, settings: Settings):
         self.settings = settings
+        self.stopping = threading.Event()  # streams that never end by themselves look at it
         self.store = Store(settings.database_url)
         self.queue = Queue(settings, self.store)
         self.media = open_media(settings)
@@ -55,18 +57,37 @@ class Service:
             raise ApiError(404, f"No {kind} with the id {id[:80]!r}.", param="id", code="not_found")
         return job
 
-    def page(self, caller: Caller, after: str | None, limit: int, newest_first: bool) -> dict[str, Any]:
-        jobs, more = self.store.page("video", caller.sees, after, limit, newest_first)
-        pace = self.store.pace() if any(job.open for job in jobs) else None
-        videos = [self.video(job, pace) for job in jobs]
+    def page(
+        self, caller: Caller, after: str | None, limit: int, newest_first: bool, search: str = "", show: str = "all"
+    ) -> dict[str, Any]:
+        jobs, more = self.store.page("video", caller.sees, after, limit, newest_first, search, show)
+        videos = self.videos(jobs)
         ends = (videos[0]["id"], videos[-1]["id"]) if videos else (None, None)
         return {"object": "list", "data": videos, "first_id": ends[0], "last_id": ends[1], "has_more": more}
 
-    def video(self, job: Job, pace: float | None = None) -> dict[str, Any]:
-        """A job as the Videos API shows it."""
+    def open_videos(self, caller: Caller) -> list[dict[str, Any]]:
+        """The films of a caller that are not done."""
+        return self.videos(self.store.open_of("video", caller.sees))
+
+    def ended_since(self, caller: Caller, since: float) -> list[dict[str, Any]]:
+        """The films of a caller that were done or failed after that Unix time."""
+        return self.videos(self.store.ended_of("video", caller.sees, since))
+
+    def family(self, job: Job, caller: Caller) -> list[dict[str, Any]]:
+        """What a film came from and what came from it, the oldest first, as far as the caller may see it."""
+        return self.videos([each for each in self.store.family(job) if caller.sees in (None, each.owner)])
+
+    def videos(self, jobs: list[Job]) -> list[dict[str, Any]]:
+        """Jobs as the Videos API shows them, with two more questions to the database, however many they are."""
+        pace = self.store.pace() if any(job.open for job in jobs) else None
+        places = self.store.positions() if any(job.status == "queued" for job in jobs) else {}
+        return [self.video(job, pace, places) for job in jobs]
+
+    def video(self, job: Job, pace: float | None = None, places: dict[str, int] | None = None) -> dict[str, Any]:
+        """A job as the Videos API shows it. `places` are those in the queue, where they are known already."""
         result, position = job.result or {}, None
         if job.status == "queued":
-            position = self.store.position(job)
+            position = self.store.position(job) if places is None else places.get(job.id, 0)
         whole = lambda time: None if time is None else int(time)  # noqa: E731
         return Video(
             id=job.id,

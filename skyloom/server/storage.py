@@ -55,6 +55,13 @@ class Stored(Media):
         write_whole(copy, data)
         return copy
 
+    def stamp(self, id: str, name: str) -> str | None:
+        """Asked of the storage, which need not send the file for it."""
+        try:
+            return str(self.far.checksum(self._key(id, name)))
+        except FileNotFoundError:
+            return None
+
     def put(self, id: str, name: str, data: bytes) -> Path:
         """Store a file, or raise OSError. Nobody reads it before the row says that it is there, so it need not appear at once.
 

@@ -16,6 +16,13 @@ from . import tables
 from .tables import characters, endpoints, jobs, keys, new_id, workers
 
 OPEN = ("queued", "in_progress")
+MOST_RELATED = 200  # jobs that one look at relatives, or at what ended, finds
+SHOW: dict[str, tuple[sa.ColumnElement[bool], ...]] = {  # what of a list of jobs is wanted
+    "all": (),
+    "ready": (jobs.c.status == "completed",),
+    "remixes": (jobs.c.source.is_not(None),),
+    "failed": (jobs.c.status == "failed",),
+}
 InTransaction = Callable[[sa.Connection], object]  # what else is committed with a change, or not at all
 
 
@@ -147,11 +154,23 @@ class Store:
             row = c.execute(jobs.select().where(jobs.c.id == id)).mappings().first()
         return _job(row) if row else None
 
-    def page(self, kind: str, owner: str | None, after: str | None, limit: int, newest_first: bool) -> tuple[list[Job], bool]:
-        """Up to `limit` jobs of a kind behind the id `after`, and whether there are more. `owner` None is everybody's."""
-        query = jobs.select().where(jobs.c.kind == kind, sa.or_(jobs.c.expires.is_(None), jobs.c.expires > time.time()))
-        if owner is not None:
-            query = query.where(jobs.c.owner == owner)
+    def page(
+        self,
+        kind: str,
+        owner: str | None,
+        after: str | None,
+        limit: int,
+        newest_first: bool,
+        search: str = "",
+        show: str = "all",
+    ) -> tuple[list[Job], bool]:
+        """Up to `limit` jobs of a kind behind the id `after`, and whether there are more. `owner` None is everybody's.
+
+        Only those whose prompt holds `search`, and that are what `show` (a key of SHOW) says.
+        """
+        query = _mine(kind, owner).where(*SHOW[show])
+        if search:
+            query = query.where(jobs.c.prompt.icontains(search, autoescape=True))
         if after:
             query = query.where(jobs.c.id < after if newest_first else jobs.c.id > after)
         query = query.order_by(jobs.c.id.desc() if newest_first else jobs.c.id.asc()).limit(limit + 1)
@@ -173,6 +192,36 @@ class Store:
         before = sa.or_(jobs.c.priority < job.priority, sa.and_(jobs.c.priority == job.priority, jobs.c.id < job.id))
         with self.engine.connect() as c:
             return _count(c, jobs.c.status == "queued", before)
+
+    def positions(self) -> dict[str, int]:
+        """All waiting jobs, each with how many go before it."""
+        query = sa.select(jobs.c.id).where(jobs.c.status == "queued").order_by(jobs.c.priority, jobs.c.id)
+        with self.engine.connect() as c:
+            return {id: place for place, id in enumerate(c.execute(query).scalars())}
+
+    def open_of(self, kind: str, owner: str | None) -> list[Job]:
+        """Jobs of a kind that wait or are in hand, the newest last."""
+        return self._all(_mine(kind, owner).where(jobs.c.status.in_(OPEN)).order_by(jobs.c.id))
+
+    def ended_of(self, kind: str, owner: str | None, since: float) -> list[Job]:
+        """Jobs of a kind that were done or failed after that time."""
+        return self._all(_mine(kind, owner).where(jobs.c.finished > since).order_by(jobs.c.id).limit(MOST_RELATED))
+
+    def family(self, job: Job) -> list[Job]:
+        """All jobs that the first ancestor of this one led to, itself among them, the oldest first; at most MOST_RELATED."""
+        first = job
+        while first.source and (above := self.get(first.source)):
+            first = above
+        found, last = {first.id: first}, [first.id]
+        while last and len(found) < MOST_RELATED:
+            below = self._all(jobs.select().where(jobs.c.source.in_(last)).order_by(jobs.c.id).limit(MOST_RELATED))
+            last = [each.id for each in below if each.id not in found]
+            found |= {each.id: each for each in below}
+        return list(found.values())
+
+    def _all(self, query: sa.Select[Any]) -> list[Job]:
+        with self.engine.connect() as c:
+            return [_job(row) for row in c.execute(query).mappings()]
 
     def pace(self) -> float | None:
         """Seconds that one of the last films took, on average."""
@@ -357,6 +406,12 @@ class LimitError(Exception):
 
 class ConflictError(Exception):
     """The same idempotency key, another request."""
+
+
+def _mine(kind: str, owner: str | None) -> sa.Select[Any]:
+    """Jobs of a kind that are not expired, of an owner or (None) of everybody."""
+    query = jobs.select().where(jobs.c.kind == kind, sa.or_(jobs.c.expires.is_(None), jobs.c.expires > time.time()))
+    return query if owner is None else query.where(jobs.c.owner == owner)
 
 
 def _held(job: Job) -> sa.ColumnElement[bool]:

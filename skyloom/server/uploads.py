@@ -66,9 +66,27 @@ def examine(data: bytes, kinds: tuple[str, ...], param: str, settings: Settings,
     return Facts(data, suffix, report["width"], report["height"], report["frames"], report["seconds"], pictures, prompt)
 
 
-def probe(path: Path, budget: int, wanted: int | str = 0) -> dict[str, Any]:
+def about(data: bytes, param: str, root: Path) -> dict[str, Any]:
+    """The recipe inside a film or picture, and what its manifest says, without decoding it; see `provenance.verify`.
+
+    ApiError 400 for what is no such file. `root` is the file of the certificate to trust.
+    """
+    suffix = sniff(data)
+    if suffix is None:
+        message = f"{param!r} is neither a picture nor a film that is known here: wanted {', '.join(PICTURES + CLIPS)}."
+        raise ApiError(400, message, param=param, code="invalid_type")
+    with tempfile.NamedTemporaryFile(suffix=f".{suffix}") as file:
+        file.write(data)
+        file.flush()
+        report = probe(Path(file.name), 0, "about", root)
+    if "error" in report:
+        raise ApiError(400, f"{param!r} {report['error']}", param=param, code="invalid_file")
+    return report
+
+
+def probe(path: Path, budget: int, wanted: int | str = 0, root: Path | None = None) -> dict[str, Any]:
     """Decode a file in a limited process: {"width", "height", "frames", "seconds", "pictures", ...}, or {"error"}."""
-    command = [sys.executable, "-m", f"{__package__}.probe", str(path), str(budget), str(wanted)]
+    command = [sys.executable, "-m", f"{__package__}.probe", str(path), str(budget), str(wanted), str(root or "")]
     package = Path(__file__).parent.parent.parent
     try:
         done = subprocess.run(command, cwd=package, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)

@@ -191,7 +191,7 @@ async def events(service: Served, caller: Calls, id: Id, request: Request) -> St
 
 async def _watch(service: Service, caller: Caller, id: str, request: Request) -> AsyncIterator[str]:
     last, quiet = "", 0.0
-    while not await request.is_disconnected():
+    while not (service.stopping.is_set() or await request.is_disconnected()):
         try:
             job = await run_in_threadpool(service.find, id, caller)
         except ApiError:

@@ -1,10 +1,11 @@
 """What the studio asks beyond the Videos API."""
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
 
-from conftest import until
+from conftest import png, until
 
 
 def call(server, path, body=None):
@@ -62,3 +63,114 @@ def test_a_film_that_waits_has_no_recipe(quiet):
     status, answer = call(quiet, f"/v1/skyloom/videos/{made['id']}/recipe")
     assert (status, answer["error"]["code"]) == (404, "video_not_ready")
     assert call(quiet, "/v1/skyloom/videos/video_0/recipe")[0] == 404
+
+
+def upload(server, path, data):
+    """POST of a form with one file, `video`."""
+    body = b'--x\r\nContent-Disposition: form-data; name="video"; filename="film"\r\n\r\n' + data + b"\r\n--x--\r\n"
+    asked = urllib.request.Request(server.url + path, body, {"Content-Type": "multipart/form-data; boundary=x"})
+    try:
+        with urllib.request.urlopen(asked) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+@contextlib.contextmanager
+def stream(server, last=None):
+    """The stream of all open films, as an endless list of (event, data, id)."""
+    asked = urllib.request.Request(server.url + "/v1/skyloom/events", headers={"Last-Event-ID": last} if last else {})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        yield events_of(answer)
+
+
+def events_of(lines):
+    said = {}
+    for line in lines:
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        if name:
+            said[name] = value
+        elif "event" in said:
+            yield said["event"], json.loads(said["data"]), said["id"]
+            said = {}
+
+
+def first(events, wanted):
+    return next((name, data, id) for name, data, id in events if wanted(name, data))
+
+
+def film(server, prompt, **fields):
+    fields = {"seconds": "0.5", "size": "64x64", "steps": 1, "seed": 7, **fields}
+    made = call(server, "/v1/videos", {"prompt": prompt, **fields})[1]
+    until(lambda: call(server, f"/v1/videos/{made['id']}")[1]["status"] == "completed")
+    return made["id"]
+
+
+def test_one_stream_tells_of_all_open_films(served):
+    with stream(served) as events:
+        assert next(events)[:2] == ("jobs", {"videos": []})
+        made = call(served, "/v1/videos", {"prompt": "a red fox", "seconds": "1", "size": "64x64", "steps": 40})[1]
+        name, video, _ = first(events, lambda name, data: data.get("status") == "in_progress")
+        assert (name, video["id"]) == ("video", made["id"])
+        stamp = first(events, lambda name, _: name == "preview")[1]
+        assert stamp["id"] == made["id"] and stamp["stamp"]
+        _, done, told = first(events, lambda name, data: data.get("status") == "completed")
+        assert done["progress"] == 100
+    with stream(served, told) as events:  # who comes back hears of what ended meanwhile
+        assert [video["id"] for video in next(events)[1]["videos"]] == [made["id"]]
+    with stream(served, "never") as events:
+        assert next(events)[1]["videos"] == []
+
+
+def test_the_stream_tells_of_places_in_the_queue_and_of_films_that_go(quiet):
+    ids = [call(quiet, "/v1/videos", {"prompt": "a red fox"})[1]["id"] for _ in range(2)]
+    before = call(quiet, f"/v1/videos/{ids[0]}")[1]["queue_position"]
+    with stream(quiet) as events:
+        told = {video["id"]: video["queue_position"] for video in next(events)[1]["videos"]}
+        assert [told[id] for id in ids] == [before, before + 1]
+        call(quiet, f"/v1/videos/{ids[0]}/cancel", {})
+        assert first(events, lambda _, data: data.get("status") == "failed")[1]["error"]["code"] == "cancelled"
+        asked = urllib.request.Request(f"{quiet.url}/v1/videos/{ids[1]}", method="DELETE")
+        urllib.request.urlopen(asked).close()
+        assert first(events, lambda name, _: name == "deleted")[1] == {"id": ids[1]}
+
+
+def test_films_are_found_by_their_words_and_by_what_they_are(served):
+    fox = film(served, "a red fox in the snow 100%_")
+    runs = call(served, f"/v1/videos/{fox}/remix", {"prompt": "a fox runs", "steps": 1})[1]["id"]
+    until(lambda: call(served, f"/v1/videos/{runs}")[1]["status"] == "completed")
+
+    def found(query):
+        return [video["id"] for video in call(served, f"/v1/skyloom/videos?{query}")[1]["data"]]
+
+    assert found("search=100%25_") == [fox] and found("search=FOX%20RUNS") == [runs]
+    assert found("search=1000") == [] and found("show=failed") == []
+    assert found("show=remixes") == [runs] and {fox, runs} <= set(found("show=ready"))
+    assert call(served, "/v1/skyloom/videos?show=good")[0] == 400
+    for member in (fox, runs):
+        family = call(served, f"/v1/skyloom/videos/{member}/family")[1]["data"]
+        assert [(video["id"], video["remixed_from_video_id"]) for video in family] == [(fox, None), (runs, fox)]
+
+
+def test_a_film_that_is_brought_back_says_its_recipe(served):
+    id = film(served, "a red fox", seed=11)
+    with urllib.request.urlopen(f"{served.url}/v1/videos/{id}/content") as answer:
+        data = answer.read()
+    status, about = upload(served, "/v1/skyloom/recipe", data)
+    assert status == 200 and about == call(served, f"/v1/skyloom/videos/{id}/recipe")[1]
+    assert about["recipe"]["seed"] == 11 and about["provenance"]["trusted"]
+    changed = upload(served, "/v1/skyloom/recipe", data[:-40] + bytes(40))[1]
+    assert not changed["provenance"]["intact"]
+
+
+def test_a_file_without_a_recipe_is_told_apart_from_none(served):
+    assert upload(served, "/v1/skyloom/recipe", png())[1] == {"recipe": None, "provenance": {"signed": False}}
+    status, answer = upload(served, "/v1/skyloom/recipe", b"MZ" + bytes(500))
+    assert (status, answer["error"]["code"]) == (400, "invalid_type")
+
+
+def test_hints_are_phrases_of_known_words(quiet):
+    hints = call(quiet, "/v1/skyloom/server")[1]["hints"]
+    assert hints["en"]["who"] == ["a fox"] and "in the snow" in hints["en"]["where"]
+    assert hints["zh"]["who"] == []
