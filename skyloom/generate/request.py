@@ -144,6 +144,9 @@ class Request:
     def from_recipe(cls, recipe: dict[str, Any]) -> "Request":
         """The request that a film's recipe records. ValueError where it is not one of ours."""
         known = {f.name for f in dataclasses.fields(cls)}
+        if pieces := recipe.get("pieces"):
+            ids = ", ".join(dict.fromkeys(piece["film"] for piece in pieces))
+            raise ValueError(f"the film was cut from others: {ids}. Take the recipe of one of those.")
         if "prompt" not in recipe:
             raise ValueError("the recipe holds no prompt: it is not that of a generated film.")
         return cls(**{key: value for key, value in recipe.items() if key in known})

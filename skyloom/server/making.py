@@ -5,7 +5,7 @@ Loading this file does not load torch; the first film does.
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from ..base import video
 from ..generate import Film, Request, fingerprint, generate, load_bundle
-from . import catalog
+from . import catalog, cuts
 from .media import FILM, PREVIEW, SPRITES, STILL, THUMBNAIL, Media
 from .orders import with_files
 from .settings import Settings
@@ -53,6 +53,8 @@ class Maker:
         height, width = sizes_of(job.size)
         self.media.check_space(4 * height * width)
         paths = {option: str(self.media.path(job.id, name)) for option, name in job.request.get("inputs", {}).items()}
+        if "pieces" in job.request:
+            return self._cut(job, paths, on_step)
         request = Request(**with_files(job.request["options"], paths))
         try:
             film = generate(request, self.bundle(request.model), on_step, self._show(job, request.resolved().steps or 1))
@@ -109,6 +111,29 @@ class Maker:
         spent = {"film": round(film.seconds, 3), "write": round(time.perf_counter() - began, 3)}
         notes = [self._without_paths(job, note) for note in film.notes]
         return {"notes": notes, "seed": film.recipe["seed"], "weights": film.recipe["weights"], "seconds_spent": spent}
+
+    def _cut(self, job: Job, paths: dict[str, str], on_step: Callable[[int, int], None]) -> dict[str, Any]:
+        """Pieces of films in a row. Only the frames that the small pictures show lie in memory together."""
+        began, (height, width), steps = time.perf_counter(), sizes_of(job.size), cuts.edges(job.request)[-1]
+        shown = set(_spread(steps)) | {steps // 2}
+        kept: dict[int, np.ndarray] = {}
+
+        def reel() -> Iterator[np.ndarray]:
+            for number, frame in enumerate(cuts.frames(job.request, paths)):
+                on_step(number, steps)
+                fitted = fit(frame, height, width)
+                if number in shown:
+                    kept[number] = fitted
+                yield fitted
+
+        recipe = cuts.recipe_of(job) if self.settings.metadata else None
+        data = video.encode(reel(), job.request["rate"], "mp4", recipe)
+        on_step(steps, steps)
+        middle = kept.get(steps // 2, kept[max(kept)])
+        self.media.put(job.id, THUMBNAIL, picture(middle, "WEBP", THUMBNAIL_SIDE))
+        self.media.put(job.id, SPRITES, sprites([kept[i] for i in _spread(steps) if i in kept], lambda frame: frame))
+        self._put(job, FILM, data, "video/mp4", recipe)
+        return {"notes": [], "seconds_spent": {"film": 0.0, "write": round(time.perf_counter() - began, 3)}}
 
     def _without_paths(self, job: Job, text: str) -> str:
         """A message for whoever asked for the film: files go by their names."""
@@ -173,11 +198,15 @@ def moving(frames: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def sprites(frames: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> bytes:
+def _spread(count: int) -> list[int]:
+    """The numbers of up to SPRITE_FRAMES of that many frames, evenly apart."""
+    return np.linspace(0, count - 1, min(count, SPRITE_FRAMES)).round().astype(int).tolist()
+
+
+def sprites(frames: Sequence[np.ndarray] | np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> bytes:
     """A JPEG with up to SPRITE_FRAMES small frames in reading order."""
-    chosen = np.linspace(0, len(frames) - 1, min(len(frames), SPRITE_FRAMES)).round().astype(int)
     tiles = []
-    for i in chosen:
+    for i in _spread(len(frames)):
         frame = finish(frames[i])
         scale = min(1.0, SPRITE_SIDE / max(frame.shape[:2]))
         tiles.append(fit(frame, *(max(1, round(side * scale)) for side in frame.shape[:2])))

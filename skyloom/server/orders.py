@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..base import sizes
 from ..config import Config
 from ..generate import Request
 from ..generate.request import influences
-from . import catalog, limits, steering, uploads
+from . import catalog, cuts, limits, steering, uploads
 from .auth import Caller
 from .catalog import Catalog
 from .characters import Characters, Company
@@ -31,6 +32,7 @@ from .wire import (
     Reference,
     Upload,
     VideoCreate,
+    VideoCut,
     VideoEdit,
     VideoExtend,
     VideoRemix,
@@ -127,6 +129,15 @@ class Orders:
             raise ApiError(400, message, param="seconds", code="invalid_value")
         order.shown["seconds"] = order.seconds
         return self._put(order, caller, idempotency)
+
+    def cut(self, call: VideoCut, films: list[Job], caller: Caller, idempotency: str | None) -> Job:
+        """Pieces of finished films, one after another; `films` are theirs, in the same order."""
+        for number, film in enumerate(films):
+            self.check_done(film, f"pieces.{number}")
+        request = cuts.request_of(call, films, self.media, self.settings.max_extended)
+        columns = cuts.row(request, films, *self.size(call.size or films[0].size))
+        job = self._row("video", call, caller, idempotency, columns)
+        return self._store(job, cuts.copies(request, self.media), caller)
 
     def images(self, call: ImageGenerate, caller: Caller) -> list[Job]:
         """n stills with one seed after another."""
@@ -304,11 +315,38 @@ class Orders:
 
     def _put(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
         """Store the files, then the job with its place in the queue."""
-        job = self._job(order, caller, idempotency)
+        said = {name: value for name in ("notes", "characters", "partials") if (value := getattr(order, name))}
+        names = {option: name for option, (name, _) in order.files.items()}
+        _check_request(order.options, names)
+        columns = {
+            "model": order.model or self.catalog.names()[0],
+            "prompt": order.prompt,
+            "size": sizes.size_text(order.height, order.width),
+            "seconds": f"{order.seconds:g}",
+            "request": {"options": order.options, "inputs": names, "rate": order.rate, "native": order.shown} | said,
+            "source": order.source,
+        }
+        job = self._row(order.kind, order.call, caller, idempotency, columns)
+        return self._store(job, order.files.values(), caller)
+
+    def _row(self, kind: str, call: Controls | VideoCut, caller: Caller, repeat: str | None, columns: dict[str, Any]) -> Job:
+        if repeat and len(repeat) > 255:
+            raise ApiError(400, "Idempotency-Key has more than 255 characters.", code="invalid_value")
+        return Job(
+            kind=kind,
+            owner=caller.owner,
+            priority=PRIORITY if call.priority is None else call.priority,
+            idempotency=repeat or None,
+            fingerprint=_fingerprint(call),
+            id=new_id(kind),
+            **columns,
+        )
+
+    def _store(self, job: Job, files: Iterable[tuple[str, bytes]], caller: Caller) -> Job:
         ceilings = {"waiting": self.settings.max_waiting, "waiting_per_key": self.settings.max_waiting_per_key}
         kept = False
         try:
-            for name, data in order.files.values():
+            for name, data in files:
                 self.media.put(job.id, name, data)
             added = self.store.add(job, self.queue.put, **ceilings, daily=caller.daily)  # type: ignore[arg-type]
             kept = added.id == job.id
@@ -321,29 +359,8 @@ class Orders:
         except OSError as error:
             raise ApiError(503, f"The files cannot be stored: {error.strerror}.", code="disk_full", wait=60) from None
         finally:
-            if order.files and not kept:
+            if not kept and job.request["inputs"]:
                 self.media.drop(job.id)
-
-    def _job(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
-        if idempotency and len(idempotency) > 255:
-            raise ApiError(400, "Idempotency-Key has more than 255 characters.", code="invalid_value")
-        said = {name: value for name in ("notes", "characters", "partials") if (value := getattr(order, name))}
-        call, names = order.call, {option: name for option, (name, _) in order.files.items()}
-        _check_request(order.options, names)
-        return Job(
-            kind=order.kind,
-            model=order.model or self.catalog.names()[0],
-            prompt=order.prompt,
-            size=sizes.size_text(order.height, order.width),
-            seconds=f"{order.seconds:g}",
-            request={"options": order.options, "inputs": names, "rate": order.rate, "native": order.shown} | said,
-            owner=caller.owner,
-            source=order.source,
-            priority=PRIORITY if call.priority is None else call.priority,
-            idempotency=idempotency or None,
-            fingerprint=_fingerprint(call),
-            id=new_id(order.kind),
-        )
 
 
 def with_files(options: dict[str, Any], paths: dict[str, str]) -> dict[str, Any]:
@@ -372,7 +389,7 @@ def _check_request(options: dict[str, Any], names: dict[str, str]) -> None:
         raise ApiError(400, said, param=param, code="invalid_value") from None
 
 
-def _fingerprint(call: Controls) -> str:
+def _fingerprint(call: Controls | VideoCut) -> str:
     """Of a call, to tell a repeat from another one with the same idempotency key."""
     plain = lambda value: hashlib.sha256(value.data).hexdigest() if isinstance(value, Upload) else str(value)  # noqa: E731
     tree = {name: getattr(call, name) for name in type(call).model_fields}

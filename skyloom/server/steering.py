@@ -137,6 +137,9 @@ def like(orders: "Orders", call: VideoCreate, source: Job) -> "Order":
     if given := next((name for name in apart if getattr(call, name)), None):
         message = f"'like' keeps everything of its film but the prompt: {given!r} does not go with it."
         raise ApiError(400, message, param=given, code="invalid_value")
+    if "pieces" in source.request:
+        message = f"The video {source.id!r} was cut from others: take one of those, or remix it."
+        raise ApiError(400, message, param="like", code="invalid_value")
     orders.moderator.check_prompt(call.prompt)
     options = dict(source.request["options"])
     used = {options["seed"], *(seed for seed, _ in options.get("seeds", []))}

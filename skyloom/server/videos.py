@@ -70,6 +70,15 @@ def extend(service: Served, caller: Calls, body: Body, response: Response, idemp
     return _made(service, caller, job, response)
 
 
+@router.post("/videos/cuts", response_model=Video, openapi_extra=takes(wire.VideoCut))
+def cut(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
+    """Trim and join finished films into a new one; own. No model is asked."""
+    caller.need("write")
+    call = wire.check(wire.VideoCut, body)
+    films = [service.find(piece.id, caller) for piece in call.pieces]
+    return _made(service, caller, service.orders.cut(call, films, caller, idempotency_key), response)
+
+
 @router.post("/videos/{id}/remix", response_model=Video, openapi_extra=takes(wire.VideoRemix))
 def remix(
     service: Served, caller: Calls, body: Body, id: Id, response: Response, idempotency_key: Repeat = None

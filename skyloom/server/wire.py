@@ -218,6 +218,21 @@ class VideoExtend(Controls):
     direction: Literal["forward", "backward", "both"] = Field("forward", description="own: after it, before it, or each")
 
 
+class Piece(ById):
+    """A part of a finished film."""
+
+    start: float = Field(0, ge=0, le=3600, description="seconds")
+    end: float | None = Field(None, gt=0, le=3600, description="seconds; unless told, the film's end")
+
+
+class VideoCut(Call):
+    """Own: pieces of finished films, one after another."""
+
+    pieces: Annotated[list[Piece], BeforeValidator(_structure)] = Field(min_length=1, max_length=64)
+    size: str | None = Field(None, max_length=20, description="of the whole; unless told, that of the pieces")
+    priority: int | None = Field(None, ge=0, le=100, description="a lower one goes first; 50 unless given")
+
+
 class CharacterCreate(Call):
     name: str = Field(min_length=1, max_length=80)
     video: Source = Field(description="a clip or picture, or {id} of a film (own)")
@@ -367,8 +382,8 @@ def check(model: type[M], tree: Any) -> M:
 
 
 CALLS: tuple[type[Call], ...] = (
-    VideoCreate, VideoRemix, VideoEdit, VideoExtend, CharacterCreate, ImageGenerate, ImageEdit, WebhookCreate, WebhookUpdate,
-    WebhookRotate, WebhookTest,
+    VideoCreate, VideoRemix, VideoEdit, VideoExtend, VideoCut, CharacterCreate, ImageGenerate, ImageEdit, WebhookCreate,
+    WebhookUpdate, WebhookRotate, WebhookTest,
 )  # fmt: skip
 
 
