@@ -23,7 +23,7 @@ from .endpoint import Endpoint, Refused
 from .settings import CaptionConfig, DataConfig
 
 VERSION = 1
-SYNTHETIC = 0.95  # share of training captions that a machine wrote, where there are both
+SYNTHETIC = 0.95  # share of training captions that are a machine's dense ones, where there are others too
 PROMPT = (
     "These are frames of one video shot, in order. Describe only what can be seen. Answer with a JSON object of two strings: "
     '"short", one sentence of at most 20 words; "dense", 60 to 120 words on subjects, their look, actions in order, place, '
@@ -55,12 +55,14 @@ def captions_of(catalog: Catalog, key: str) -> list[dict[str, str]]:
 
 
 def pick(captions: list[dict[str, str]], rng: np.random.Generator, synthetic: float = SYNTHETIC) -> str:
-    """One caption for a training step: for a share of `synthetic` a machine's, dense where there is one. "" of none."""
+    """One caption for a training step: for a share of `synthetic` a machine's dense one, else people's words or short ones.
+
+    Where one kind is missing the other serves; "" of none.
+    """
     machine = [c for c in captions if c["source"] != "sidecar"]
-    human = [c for c in captions if c["source"] == "sidecar"]
-    pool = machine if machine and (not human or rng.random() < synthetic) else human
-    dense = [c for c in pool if c["style"] == "dense"]
-    pool = dense or pool
+    long = [c for c in machine if c["style"] == "dense"] or [c for c in captions if c["style"] == "dense"] or machine
+    short = [c for c in captions if c not in long]
+    pool = long if long and (not short or rng.random() < synthetic) else short
     return pool[int(rng.integers(len(pool)))]["text"] if pool else ""
 
 

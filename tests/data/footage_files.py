@@ -1,5 +1,6 @@
 """Files as others make them: every kind that the data engine must read, and every kind that it must survive."""
 
+import dataclasses
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,11 @@ def tiny_model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     save_bundle(tiny_bundle(0), folder)
     return folder
+
+
+def replaced(config, part: str, **changes):
+    """A config with some settings of one of its parts changed."""
+    return dataclasses.replace(config, **{part: dataclasses.replace(getattr(config, part), **changes)})
 
 
 def film(seed: int = 0, frames: int = 30, size: tuple[int, int] = (96, 160)) -> np.ndarray:
