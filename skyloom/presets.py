@@ -6,7 +6,7 @@ from .config import Bucket, Config, DiTConfig, ModelTrain, ProbeConfig, TextConf
 
 # storybook: the shipped model.  `make train-storybook`; scores and hours in docs/RESULTS.md
 STORYBOOK = Config(
-    text=TextConfig(depth=3),
+    text=TextConfig(depth=3, looks=279),
     dit=DiTConfig(width=256, depth=8),
     tokenizer=TokenizerTrain(steps=520, warmup=50, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(
@@ -37,7 +37,7 @@ STORYBOOK = Config(
 TINY = Config(
     name="tiny",
     vae=VAEConfig(8, (16, 16, 32), (1, 1, 1)),
-    text=TextConfig(32, 1, 2, 64),
+    text=TextConfig(32, 1, 2, 64, looks=12),
     dit=DiTConfig(width=64, depth=2, head_dim=32, local_width=32, local_depth=1),
     tokenizer=TokenizerTrain(steps=20, batch=2, crop=64, frames=5, warmup=5, pool=28, pool_size=64),
     model=ModelTrain(

@@ -1,6 +1,5 @@
 """A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors in one folder."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +26,10 @@ class Bundle:
 
     def read(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
         """Prompts -> text_BLE, mask_BL on the model's device."""
-        ids, mask = self.vocabulary.batch(prompts, self.config.text.max_tokens)
         device = next(self.dit.parameters()).device
+        ids, mask, looks = (x.to(device) for x in self.vocabulary.batch(prompts, self.config.text.max_tokens))
         with autocast(device):
-            return self.dit.read(ids.to(device), mask.to(device))
+            return self.dit.read(ids, mask, looks)
 
 
 def autocast(device: torch.device) -> torch.autocast:
@@ -66,7 +65,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     """Writes the four files; weights in bfloat16, norms and statistics in float32."""
     save_weights(folder / "vae.safetensors", bundle.vae.state_dict(), torch.bfloat16)
     save_weights(folder / "dit.safetensors", bundle.dit.state_dict(), torch.bfloat16)
-    write_atomic(folder / "vocabulary.json", json.dumps(bundle.vocabulary.words, ensure_ascii=False, indent=0))
+    write_atomic(folder / "vocabulary.json", bundle.vocabulary.to_json())
     write_atomic(folder / "config.json", to_json(bundle.config))
 
 

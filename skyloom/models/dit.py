@@ -58,9 +58,9 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         nn.init.zeros_(self.extent.weight)
 
-    def read(self, ids_BL: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
-        """Prompt tokens -> text_BLE, mask_BL, to be passed to `forward` at every step."""
-        return self.text(ids_BL, mask_BL), mask_BL
+    def read(self, ids_BL: Tensor, mask_BL: Tensor, looks_BK: Tensor) -> tuple[Tensor, Tensor]:
+        """A prompt's tokens and looks -> text_BLE, mask_BL, to be passed to `forward` at every step."""
+        return self.text(ids_BL, mask_BL, looks_BK)
 
     def forward(self, z_BCTHW: Tensor, t_BTHW: Tensor, text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
         """Noisy latents, their noise levels (any of T, H, W may be 1), encoded prompt -> velocity, like z_BCTHW."""

@@ -24,6 +24,7 @@ from ..models.text import Vocabulary
 from ..models.vae import VAE, to_frames
 from ..worlds.captions import all_words
 from . import optim
+from .looks import first_looks, known_nouns, names_of
 
 GAMMAS = (16.97, 6.94)  # EMA windows of 5 % and 10 % of the run so far; the first is exported
 PROMPTS = (
@@ -57,14 +58,17 @@ def main(
     c = config.model
     rank, _ = dist.start()
     checkpoint.claim(run, to_json(config), ("vae", "text", "dit", "model", "fps"))
-    vocabulary = Vocabulary(sorted(all_words("en")) + sorted(all_words("zh")))
+    nouns = known_nouns(config.text.looks)
+    vocabulary = Vocabulary(sorted(all_words("en")) + sorted(all_words("zh")), names_of(nouns))
     vae = VAE(config.vae).eval()
     checkpoint.load_weights(vae, tokenizer)
     torch.manual_seed(c.seed)
     model = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
     model.gain_C.copy_(vae.gain_C)
+    if nouns:
+        model.text.looks.data.copy_(first_looks(nouns, vae, config.text.width))
     if init is not None:
-        vocabulary = start_from(model, init)
+        vocabulary = start_from(model, init, vocabulary.names)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)
     emas = [optim.PowerEMA(model, gamma) for gamma in GAMMAS]
     loader = Loader(data, c, vae.gain_C)
@@ -112,12 +116,12 @@ def main(
     return run / "export"
 
 
-def start_from(model: DiT, init: str | Path) -> Vocabulary:
-    """Loads a trained model into `model`; its vocabulary stays, or the words would change places."""
+def start_from(model: DiT, init: str | Path, names: list[tuple[str, ...]]) -> Vocabulary:
+    """Loads a trained model into `model`; its words stay, or they would change places. Parts that it lacks stay new."""
     old = load_bundle(init)
     model.text.embedding = torch.nn.Embedding(len(old.vocabulary), model.text.config.width)
-    model.load_state_dict(old.dit.state_dict())
-    return old.vocabulary
+    model.load_state_dict({**model.state_dict(), **old.dit.state_dict()})
+    return Vocabulary(old.vocabulary.words, names)
 
 
 def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple[Tensor, str]:

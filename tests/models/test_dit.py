@@ -3,6 +3,7 @@ import torch
 from skyloom.config import DiTConfig, TextConfig
 from skyloom.models.bundle import load_bundle, save_bundle, tiny_bundle
 from skyloom.models.dit import DiT, LocalBlock, precondition
+from skyloom.models.text import Vocabulary
 
 
 def run(bundle, z, t, prompts):
@@ -61,10 +62,10 @@ def test_preconditioning_is_the_best_linear_guess_and_what_it_misses():
 
 def test_an_untrained_model_guesses_linearly():
     torch.manual_seed(0)
-    model = DiT(DiTConfig(32, 1, 16, local_width=16, local_depth=1), TextConfig(16, 1, 2, 32), 4, 10)
+    model = DiT(DiTConfig(32, 1, 16, local_width=16, local_depth=1), TextConfig(16, 1, 2, 32), 4, 300)
     model.gain_C.copy_(torch.tensor([2.0, 1.0, 0.5, 0.1]))
     z, t = torch.randn(2, 4, 2, 4, 4), torch.rand(2, 2, 1, 1)
-    text, mask = model.read(torch.zeros(2, 3, dtype=torch.long), torch.ones(2, 3, dtype=torch.bool))
+    text, mask = model.read(*Vocabulary(["fox"]).batch(["fox fox fox", "fox fox fox"], 8))
     _, skip, _ = precondition(t[:, None], model.gain_C.view(1, -1, 1, 1, 1))
     assert torch.allclose(model(z, t, text, mask), skip * z, atol=1e-5)
 
