@@ -5,6 +5,13 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "/",
   plugins: [react()],
-  build: { outDir: "../skyloom/server/studio", emptyOutDir: true, assetsInlineLimit: 0, target: "es2022" },
+  build: {
+    outDir: "../skyloom/server/studio",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    target: "es2023",
+    cssTarget: ["chrome125", "firefox128", "safari18"], // light-dark() stays as it is
+    modulePreload: { polyfill: false },
+  },
   server: { proxy: { "/v1": { target: "http://127.0.0.1:8440", changeOrigin: true } } },
 });

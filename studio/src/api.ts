@@ -64,7 +64,11 @@ export interface Server {
   longest: number; // seconds that the model was trained on at once
   max_seconds: number;
   words: string[];
+  hints: Record<"en" | "zh", Record<Told, string[]>>;
 }
+
+export type Told = "who" | "does" | "where" | "light" | "camera"; // what a phrase of a prompt tells
+export type Show = "all" | "ready" | "remixes" | "failed";
 
 export type Fields = Record<string, string | number | boolean | Blob | object | null | undefined>;
 
@@ -122,6 +126,10 @@ export const api = {
   server: () => get<Server>("/v1/skyloom/server"),
   read: (prompt: string, seed: number, signal?: AbortSignal) => post<Read>("/v1/skyloom/prompt", { prompt, seed }, signal),
   about: (id: string) => get<About>(`/v1/skyloom/videos/${id}/recipe`),
+  find: (search: string, show: Show, after: string | null, signal?: AbortSignal) =>
+    get<Page>(`/v1/skyloom/videos?${new URLSearchParams({ search, show, limit: "24", ...(after ? { after } : {}) })}`, signal),
+  family: (id: string) => get<Page>(`/v1/skyloom/videos/${id}/family`),
+  recipeOf: (video: Blob) => post<About>("/v1/skyloom/recipe", { video }),
   page: (after?: string | null, limit = 24) => get<Page>(`/v1/videos?limit=${limit}${after ? `&after=${after}` : ""}`),
   video: (id: string) => get<Video>(`/v1/videos/${id}`),
   create: (fields: Fields) => post<Video>("/v1/videos", fields),
@@ -142,28 +150,34 @@ export const contentPath = (id: string, variant: Variant = "video") =>
 export const content = async (id: string, variant: Variant = "video", signal?: AbortSignal): Promise<Blob> =>
   (await answered(contentPath(id, variant), { signal })).blob();
 
-/** Server-sent events of one path, reconnecting until `stop` is called: with a header, which EventSource cannot send. */
+/** Server-sent events of one path, reconnecting until the call that this returns: with a header, which EventSource cannot send.
+ * The id of the last event survives a reload, so that the server can tell what happened meanwhile. */
 export function listen(path: string, heard: (event: string, data: unknown) => void, live: (there: boolean) => void): () => void {
   const control = new AbortController();
+  const kept = `skyloom.last ${path}`;
   void (async () => {
     for (let wait = 500; !control.signal.aborted; wait = Math.min(wait * 2, 8000)) {
       try {
-        const answer = await answered(path, { signal: control.signal });
+        const last = sessionStorage.getItem(kept);
+        const answer = await answered(path, { signal: control.signal, headers: last ? { "Last-Event-ID": last } : {} });
         live(true);
         wait = 500;
-        await eachEvent(answer, heard);
-      } catch {
-        // the server is away, or will be back with the same jobs
+        await eachEvent(answer, (event, data, id) => {
+          heard(event, data);
+          if (id) sessionStorage.setItem(kept, id);
+        });
+      } catch (error) {
+        if (error instanceof ApiFailure && error.status === 401) return; // whoever has the key starts anew
       }
       if (control.signal.aborted) return;
-      live(false);
+      live(false); // the server is away, or will be back with the same jobs
       await new Promise((done) => setTimeout(done, wait));
     }
   })();
   return () => control.abort();
 }
 
-async function eachEvent(answer: Response, heard: (event: string, data: unknown) => void): Promise<void> {
+async function eachEvent(answer: Response, heard: (event: string, data: unknown, id?: string) => void): Promise<void> {
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -172,9 +186,9 @@ async function eachEvent(answer: Response, heard: (event: string, data: unknown)
     const parts = (text + value).split("\n\n");
     text = parts.pop()!;
     for (const part of parts) {
-      const event = /^event: (.*)$/m.exec(part)?.[1];
-      const data = /^data: (.*)$/m.exec(part)?.[1];
-      if (event && data) heard(event, JSON.parse(data));
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(part)?.[1];
+      const [event, data] = [field("event"), field("data")];
+      if (event && data) heard(event, JSON.parse(data), field("id"));
     }
   }
 }

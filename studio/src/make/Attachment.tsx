@@ -1,0 +1,79 @@
+// A picture that the film begins with, or a clip to go on from or to film again.
+
+import { useEffect, useRef, useState } from "react";
+import { api, type Video } from "../api";
+import { useT } from "../i18n";
+import { Button, Segments } from "../ui";
+import { fieldsOf, type Draft } from "./draft";
+
+export interface Attached {
+  file: File;
+  kind: "picture" | "clip";
+  use: "extend" | "edit"; // of a clip
+  strength: number;
+}
+
+/** The file as an attachment; null for what is neither picture nor clip. */
+export function attached(file: File): Attached | null {
+  const kind = /^image\/(png|jpeg|webp)$/.test(file.type) ? "picture" : /^video\/(mp4|webm)$/.test(file.type) ? "clip" : null;
+  return kind && { file, kind, use: "extend", strength: 0.7 };
+}
+
+/** Ask for one film. */
+export function order(draft: Draft, with_: Attached | null, number: number): Promise<Video> {
+  const fields = fieldsOf(draft, number);
+  if (!with_) return api.create(fields);
+  if (with_.kind === "picture") return api.create({ ...fields, input_reference: with_.file });
+  const { size: _, seconds, ...rest } = fields;
+  if (with_.use === "extend") return api.extend({ ...rest, seconds, video: with_.file });
+  return api.edit({ ...rest, strength: with_.strength, video: with_.file });
+}
+
+export function Attachment({ value, onChange }: { value: Attached | null; onChange: (value: Attached | null) => void }) {
+  const t = useT();
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <div className="attachment">
+      <input
+        ref={input} type="file" hidden accept="image/png,image/jpeg,image/webp,video/mp4,video/webm" aria-label={t("make.choose")}
+        onChange={(event) => { const file = event.target.files?.[0]; if (file) onChange(attached(file)); event.target.value = ""; }}
+      />
+      {value ? (
+        <Shown value={value} onChange={onChange} />
+      ) : (
+        <Button kind="quiet" icon="plus" onClick={() => input.current!.click()}>{t("make.choose")}</Button>
+      )}
+      {!value && <span className="muted">{t("make.drop")}</span>}
+    </div>
+  );
+}
+
+function Shown({ value, onChange }: { value: Attached; onChange: (value: Attached | null) => void }) {
+  const t = useT();
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    const made = URL.createObjectURL(value.file);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [value.file]);
+  return (
+    <>
+      {value.kind === "picture" ? <img src={url} alt={value.file.name} /> : <video src={url} muted loop autoPlay playsInline aria-label={value.file.name} />}
+      {value.kind === "picture" ? (
+        <p className="muted">{t("make.animate")}</p>
+      ) : (
+        <Segments
+          label={t("make.clip")} value={value.use} onChange={(use) => onChange({ ...value, use })}
+          options={[["extend", t("make.extend")], ["edit", t("make.edit")]]}
+        />
+      )}
+      {value.kind === "clip" && value.use === "edit" && (
+        <label className="field">
+          <span className="muted">{t("make.strength")}</span>
+          <input type="range" min={0.1} max={1} step={0.05} value={value.strength} onChange={(event) => onChange({ ...value, strength: Number(event.target.value) })} />
+        </label>
+      )}
+      <Button kind="quiet" icon="close" label={t("make.remove")} onClick={() => onChange(null)} />
+    </>
+  );
+}
