@@ -12,9 +12,11 @@ import "./shell.css";
 const GalleryPage = lazy(() => import("./pages/GalleryPage"));
 const FilmPage = lazy(() => import("./pages/FilmPage"));
 const ComparePage = lazy(() => import("./pages/ComparePage"));
+const StoryboardPage = lazy(() => import("./storyboard/StoryboardPage"));
 
 const PLACES: readonly (readonly [string, Key])[] = [
   ["", "nav.make"],
+  ["storyboard", "nav.storyboard"],
   ["gallery", "nav.gallery"],
 ];
 const PARENT: Record<string, string> = { film: "gallery", compare: "gallery" };
@@ -86,6 +88,7 @@ export function Shell() {
 function pageOf(page: string, [first = "", second = ""]: string[]): ReactNode {
   if (page === "gallery") return <GalleryPage />;
   if (page === "film") return <FilmPage key={first} id={first} />;
+  if (page === "storyboard") return <StoryboardPage />;
   if (page === "compare") return <ComparePage key={first + second} ids={[first, second]} />;
   return <MakePage />;
 }

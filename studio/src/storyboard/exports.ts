@@ -85,17 +85,32 @@ export function takeBody(
   };
 }
 
-/** The chosen takes one after the other, with the part of each that counts, or null where a shot has none. */
-export function pieces(strip: Strip): { id: string; start: number; end: number }[] | null {
-  const all = strip.shots.map((shot, i) => (shot.chosen ? { id: shot.chosen, start: 0, end: takeLength(strip, i) } : null));
+export interface Piece {
+  id: string;
+  start: number;
+  end: number;
+}
+
+/** POST /v1/videos/cuts: what shows each shot, one after the other, or null where a shot has no finished film. `lasts` says how
+ * long a film is, null for one that is not finished: a shorter one ends early. */
+export function pieces(strip: Strip, lasts: (id: string) => number | null): Piece[] | null {
+  const all = strip.shots.map((_, i) => pieceOf(strip, i, lasts));
   const there = all.filter((piece) => piece !== null);
   return there.length > 0 && there.length === all.length ? there : null;
 }
 
+export function pieceOf(strip: Strip, index: number, lasts: (id: string) => number | null): Piece | null {
+  const film = filmOf(strip, index);
+  const length = film && lasts(film.id);
+  if (!film || length === null || length <= film.from) return null;
+  const end = Math.min(film.from + takeLength(strip, index), length);
+  return { id: film.id, start: film.from, end: Math.round(end * 1000) / 1000 };
+}
+
 const seconds = (value: number): string => String(Math.round(value * 1000) / 1000);
 
-/** The name of the film that shows a shot: its chosen take, else the whole film, from the time where the shot begins. */
-function mediaOf(strip: Strip, index: number): { id: string; from: number } | null {
+/** The film that shows a shot: its chosen take, else the whole film, from the time where the shot begins. */
+export function filmOf(strip: Strip, index: number): { id: string; from: number } | null {
   const shot = strip.shots[index];
   if (shot?.chosen) return { id: shot.chosen, from: 0 };
   return strip.whole && shot ? { id: strip.whole, from: index === 0 ? 0 : shot.start } : null;
@@ -134,7 +149,7 @@ export function toOtio(strip: Strip, address: (id: string) => string): string {
 }
 
 function otioClip(strip: Strip, shot: Shot, index: number, address: (id: string) => string): unknown {
-  const media = mediaOf(strip, index);
+  const media = filmOf(strip, index);
   const metadata = { skyloom: { text: shot.text, cut: shot.cut, at: shot.start, until: shot.end, film: media?.id ?? null } };
   const reference = media
     ? {
@@ -175,7 +190,7 @@ export function toEdl(strip: Strip): string {
   const title = (strip.title || "Skyloom").replace(/[^\x20-\x7e]/g, "_").slice(0, 70);
   const lines = [`TITLE: ${title}`, "FCM: NON-DROP FRAME", ""];
   strip.shots.forEach((shot, i) => {
-    const media = mediaOf(strip, i);
+    const media = filmOf(strip, i);
     const source = frames(media?.from ?? 0);
     const times = [source, source + cells(strip, i), edge(strip, i), edge(strip, i + 1)].map(timecode).join(" ");
     const reel = media ? `FILM${String(i + 1).padStart(3, "0")}` : "BL"; // black, where nothing is filmed yet

@@ -118,13 +118,23 @@ describe("bodies of calls", () => {
       input_reference: { image_url: "data:image/png;base64,AA==" },
     });
   });
-  it("join takes only when all are there", () => {
+  it("join takes only when all are there, and no longer than they last", () => {
     const strip = board();
-    expect(pieces(strip)).toBeNull();
-    expect(pieces(emptyStrip())).toBeNull();
-    expect(pieces(addTake(strip, strip.shots[1]?.id ?? "", { id: "video_2", seed: 5 }))).toEqual([
+    const lasts = (id: string): number | null => ({ video_1: 9, video_2: 2 })[id] ?? null;
+    expect(pieces(strip, lasts)).toBeNull();
+    expect(pieces(emptyStrip(), lasts)).toBeNull();
+    const filmed = addTake(strip, strip.shots[1]?.id ?? "", { id: "video_2", seed: 5 });
+    expect(pieces(filmed, lasts)).toEqual([
       { id: "video_1", start: 0, end: 3 },
-      { id: "video_2", start: 0, end: 2.5 },
+      { id: "video_2", start: 0, end: 2 },
+    ]);
+    expect(pieces(filmed, () => null)).toBeNull();
+  });
+  it("take what has no take from the film of the whole", () => {
+    const lasts = (): number => 9;
+    expect(pieces({ ...board(), whole: "video_9" }, lasts)).toEqual([
+      { id: "video_1", start: 0, end: 3 },
+      { id: "video_9", start: 3, end: 5.5 },
     ]);
   });
 });

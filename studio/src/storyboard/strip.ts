@@ -123,6 +123,20 @@ export function move(strip: Strip, id: string, start: number): Strip {
   return replace(strip, id, (each) => ({ ...each, start: to, end: to + length(each) }));
 }
 
+/** The shot in the place of its neighbour, before (-1) or after it (1), and the neighbour in its. */
+export function exchange(strip: Strip, id: string, by: -1 | 1): Strip {
+  const index = strip.shots.findIndex((shot) => shot.id === id);
+  const [first, second] = [strip.shots[Math.min(index, index + by)], strip.shots[Math.max(index, index + by)]];
+  if (index < 0 || !first || !second) return strip;
+  const middle = first.start + length(second);
+  const later = middle + second.start - first.end;
+  const placed = [
+    { ...second, start: first.start, end: tidy(middle) },
+    { ...first, start: tidy(later), end: second.end },
+  ];
+  return withShots(strip, [...strip.shots.filter((shot) => shot !== first && shot !== second), ...placed]);
+}
+
 /** One edge of the shot at another time. A shot keeps SHORTEST; its head stops at the shot before, its tail pushes those after. */
 export function resize(strip: Strip, id: string, edge: "start" | "end", at: number): Strip {
   const index = strip.shots.findIndex((shot) => shot.id === id);
@@ -151,6 +165,15 @@ export function setTimes(strip: Strip, id: string, start: number, end: number): 
   const moved = move(strip, id, start);
   const begins = find(moved, id)?.start ?? 0;
   return resize(moved, id, "end", begins + end - start);
+}
+
+/** The strip with the order and times of another state of it; what else happened since stays. */
+export function retimed(strip: Strip, times: Strip): Strip {
+  const shots = times.shots.flatMap(({ id, start, end }) => {
+    const shot = find(strip, id);
+    return shot ? [{ ...shot, start, end }] : [];
+  });
+  return shots.length === strip.shots.length ? { ...strip, shots, whole: null } : strip;
 }
 
 /** Text, picture or cut of a shot. Its takes show what it said before; they are kept, and a locked one stays chosen. */
