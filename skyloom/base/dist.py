@@ -37,9 +37,11 @@ def step_rng(seed: int, step: int, stream: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(mixed & 0x7FFF_FFFF_FFFF_FFFF)
 
 
-def share(batch: int) -> slice:
-    """This rank's part of a global batch."""
+def share(batch: int, *, even: bool = True) -> slice:
+    """This rank's part of a global batch. With `even`, ValueError where the parts would differ; else some may be empty."""
     size, rest = divmod(batch, world_size())
+    if not even:
+        return slice(batch * rank() // world_size(), batch * (rank() + 1) // world_size())
     if rest:
         raise ValueError(f"batch={batch} over {world_size()} processes: need a multiple of {world_size()}.")
     return slice(rank() * size, (rank() + 1) * size)

@@ -11,7 +11,7 @@ def schedule(step: int, steps: int, warmup: int, decay: float) -> float:
 
 
 class Optimisers:
-    """Muon for the matrices inside blocks, fused AdamW for everything else, under one learning rate.
+    """Muon for the matrices inside blocks, fused AdamW for everything else that learns, under one learning rate.
 
     Muon's update is scaled to AdamW's RMS ("match_rms_adamw", Moonlight, arXiv 2502.16982), so one rate serves both.
     """
@@ -21,6 +21,8 @@ class Optimisers:
         matrices: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
         for name, p in model.named_parameters():
+            if not p.requires_grad:
+                continue
             is_matrix = muon and p.ndim == 2 and "blocks." in name
             (matrices if is_matrix else rest).append(p)
         self.parts: list[torch.optim.Optimizer] = [
@@ -44,19 +46,25 @@ class Optimisers:
             part.load_state_dict(state[str(i)])
 
 
+def learned(model: nn.Module) -> dict[str, Tensor]:
+    """The model's state without what is frozen: what averages follow and checkpoints keep."""
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}
+
+
 class PowerEMA:
     """Running average with weight proportional to t^gamma: its window grows with the run (EDM2, arXiv 2312.02696, eq. 121)."""
 
     def __init__(self, model: nn.Module, gamma: float):
         self.gamma = gamma
-        self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.average = {name: value.detach().clone() for name, value in learned(model).items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         beta = (1 - 1 / (step + 1)) ** (self.gamma + 1)
         floats: list[Tensor] = []
         targets: list[Tensor] = []
-        for name, value in model.state_dict().items():
+        for name, value in learned(model).items():
             if value.is_floating_point():
                 floats.append(self.average[name])
                 targets.append(value)
