@@ -12,7 +12,8 @@ from .root import app
 def evaluate(
     *names: str,
     model: str = "storybook",
-    n: int = 64,
+    n: Annotated[int, Parameter(name=["--n", "--cases"])] = 64,
+    rows: str = "",
     seed: int = 0,
     probe: Path | None = None,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("runs/eval"),
@@ -27,7 +28,9 @@ def evaluate(
     model:
         A shipped model's name, or a folder with weights.
     n:
-        Clips a row.
+        Clips, or cases, a row.
+    rows:
+        Of the controls, those to measure, such as image,extend; none is all.
     seed:
         Which scenes.
     probe:
@@ -39,4 +42,5 @@ def evaluate(
     """
     from .. import evals
 
-    evals.main(names, model, n, out, probe=probe, seed=seed, docs=docs if docs.is_dir() else None)
+    some = [row.strip() for row in rows.split(",") if row.strip()]
+    evals.main(names, model, n, out, probe=probe, seed=seed, docs=docs if docs.is_dir() else None, rows=some)

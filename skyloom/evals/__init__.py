@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,13 @@ def main(
     probe: str | Path | None = None,
     seed: int = 0,
     docs: Path | None = Path("docs"),
+    rows: Sequence[str] = (),
 ) -> dict[str, dict]:
     """Runs the named evaluations (none named: all), on `n` clips a row, and returns their results by name.
 
     Clips are kept in OUT/clips, so a killed evaluation goes on where it was. Results go to OUT/NAME.json and, unless `docs` is
-    None, into DOCS/RESULTS.md. `probe` is a folder with a probe; by default that of the model or its run.
+    None, into DOCS/RESULTS.md. `probe` is a folder with a probe; by default that of the model or its run. `rows` are those of
+    the controls that are to be measured (none: all).
     Raises ValueError for unknown names and FileNotFoundError where there is no model or no probe.
     """
     names = tuple(dict.fromkeys(names)) or NAMES
@@ -36,9 +38,13 @@ def main(
             raise ValueError(f"eval {name!r}: wanted {', '.join(NAMES)}." + (f" Did you mean {near[0]!r}?" if near else ""))
     if n < 2:
         raise ValueError(f"n={n}: wanted at least 2 clips.")
+    if rows and "controls" not in names:
+        raise ValueError(f"rows {', '.join(rows)}: are those of the controls. Try skyloom eval controls --rows ...")
     from ..models.bundle import load_bundle
     from . import adherence, controls, fidelity, physics, report, sheets, speed, tokenizer
     from .clips import Bench
+
+    controls.named_rows(rows)
 
     reader = find_probe(model, probe)
     if reader is None and set(names) - set(UNREAD):
@@ -49,14 +55,17 @@ def main(
     bench = Bench(model, load_bundle(model), reader, Path(out), n, seed)
     runs = {
         "tokenizer": tokenizer.main, "adherence": adherence.main, "fidelity": fidelity.main, "physics": physics.main,
-        "speed": speed.main, "controls": controls.main, "sheets": lambda bench: sheets.main(bench, (docs or Path(out)) / "img"),
+        "speed": speed.main, "controls": lambda bench: controls.main(bench, rows, (docs or Path(out)) / "img"),
+        "sheets": lambda bench: sheets.main(bench, (docs or Path(out)) / "img"),
     }  # fmt: skip
     parts = (tokenizer, adherence, fidelity, physics, speed, sheets, controls)
     pages = {part.__name__.rsplit(".", 1)[1]: part.tables for part in parts}
     results = {}
     for name in names:
         results[name] = runs[name](bench)
-        about = report.circumstances(command_of(name, model, n, seed), seed, bench.weights)
+        runs_of = controls.commands(results[name]) if name == "controls" else [(n, [])]
+        command = "; ".join(command_of(name, model, many, seed, some) for many, some in runs_of)
+        about = report.circumstances(command, seed, bench.weights)
         report.save(Path(out), name, results[name], about)
         table = pages[name](results[name])
         print(f"\n{table}")
@@ -77,12 +86,13 @@ def find_probe(model: str, probe: str | Path | None) -> "Probe | None":
     return None if chosen is None else load_probe(chosen)
 
 
-def command_of(name: str, model: str, n: int, seed: int) -> str:
+def command_of(name: str, model: str, n: int, seed: int, rows: Sequence[str] = ()) -> str:
     """The command that gives the same table; folders by their last part, as they differ between machines."""
     shown = os.path.relpath(model) if Path(model).exists() else model
     shown = Path(shown).name if shown.startswith("..") else shown
     return (
         f"skyloom eval {name} --n {n}"
+        + (f" --rows '{','.join(rows)}'" if rows else "")
         + (f" --model {shown}" if model != "storybook" else "")
         + (f" --seed {seed}" if seed else "")
     )

@@ -117,15 +117,16 @@ def track(frames_THWC: np.ndarray, where_T2: np.ndarray) -> np.ndarray:
         at = where_T2[start].copy()
         heights[start] = -at[0] / min(height, width)
         for t in range(start, len(frames_THWC) - 1 if step > 0 else 0, step):
-            at = _follow(frames_THWC[t], frames_THWC[t + step], at, where_T2[t + step] - where_T2[t])
+            at = follow(frames_THWC[t], frames_THWC[t + step], at, where_T2[t + step] - where_T2[t])
             if at is None:
                 break
             heights[t + step] = -at[0] / min(height, width)
     return heights
 
 
-def _follow(before: np.ndarray, after: np.ndarray, at: np.ndarray, guess: np.ndarray) -> np.ndarray | None:
-    """Where the patch around `at` went, to a fraction of a pixel; None where it left the frame or nothing looks like it."""
+def follow(before: np.ndarray, after: np.ndarray, at: np.ndarray, guess: np.ndarray) -> np.ndarray | None:
+    """Where the patch around `at` (row, column) went, to a fraction of a pixel; None where it left the frame or nothing there
+    looks like it. `guess` is about how far it goes."""
     row, column = np.rint(at).astype(int)
     height, width = before.shape[:2]
     if not (PATCH <= row <= height - PATCH and PATCH <= column <= width - PATCH):
@@ -143,11 +144,16 @@ def _follow(before: np.ndarray, after: np.ndarray, at: np.ndarray, guess: np.nda
     _, best, _, (x, y) = cv2.minMaxLoc(likeness)
     if best < LIKE:
         return None
-    fraction = 0.0
-    if 0 < y < len(likeness) - 1:  # a parabola through the best row and its neighbours
-        above, here, below = likeness[y - 1 : y + 2, x]
-        fraction = 0.5 * (above - below) / min(above - 2 * here + below, -1e-6)
-    return np.array([at[0] + top + y + fraction - (row - PATCH), at[1] + left + x - (column - PATCH)])
+    row_part, column_part = peak(likeness[:, x], y), peak(likeness[y], x)
+    return np.array([at[0] + top + y + row_part - (row - PATCH), at[1] + left + x + column_part - (column - PATCH)])
+
+
+def peak(values: np.ndarray, at: int) -> float:
+    """How far the top of a parabola through the best value and its neighbours lies from the best one, -0.5..0.5."""
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    below, here, above = values[at - 1 : at + 2]
+    return float(0.5 * (below - above) / min(below - 2 * here + above, -1e-6))
 
 
 def fit_flight(heights_T: Sequence[float] | np.ndarray, fps: float = FPS) -> Flight | None:

@@ -23,6 +23,7 @@ TITLES = {
     "controls": "Controls",
     "scaling": "Scaling",
     "budgets": "One prompt at three budgets",
+    "serving": "Serving",
 }
 HEAD = """# Results
 

@@ -40,8 +40,14 @@ def main(bench: Bench, folder: Path, prompts: dict[str, str] = PROMPTS, seeds: i
 
 def strip(frames_THWC: np.ndarray, tile: int = TILE) -> np.ndarray:
     """First, middle and last frame side by side, each `tile` pixels high."""
-    chosen = frames_THWC[[0, len(frames_THWC) // 2, -1]]
-    width = round(tile * chosen.shape[2] / chosen.shape[1])
+    return strip_of(frames_THWC, 3, tile)
+
+
+def strip_of(frames_THWC: np.ndarray, count: int, tile: int) -> np.ndarray:
+    """At most `count` frames, evenly spread from first to last, side by side, each `tile` pixels high."""
+    at = np.linspace(0, len(frames_THWC) - 1, min(count, len(frames_THWC)))
+    width = round(tile * frames_THWC.shape[2] / frames_THWC.shape[1])
+    chosen = frames_THWC[at.astype(int)]
     return np.concatenate([cv2.resize(frame, (width, tile), interpolation=cv2.INTER_AREA) for frame in chosen], 1)
 
 
