@@ -88,6 +88,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Gate:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _query_error)
+    app.add_exception_handler(Exception, _fault)
     for routes in (videos, images, hooks, studio_routes):
         app.include_router(routes.router, responses=FAILURES)
     _add_pages(app)
@@ -177,6 +178,12 @@ def _query_error(_request: Request, error: Exception) -> JSONResponse:
     name = str(first["loc"][-1])
     answer = ApiError(400, f"Invalid value for {name!r}: {first['msg'].lower()}.", param=name, code="invalid_value")
     return JSONResponse(answer.body(), 400)
+
+
+def _fault(_request: Request, _error: Exception) -> JSONResponse:
+    """A fault of our own. The log has it in full, the caller the request id in the headers."""
+    answer = ApiError(500, "The server made a mistake; its log has more under the request id.", code="server_error")
+    return JSONResponse(answer.body(), 500)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -35,14 +35,15 @@ class Gate:
             return
         request, began, status = f"req_{secrets.token_hex(12)}", time.perf_counter(), 500
         scope.setdefault("state", {})["request"] = request
-        started = False
+        started = ended = False
 
         async def answer(message: Message) -> None:
-            nonlocal status, started
+            nonlocal status, started, ended
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request.encode())]
             await send(message)
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
             self._check_origin(scope)
@@ -54,6 +55,10 @@ class Gate:
         except ApiError as error:
             if not started:
                 await _answer(answer, error)
+        except Exception:  # a fault of ours, that `app` has answered
+            log.exception("failed", extra={"request": request})
+            if not ended:
+                raise
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             spent = time.perf_counter() - began

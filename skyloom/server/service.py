@@ -4,6 +4,7 @@ import threading
 import time
 from typing import Any
 
+from . import uploads
 from .auth import Caller
 from .catalog import Catalog
 from .characters import Characters
@@ -17,7 +18,7 @@ from .store import Job, Store
 from .webhooks import Webhooks
 from .wire import ApiError, ImageEdit, ImageGenerate, Video
 
-POLL = (250, 5000)  # milliseconds between two polls, at the least and at the most
+POLL = (100, 5000)  # milliseconds between two polls, at the least and at the most
 
 
 class Service:
@@ -146,3 +147,4 @@ class Service:
             self.store.delete(id)
             self.media.drop(id)
         self.media.sweep(self.store.known)
+        uploads.sweep()

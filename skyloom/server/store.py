@@ -16,6 +16,7 @@ from . import tables
 from .tables import characters, endpoints, jobs, keys, new_id, workers
 
 OPEN = ("queued", "in_progress")
+ONE_BY_ONE = "SELECT pg_advisory_xact_lock(7329846)"  # until its end, one transaction that adds a job
 MOST_RELATED = 200  # jobs that one look at relatives, or at what ended, finds
 SHOW: dict[str, tuple[sa.ColumnElement[bool], ...]] = {  # what of a list of jobs is wanted
     "all": (),
@@ -121,6 +122,8 @@ class Store:
         job = dataclasses.replace(job, id=job.id or new_id(job.kind), created=time.time())
         try:
             with self.engine.begin() as c:
+                if c.dialect.name == "postgresql":
+                    c.execute(sa.text(ONE_BY_ONE))
                 c.execute(jobs.insert().values(**_columns(job)))
                 self._check_limits(c, job, waiting, waiting_per_key, daily)
                 also(c, job)
@@ -129,7 +132,7 @@ class Store:
         return job
 
     def _check_limits(self, c: sa.Connection, job: Job, waiting: int, per_key: int, daily: int | None) -> None:
-        """After the insert, which holds SQLite's write lock: nobody slips in between."""
+        """After the insert, which holds SQLite's write lock; on Postgres after a lock of its own: nobody slips in between."""
         queued = jobs.c.status == "queued"
         if _count(c, queued) > waiting:
             raise LimitError(f"the queue is full: {waiting} jobs are waiting.", 30)

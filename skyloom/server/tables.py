@@ -39,6 +39,8 @@ jobs = sa.Table(
     sa.Column("fingerprint", sa.String(64)),  # of the call that carried the idempotency key
     sa.UniqueConstraint("owner", "idempotency"),
     sa.Index("skyloom_jobs_status", "status", "priority", "id"),
+    sa.Index("skyloom_jobs_owner", "owner", "created"),
+    sa.Index("skyloom_jobs_finished", "finished"),
 )
 
 keys = sa.Table(
@@ -103,6 +105,8 @@ def open_engine(url: str) -> sa.Engine:
         else:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7329845)"))
         metadata.create_all(connection)
+        for index in jobs.indexes:  # of tables that an older version made
+            index.create(connection, checkfirst=True)
     return engine
 
 

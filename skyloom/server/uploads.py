@@ -4,10 +4,13 @@ a process of its own with little memory and time, so that a malicious one harms 
 
 import base64
 import binascii
+import contextlib
 import json
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from .wire import ApiError, Reference, Upload
 
 PICTURES, CLIPS = ("png", "jpg", "webp"), ("mp4", "webm")
 LARGEST = 2**26  # pixels of one picture
+PREFIX = "skyloom-upload-"  # of temporary files
 PATIENCE = 120  # seconds for one probe, on a busy machine too
 
 
@@ -54,11 +58,9 @@ def examine(data: bytes, kinds: tuple[str, ...], param: str, settings: Settings,
     if suffix not in kinds:
         found = f"a {suffix} file" if suffix else "neither a picture nor a film that is known here"
         raise ApiError(400, f"{param!r} is {found}: wanted {', '.join(kinds)}.", param=param, code="invalid_type")
-    with tempfile.NamedTemporaryFile(suffix=f".{suffix}") as file:
-        file.write(data)
-        file.flush()
+    with _laid_down(data, suffix) as path:
         most = min(settings.max_decode, LARGEST) if suffix in PICTURES else settings.max_decode
-        report = probe(Path(file.name), most, wanted)
+        report = probe(path, most, wanted)
     if "error" in report:
         raise ApiError(400, f"{param!r} {report['error']}", param=param, code="invalid_file")
     pictures = [base64.b64decode(text) for text in report["pictures"]]
@@ -75,13 +77,28 @@ def about(data: bytes, param: str, root: Path) -> dict[str, Any]:
     if suffix is None:
         message = f"{param!r} is neither a picture nor a film that is known here: wanted {', '.join(PICTURES + CLIPS)}."
         raise ApiError(400, message, param=param, code="invalid_type")
-    with tempfile.NamedTemporaryFile(suffix=f".{suffix}") as file:
-        file.write(data)
-        file.flush()
-        report = probe(Path(file.name), 0, "about", root)
+    with _laid_down(data, suffix) as path:
+        report = probe(path, 0, "about", root)
     if "error" in report:
         raise ApiError(400, f"{param!r} {report['error']}", param=param, code="invalid_file")
     return report
+
+
+@contextlib.contextmanager
+def _laid_down(data: bytes, suffix: str) -> Iterator[Path]:
+    """The data as a temporary file. Where the process is killed meanwhile, `sweep` removes it."""
+    with tempfile.NamedTemporaryFile(prefix=PREFIX, suffix=f".{suffix}") as file:
+        file.write(data)
+        file.flush()
+        yield Path(file.name)
+
+
+def sweep(older: float = 600) -> None:
+    """Remove temporary files that a killed process left, older than that in seconds."""
+    for file in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+            if time.time() - file.stat().st_mtime > older:
+                file.unlink()
 
 
 def probe(path: Path, budget: int, wanted: int | str = 0, root: Path | None = None) -> dict[str, Any]:

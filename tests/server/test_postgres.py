@@ -2,11 +2,14 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
+import openai
 import postgres
 import pytest
 from conftest import Server, until
 
+from skyloom.server import auth
 from skyloom.server.media import FILM
 
 pytestmark = pytest.mark.full
@@ -64,3 +67,25 @@ def test_the_same_idempotency_key_at_two_servers_makes_one_job(pair):
     assert servers[1].client().videos.poll(id, poll_interval_ms=100).status == "completed"
     servers[0].client().videos.delete(id)
     assert servers[1].service.store.get(id) is None
+
+
+def test_a_quota_holds_against_many_calls_at_once(tmp_path, model, database):
+    servers = [Server(tmp_path / "home", model, database=database, require_key=True) for _ in range(2)]
+    try:
+        key, _ = auth.new_key(servers[0].service.store, "alice", daily=5)
+        clients = [server.client(key) for server in servers]
+
+        def ask(i):
+            try:
+                return clients[i % 2].videos.create(prompt=f"a fox {i}", **SHORT).id
+            except openai.RateLimitError as error:
+                assert "quota of 5" in str(error)
+
+        with ThreadPoolExecutor(16) as pool:
+            made = [id for id in pool.map(ask, range(24)) if id]
+        assert len(made) == 5
+        for id in made:
+            clients[0].videos.delete(id)
+    finally:
+        for server in servers:
+            server.close()
