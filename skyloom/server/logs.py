@@ -20,9 +20,20 @@ class AsJson(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class ToStandardError(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to whatever standard error is at that moment, and so never to one that was closed since."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+
 def set_up(level: int = logging.INFO) -> None:
     """Send every log of this process through the formatter."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = ToStandardError()
     handler.setFormatter(AsJson())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("skyloom").setLevel(level)

@@ -25,6 +25,7 @@ from .settings import Settings, environment
 from .store import Job
 
 log = logging.getLogger("skyloom.server")
+SETTLED = 30.0  # seconds after which a worker that ends was not broken from the beginning
 PIPED = "SKYLOOM_PIPED"  # set for workers whose standard input is such a pipe
 
 
@@ -101,8 +102,8 @@ class Crew:
         return subprocess.Popen([sys.executable, "-m", "skyloom", "worker"], stdin=subprocess.PIPE, env=inherited)
 
     def _watch(self) -> None:
-        """Replace workers that end; one that ends at once waits longer each time."""
-        pause = 1.0
+        """Replace workers that end: at once, but where one did not live long, the next ones wait longer each time."""
+        pause, born = 0.0, dict.fromkeys(range(len(self.processes)), time.monotonic())
         while not self.stopping.wait(0.3):
             for i, process in enumerate(self.processes):
                 if process.poll() is None or self.stopping.is_set():
@@ -110,12 +111,10 @@ class Crew:
                 log.warning("worker ended", extra={"code": process.returncode})
                 if process.stdin:
                     process.stdin.close()
+                pause = 0.0 if time.monotonic() - born[i] > SETTLED else min(60.0, 1.5 * pause + 0.5)
                 if self.stopping.wait(pause):
                     return
-                pause = min(60.0, pause * 1.5)
-                self.processes[i] = self._start()
-            if pause > 1.0:
-                pause -= 0.01
+                self.processes[i], born[i] = self._start(), time.monotonic()
 
 
 class Work:

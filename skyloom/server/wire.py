@@ -23,6 +23,8 @@ from pydantic import (
 )
 from pydantic.json_schema import models_json_schema
 
+from .examples import EXAMPLES
+
 M = TypeVar("M", bound="Call")
 PROMPT = 32_000  # characters
 
@@ -390,6 +392,8 @@ CALLS: tuple[type[Call], ...] = (
 def schemas() -> dict[str, Any]:
     """The calls as JSON schemas, by name, for the OpenAPI page."""
     _, found = models_json_schema([(call, "validation") for call in CALLS], ref_template="#/components/schemas/{model}")
+    for name, examples in EXAMPLES.items():
+        found["$defs"][name]["examples"] = examples
     return found["$defs"]
 
 

@@ -66,6 +66,12 @@ def test_what_does_not_fit_is_named(tree, param, code):
     assert (error.value.status, error.value.param, error.value.code) == (400, param, code)
 
 
+@pytest.mark.parametrize("call", wire.CALLS, ids=lambda call: call.__name__)
+def test_the_examples_of_the_api_page_are_taken(call):
+    examples = wire.schemas()[call.__name__]["examples"]
+    assert examples and all(wire.check(call, example) for example in examples)
+
+
 def test_an_unknown_parameter_gets_the_nearest():
     with pytest.raises(ApiError, match="Did you mean 'seconds'"):
         wire.check(wire.VideoCreate, {"prompt": "x", "second": 4})
