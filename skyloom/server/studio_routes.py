@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from .. import generate
+from ..models.vocabulary import Vocabulary
 from ..worlds.expand import expand
 from ..worlds.prompt import emoji_to_words
 from . import catalog, hints, provenance, uploads, wire
@@ -131,8 +132,6 @@ def _root(service: Service) -> FilePath:
     return service.settings.root / "signing" / provenance.ROOT
 
 
-def _vocabulary(service: Service) -> Any:
-    """The default model's words. The first call loads torch, on which the vocabulary's file stands."""
-    from ..models.text import Vocabulary
-
+def _vocabulary(service: Service) -> Vocabulary:
+    """The default model's words."""
     return Vocabulary.load(catalog.folder_of(service.settings.model) / "vocabulary.json")

@@ -20,8 +20,8 @@ from ..diffusion.patterns import training_levels, unknown
 from ..diffusion.sampler import guided, sample, schedule
 from ..models.bundle import Bundle, autocast, load_bundle, save_bundle
 from ..models.dit import DiT
-from ..models.text import Vocabulary
 from ..models.vae import VAE, to_frames
+from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
 from . import optim
 from .looks import first_looks, known_nouns, names_of

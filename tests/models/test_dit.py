@@ -3,7 +3,7 @@ import torch
 from skyloom.config import DiTConfig, TextConfig
 from skyloom.models.bundle import load_bundle, save_bundle, tiny_bundle
 from skyloom.models.dit import DiT, LocalBlock, precondition
-from skyloom.models.text import Vocabulary
+from skyloom.models.vocabulary import Vocabulary
 
 
 def run(bundle, z, t, prompts):

@@ -1,7 +1,8 @@
 import torch
 
 from skyloom.config import TextConfig
-from skyloom.models.text import FIRST_BYTE, LOOK, NULL, PAD, TextEncoder, Vocabulary, split_words
+from skyloom.models.text import LOOK, TextEncoder
+from skyloom.models.vocabulary import FIRST_BYTE, NULL, PAD, Vocabulary, split_words
 
 VOCABULARY = Vocabulary(["a", "red", "fox", "runs", "狐", "狸"])
 

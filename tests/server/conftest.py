@@ -45,7 +45,9 @@ class Server:
         changes = {"drain": 20.0, "poll": 0.05, **changes}
         self.settings = dataclasses.replace(rooms.load(home=home, model=model, port=0), **changes)
         self.service = Service(self.settings)
-        config = uvicorn.Config(create_app(self.settings, self.service), port=0, log_config=None, lifespan="on")
+        config = uvicorn.Config(
+            create_app(self.settings, self.service), port=self.settings.port, log_config=None, lifespan="on"
+        )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
@@ -82,6 +84,7 @@ class Server:
             process.wait(PATIENCE)
         if self.worker:
             assert self.worker.stop(60)
+        self.service.stopping.set()
         self.server.should_exit = True
         self.thread.join(PATIENCE)
 
