@@ -41,9 +41,8 @@ export function Attachment({ value, onChange }: { value: Attached | null; onChan
       {value ? (
         <Shown value={value} onChange={onChange} />
       ) : (
-        <Button kind="quiet" icon="plus" onClick={() => input.current!.click()}>{t("make.choose")}</Button>
+        <Button icon="plus" title={t("make.drop")} onClick={() => input.current!.click()}>{t("make.choose")}</Button>
       )}
-      {!value && <span className="muted">{t("make.drop")}</span>}
     </div>
   );
 }

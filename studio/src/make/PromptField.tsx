@@ -1,6 +1,6 @@
 // The prompt, with what the model makes of it: hints while one types, words that it does not know, and the prompt told in full.
 
-import { useMemo, useState, type Ref } from "react";
+import { useMemo, useState, type ReactNode, type Ref } from "react";
 import type { Read, Server } from "../api";
 import { useI18n } from "../i18n";
 import { Button, Field } from "../ui";
@@ -14,9 +14,10 @@ interface Props {
   server: Server | null;
   change: (part: Partial<Draft>) => void;
   again: () => void; // another telling, please
+  children: ReactNode; // what else stands below it
 }
 
-export function PromptField({ ref, draft, read, server, change, again }: Props) {
+export function PromptField({ ref, draft, read, server, change, again, children }: Props) {
   const { t } = useI18n();
   const [caret, setCaret] = useState(draft.prompt.length);
   const set = (prompt: string) => {
@@ -41,13 +42,14 @@ export function PromptField({ ref, draft, read, server, change, again }: Props) 
       )}
       <div className="row">
         {draft.full === null ? (
-          <Button kind="quiet" disabled={!read} onClick={() => read && change({ full: read.expanded })}>{t("make.expand")}</Button>
+          <Button disabled={!read} onClick={() => read && change({ full: read.expanded })}>{t("make.expand")}</Button>
         ) : (
           <>
-            <Button kind="quiet" onClick={again}>{t("make.again")}</Button>
-            <Button kind="quiet" onClick={() => change({ full: null })}>{t("make.short")}</Button>
+            <Button onClick={again}>{t("make.again")}</Button>
+            <Button onClick={() => change({ full: null })}>{t("make.short")}</Button>
           </>
         )}
+        {children}
       </div>
     </div>
   );

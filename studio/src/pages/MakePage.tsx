@@ -67,8 +67,9 @@ export function MakePage() {
         onPaste={(event) => { if (event.clipboardData.files[0]) attach(event.clipboardData.files[0]); }}
       >
         <h1 className="hidden">{t("make.title")}</h1>
-        <PromptField ref={prompt} draft={draft} read={read} server={server} change={change} again={() => setTelling(telling + 1)} />
-        <Attachment value={file} onChange={setFile} />
+        <PromptField ref={prompt} draft={draft} read={read} server={server} change={change} again={() => setTelling(telling + 1)}>
+          <Attachment value={file} onChange={setFile} />
+        </PromptField>
         <Dials draft={draft} change={change} longest={server?.max_seconds ?? 20} />
         <Button kind="primary" type="submit" className="go" disabled={asking} aria-keyshortcuts="Control+Enter">
           {t("make.go")} <kbd>{t("make.keys")}</kbd>
