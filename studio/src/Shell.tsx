@@ -13,10 +13,12 @@ const GalleryPage = lazy(() => import("./pages/GalleryPage"));
 const FilmPage = lazy(() => import("./pages/FilmPage"));
 const ComparePage = lazy(() => import("./pages/ComparePage"));
 const StoryboardPage = lazy(() => import("./storyboard/StoryboardPage"));
+const ToolsPage = lazy(() => import("./tools/ToolsPage"));
 
 const PLACES: readonly (readonly [string, Key])[] = [
   ["", "nav.make"],
   ["storyboard", "nav.storyboard"],
+  ["tools", "nav.tools"],
   ["gallery", "nav.gallery"],
 ];
 const PARENT: Record<string, string> = { film: "gallery", compare: "gallery" };
@@ -89,6 +91,7 @@ function pageOf(page: string, [first = "", second = ""]: string[]): ReactNode {
   if (page === "gallery") return <GalleryPage />;
   if (page === "film") return <FilmPage key={first} id={first} />;
   if (page === "storyboard") return <StoryboardPage />;
+  if (page === "tools") return <ToolsPage id={first} />;
   if (page === "compare") return <ComparePage key={first + second} ids={[first, second]} />;
   return <MakePage />;
 }

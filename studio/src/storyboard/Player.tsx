@@ -1,9 +1,12 @@
 // Plays the strip: each shot's film in its time, the next one held ready, so that a cut is a cut.
 
 import { useEffect, useRef } from "react";
-import { useT } from "../i18n";
-import { Bar, Film } from "../ui";
+import type { Video } from "../api";
+import { useContent } from "../content";
 import { GlyphButton } from "../glyphs";
+import { useT } from "../i18n";
+import { useLive } from "../live";
+import { Bar, Film } from "../ui";
 import { useClock, type Clock } from "./clock";
 import { clock as told } from "./exports";
 import type { Films } from "./films";
@@ -65,7 +68,7 @@ export function Player({ strip, films, clock }: Props) {
         })}
         {shot && now && !done(now.film) && (
           <div className="player-card">
-            {shot.image && <img src={shot.image} alt="" />}
+            <Shape id={now.film} film={now.film ? films.get(now.film) : null} image={shot.image} />
             <p className="player-words">{shot.text.trim() || t("board.noText")}</p>
             <p className="muted">{waiting(films, now.film, t)}</p>
             {now.film && films.get(now.film)?.status === "in_progress" && (
@@ -101,6 +104,14 @@ export function Player({ strip, films, clock }: Props) {
       </div>
     </section>
   );
+}
+
+/** A film that takes shape, else the picture that it begins with. */
+function Shape({ id, film, image }: { id: string | null; film: Video | null | undefined; image: string | null }) {
+  const stamp = useLive().stamps.get(id ?? "");
+  const { url } = useContent(film?.status === "in_progress" && stamp !== undefined ? id : null, "preview", stamp);
+  const shown = url ?? image;
+  return shown && <img className={url ? "player-preview" : ""} src={shown} alt="" />;
 }
 
 function waiting(films: Films, id: string | null, t: ReturnType<typeof useT>): string {

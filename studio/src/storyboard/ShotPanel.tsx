@@ -43,7 +43,7 @@ export function ShotPanel({ strip, index, films, company, words, actions, onChan
             id={id}
             ref={words}
             className="input shot-words"
-            rows={3}
+            rows={2}
             value={shot.text}
             onChange={(event) => say(event.target.value)}
             onBlur={onRest}

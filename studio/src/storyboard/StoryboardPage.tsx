@@ -20,6 +20,7 @@ import {
 import { Timeline } from "./Timeline";
 import { useActions } from "./useActions";
 import { useStrip } from "./useStrip";
+import "../editing.css";
 import "./storyboard.css";
 
 const ZOOM = { min: 32, max: 240, first: 96 }; // pixels a second

@@ -31,15 +31,28 @@ export function Takes({ strip, index, films, actions }: { strip: Strip; index: n
     <div className="takes">
       <div className="row spread">
         <h3>{t("take.title")}</h3>
-        <Button
-          className="small"
-          aria-pressed={shot.locked}
-          disabled={shot.chosen === null}
-          onClick={() => actions.lock(shot, !shot.locked)}
-        >
-          <Glyph name={shot.locked ? "lock" : "open"} size={15} />
-          {t(shot.locked ? "take.locked" : "take.lock")}
-        </Button>
+        <div className="row">
+          <Button
+            kind="quiet"
+            className="small"
+            aria-pressed={shot.locked}
+            disabled={shot.chosen === null}
+            onClick={() => actions.lock(shot, !shot.locked)}
+          >
+            <Glyph name={shot.locked ? "lock" : "open"} size={15} />
+            {t(shot.locked ? "take.locked" : "take.lock")}
+          </Button>
+          <select className="input count-select" aria-label={t("take.count")} value={count} onChange={(event) => setCount(event.target.value as typeof count)}>
+            {COUNTS.map((each) => (
+              <option key={each} value={each}>
+                × {each}
+              </option>
+            ))}
+          </select>
+          <Button kind="primary" onClick={make} disabled={busy || shot.text.trim() === ""}>
+            {t("take.make")}
+          </Button>
+        </div>
       </div>
       {shot.takes.length === 0 && <p className="muted">{t("take.none")}</p>}
       <ul className="take-list">
@@ -47,18 +60,6 @@ export function Takes({ strip, index, films, actions }: { strip: Strip; index: n
           <TakeTile key={take.id} number={i + 1} take={take} shot={shot} wanted={takeLength(strip, index)} film={films.get(take.id)} actions={actions} />
         ))}
       </ul>
-      <div className="row">
-        <Button kind="primary" onClick={make} disabled={busy || shot.text.trim() === ""}>
-          {t("take.make")}
-        </Button>
-        <select className="input count-select" aria-label={t("take.count")} value={count} onChange={(event) => setCount(event.target.value as typeof count)}>
-          {COUNTS.map((each) => (
-            <option key={each} value={each}>
-              × {each}
-            </option>
-          ))}
-        </select>
-      </div>
     </div>
   );
 }

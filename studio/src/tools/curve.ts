@@ -67,5 +67,22 @@ export function scaled(points: readonly Point[], from: number, to: number): Poin
   return from > 0 ? points.map(({ at, influence }) => ({ at: tidy((at / from) * to), influence })) : [...points];
 }
 
+/** The points after a key is pressed on one of them; null for a key that does nothing. */
+export function keyed(key: string, points: readonly Point[], index: number, seconds: number): Point[] | null {
+  const point = points[index];
+  if (!point) return null;
+  if (key === "Delete" || key === "Backspace") return removePoint(points, index);
+  const [dx, dy] = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.05], ArrowDown: [0, -0.05] }[key] ?? [0, 0];
+  return dx || dy ? movePoint(points, index, point.at + dx!, point.influence + dy!, seconds) : null;
+}
+
+/** The middle of the widest hole between two points. */
+export function widest(points: readonly Point[], seconds: number): number {
+  const marks = [0, ...points.map(({ at }) => at), seconds];
+  const holes = marks.slice(1).map((mark, i) => ({ from: marks[i]!, to: mark }));
+  const hole = holes.reduce((best, each) => (each.to - each.from > best.to - best.from ? each : best));
+  return (hole.from + hole.to) / 2;
+}
+
 /** "0:0, 1:0.5, 2:1", as the field `curve` has it. */
 export const toText = (points: readonly Point[]): string => points.map(({ at, influence }) => `${at}:${influence}`).join(", ");

@@ -50,6 +50,13 @@ export function rectangle(mask: Mask, x: number, y: number, width: number, heigh
   return { ...mask, data };
 }
 
+/** A rectangle between two corners, alone: the old mask goes. */
+export function boxed(mask: Mask, a: Spot, b: Spot): Mask {
+  const [left, right] = [Math.round(Math.min(a.x, b.x)), Math.round(Math.max(a.x, b.x))];
+  const [top, bottom] = [Math.round(Math.min(a.y, b.y)), Math.round(Math.max(a.y, b.y))];
+  return rectangle(mask, left, top, right - left, bottom - top);
+}
+
 export const inverted = (mask: Mask): Mask => ({ ...mask, data: mask.data.map((value) => 255 - value) });
 
 /** The share of the picture that is white, 0..1. */
