@@ -68,7 +68,7 @@ export PROMPT
 	@touch $@
 
 .venv/.installed-full: .venv/.installed-dev
-	$(INSTALL) -e ".[dev,ray]" scikit-video
+	$(INSTALL) -e ".[dev,ray,mcp]" scikit-video schemathesis
 	@touch $@
 
 .venv/.installed-dev: .venv/bin/python $(PINS)

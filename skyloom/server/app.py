@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -111,7 +111,7 @@ def _add_pages(app: FastAPI) -> None:
         report = ready(service)
         return JSONResponse(report, 200 if report["ready"] else 503)
 
-    @app.get("/metrics", tags=["operations"])
+    @app.get("/metrics", tags=["operations"], response_class=PlainTextResponse, responses=FAILURES)
     def metrics(request: Request, caller: Calls) -> Response:
         """Figures for Prometheus."""
         caller.need("admin")
