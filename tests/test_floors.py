@@ -33,8 +33,9 @@ LIBRARIES = {  # one library, one file; only command line and server have one fo
     "dbos": {"server/jobs.py"},
     "fastapi": {"server/app.py", "server/hooks.py", "server/images.py", "server/studio_routes.py", "server/videos.py"},
     "fsspec": {"server/storage.py"},
+    "mcp": {"server/mcp.py"},
     "prometheus_client": {"server/metrics.py"},
-    "pydantic": {"server/wire.py"},
+    "pydantic": {"server/mcp.py", "server/wire.py"},
     "sqlalchemy": {"server/store.py", "server/tables.py"},
     "uvicorn": {"server/process.py"},
 }

@@ -201,6 +201,24 @@ def fetch(id: str, /, *, out: Out = "film.mp4", server: At = HERE, api_key: ApiK
 
 
 @app.command
+def mcp(*, server: At = HERE, api_key: ApiKey = "", folder: Path = Path()) -> None:
+    """Give a server's films to programs that speak the Model Context Protocol, over standard input and output.
+
+    Parameters
+    ----------
+    folder:
+        Where fetched films are written; nowhere else.
+    """
+    try:
+        from ..server.mcp import tools
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("skyloom"):
+            raise
+        raise RuntimeError(f"this needs {error.name}, which is not installed. Try: pip install 'skyloom[mcp]'") from error
+    tools(_client(server, api_key), folder).run("stdio")
+
+
+@app.command
 def verify(file: Path, /, *, home: Home = None, trust: Path | None = None, json: Flag = False) -> int:
     """Say who signed a film or picture, whether it is intact, and how it was made; exit code 1 where it is not intact.
 

@@ -37,6 +37,18 @@ class Client:
     def retrieve(self, id: str) -> dict[str, Any]:
         return self._json("GET", f"/videos/{_quoted(id)}")
 
+    def create(self, **call: Any) -> dict[str, Any]:
+        """A new film; `call` as of POST /v1/videos. What is None is left to the server."""
+        return self._json("POST", "/videos", call)
+
+    def remix(self, id: str, **call: Any) -> dict[str, Any]:
+        """A film again with other words."""
+        return self._json("POST", f"/videos/{_quoted(id)}/remix", call)
+
+    def extend(self, id: str, **call: Any) -> dict[str, Any]:
+        """A film and what happens after it."""
+        return self._json("POST", "/videos/extensions", {"video": {"id": id}, **call})
+
     def cancel(self, id: str) -> dict[str, Any]:
         return self._json("POST", f"/videos/{_quoted(id)}/cancel")
 
@@ -61,12 +73,16 @@ class Client:
         variant = VARIANTS.get(out.suffix.lower(), "video")
         write_whole(out, self._call("GET", f"/videos/{_quoted(id)}/content?variant={variant}"))
 
-    def _json(self, method: str, path: str) -> dict[str, Any]:
-        return json.loads(self._call(method, path))
+    def _json(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        return json.loads(self._call(method, path, body))
 
-    def _call(self, method: str, path: str) -> bytes:
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         headers = {"accept": "*/*"} | ({"authorization": f"Bearer {self.key}"} if self.key else {})
-        request = urllib.request.Request(self.base + path, method=method, headers=headers)
+        data = None
+        if body is not None:
+            data = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
+            headers["content-type"] = "application/json"
+        request = urllib.request.Request(self.base + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
                 return answer.read()
