@@ -62,6 +62,15 @@ def average_gradients(model: nn.Module) -> None:
         g.copy_(part.view_as(g))  # in place: fused optimisers need a gradient laid out like its parameter
 
 
+def total(parts: list[Tensor]) -> list[Tensor]:
+    """The sums over the ranks of tensors that each has, in one message."""
+    if world_size() == 1:
+        return parts
+    flat = torch.cat([part.reshape(-1) for part in parts])
+    dist.all_reduce(flat)
+    return [sums.view_as(part) for sums, part in zip(flat.split([p.numel() for p in parts]), parts, strict=True)]
+
+
 def average(value: Tensor) -> Tensor:
     """Mean of a detached scalar over the ranks."""
     if world_size() > 1:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from .muon import Muon
+
 
 def schedule(step: int, steps: int, warmup: int, decay: float) -> float:
     """Warm-up, constant, linear decay over the last `decay` of the steps: the factor on the learning rate at `step`."""
@@ -13,7 +15,7 @@ def schedule(step: int, steps: int, warmup: int, decay: float) -> float:
 class Optimisers:
     """Muon for the matrices inside blocks, fused AdamW for everything else that learns, under one learning rate.
 
-    Muon's update is scaled to AdamW's RMS ("match_rms_adamw", Moonlight, arXiv 2502.16982), so one rate serves both.
+    Muon's update is scaled to AdamW's RMS, so one rate serves both.
     """
 
     def __init__(self, model: nn.Module, lr: float, weight_decay: float, *, muon: bool):
@@ -29,7 +31,7 @@ class Optimisers:
             torch.optim.AdamW(rest, lr, betas=(0.9, 0.95), weight_decay=weight_decay, fused=True)
         ]
         if matrices:
-            self.parts.append(torch.optim.Muon(matrices, lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+            self.parts.append(Muon(matrices, lr, weight_decay))
 
     def step(self, factor: float) -> None:
         for part in self.parts:
