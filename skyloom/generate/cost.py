@@ -115,10 +115,12 @@ def conv_flops(module: "nn.Module", use: Callable[[], object]) -> int:
 
 @functools.cache
 def machine_rate() -> float:
-    """FLOPs a second of a bfloat16 matrix product on this machine's CPU."""
+    """FLOPs a second of a matrix product, in the type that is faster, on this machine's CPU."""
     import torch
 
-    a = torch.ones(512, 512, dtype=torch.bfloat16)
+    from ..models.bundle import cpu_dtype
+
+    a = torch.ones(512, 512, dtype=cpu_dtype())
     times = []
     for _ in range(3):
         began = time.perf_counter()

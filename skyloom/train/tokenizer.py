@@ -19,6 +19,7 @@ from torch import Tensor
 from ..base import checkpoint, dist
 from ..base.log import Log, save_sheet
 from ..config import Config, TokenizerTrain, VAEConfig, to_json
+from ..models.bundle import autocast
 from ..models.vae import VAE, fit, lapped_cells, to_frames, to_video
 from .optim import Optimisers, PowerEMA, schedule
 
@@ -110,7 +111,7 @@ def loss_parts(model: VAE, video: Tensor, weight: Tensor, c: TokenizerTrain, rng
     z = z + level * torch.randn(z.shape, generator=rng)
     mine = dist.share(len(video))
     z, video, weight = z[mine], video[mine], weight[mine]
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(torch.device("cpu")):
         drawn = model.draw(z)
     weight = weight / weight.mean()
     return {
@@ -160,7 +161,7 @@ def look(config: Config, ema: PowerEMA, pool: list[np.ndarray], sheet: Path) -> 
     linear: list[float] = []
     for i in range(min(HELD_OUT, len(pool))):
         video = to_video(pool[i][..., :3])
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(torch.device("cpu")):
             drawn = model.decode(z := model.encode(video))
         errors.append(psnr(drawn, video))
         linear.append(psnr(model.picture(z)[:, :, 3:].clamp(-1, 1), video))
