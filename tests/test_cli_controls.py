@@ -27,6 +27,12 @@ def given(tmp_path_factory):
     write_video(folder / "a.mp4", ramp, 12, metadata={"prompt": "a red fox"})
     write_video(folder / "b.mp4", ramp[::-1], 12, metadata={"prompt": "snow"})
     write_video(folder / "card.png", ramp[:1], 12)
+    write_video(folder / "small.png", ramp[:1, :32], 12)
+    write_video(folder / "strip.png", np.repeat(ramp[:1, :2], 32, 2)[:, :, :512].repeat(16, 1), 12)
+    (folder / "cut.mp4").write_bytes((folder / "a.mp4").read_bytes()[:300])
+    (folder / "none.mp4").write_bytes(b"")
+    write_video(folder / "long.mp4", ramp, 0.01)
+    (folder / "cards.toml").write_text("[[shot]]\ntext = 'a fox'\n" * 200)
     board = '[characters]\nRusty = "a red fox"\n[[shot]]\ntext = "Rusty runs"\n[[shot]]\nat = 1\nuntil = 2\ntext = "snow"\n'
     (folder / "board.toml").write_text(f'size = "64x64"\nseed = 4\n{board}image = "card.png"\ncut = true\n')
     return folder
@@ -130,6 +136,13 @@ def test_a_stream_can_be_played_meanwhile(model, tmp_path, monkeypatch):
         (("edit", "a.mp4", "snow", "--strength", "wild"), "strength='wild'"),
         (("inpaint", "a.mp4", "snow", "--mask", "60,60,30,30"), "reaches outside"),
         (("inpaint", "a.mp4", "snow"), "--mask"),
+        (("inpaint", "a.mp4", "snow", "--mask", "small.png"), "a mask of 64x32"),
+        (("generate", "a fox", "--image", "strip.png", "--size", "64x64"), "of which 64x64 would show 6 %"),
+        (("generate", "a fox", "--image", "card.png", "--size", "9000x64"), "outside 32..1024 pixels"),
+        (("extend", "cut.mp4", "snow"), "cut.mp4: not a film or picture that can be read"),
+        (("edit", "none.mp4", "snow"), "none.mp4: not a film or picture that can be read"),
+        (("extend", "long.mp4", "snow"), "33 min 20 s long, at most 120 s can be given"),
+        (("storyboard", "cards.toml"), "200 shots, at most 100"),
         (("generate", "a fox", "--at", "soon:card.png"), "wanted SECOND:FILE"),
         (("generate", "--shot", "0-2s: a", "--shot", "1-3s: b"), "overlap"),
         (("generate", "--like", "card.png"), "holds no recipe"),

@@ -24,6 +24,7 @@ CHUNK = VAEConfig.time_stride  # frames of a latent frame, after the first, whic
 MOST_SECONDS = 120  # of a clip that is given
 TRAINED = 448, 256  # the longer and the shorter side of what is given, at most
 CHAIN_BYTES = 20_000  # of the recipes inside a recipe
+LEAST_SHOWN = 0.2  # of a given picture: one that the film's shape would cut down further does not fit it
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class Desk:
         if about.seconds > MOST_SECONDS and most is None:
             length = sizes.human_seconds(about.seconds)
             raise ValueError(f"{path}: is {length} long, at most {MOST_SECONDS} s can be given. Cut out what matters first.")
+        check_fit(path, about.height, about.width, size or self.size)
         most = most or round(MOST_SECONDS * self.request.fps) + 1
         frames = clips.read_clip(path, self.request.fps, size or self.size, most)
         if path not in self.inputs:
@@ -173,6 +175,17 @@ class Desk:
         """A take with the request's one prompt."""
         more = {"prompts": (self.prompt,), "weights": np.ones((1, len(levels)), np.float32), **more}
         return Take(levels=levels, keep=keep, **more)
+
+
+def check_fit(path: str, height: int, width: int, size: tuple[int, int]) -> None:
+    """ValueError where a picture that is scaled to cover `size` and cut to it would show next to nothing of itself."""
+    scale = max(size[0] / height, size[1] / width)
+    shown = size[0] * size[1] / (scale**2 * height * width)
+    if shown < LEAST_SHOWN:
+        raise ValueError(
+            f"{path}: is {width}x{height}, of which {sizes.size_text(*size)} would show {100 * shown:.0f} %. "
+            "Try a size nearer to its shape, or cut it first."
+        )
 
 
 def provenance(path: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ..base import sizes
 from ..config import Config
 from ..generate import Request
 from ..generate.request import influences
+from ..generate.takes import check_fit
 from . import catalog, cuts, limits, steering, uploads
 from .auth import Caller
 from .catalog import Catalog
@@ -63,6 +64,7 @@ class Order:
     notes: list[str] = field(default_factory=list)  # for people, known before it is filmed
     characters: list[str] = field(default_factory=list)  # ids
     partials: int = 0  # pictures to show while a still takes shape
+    clip: tuple[int, int] = (0, 0)  # width and height of what is given
 
 
 class Orders:
@@ -191,6 +193,7 @@ class Orders:
         data = self.media.path(source.id, FILM).read_bytes()
         seconds = float(source.seconds)
         order = self._order("video", call, call.prompt, source.model, source.size, seconds)
+        order.clip = order.width, order.height
         return self._with_clip(order, data, "mp4", seconds, source.id)
 
     def from_upload(self, call: Any) -> Order:
@@ -200,6 +203,7 @@ class Orders:
         size = self.size_of(facts)
         seconds = min(facts.seconds, self.settings.max_extended)
         order = self._order("video", call, call.prompt, call.model, size, seconds)
+        order.clip = facts.width, facts.height
         return self._with_clip(order, facts.data, facts.suffix, seconds, None)
 
     def _with_clip(self, order: Order, data: bytes, suffix: str, seconds: float, source: str | None) -> Order:
@@ -223,6 +227,10 @@ class Orders:
             )
         facts = uploads.picture_of(value, param, self.settings, wanted=self.moderator.sees)
         self.moderator.check_pictures(facts.pictures, param)
+        try:
+            check_fit(repr(param), facts.height, facts.width, (order.height, order.width))
+        except ValueError as error:
+            raise ApiError(400, str(error), param=param, code="invalid_value") from None
         order.files[option] = (f"{option.replace('.', '-')}.{facts.suffix}", facts.data)
 
     def _add_company(self, order: Order, company: Company) -> None:

@@ -103,7 +103,14 @@ def add_mask(orders: "Orders", order: "Order", call: "VideoCreate | object") -> 
         order.options["mask"] = box
     if mask:
         facts = mask_of(orders, mask)
+        _check_mask(facts, *order.clip, "film")
         order.files["mask"] = (f"mask.{facts.suffix}", facts.pictures[0] if facts.pictures else facts.data)
+
+
+def _check_mask(mask: Facts, width: int, height: int, what: str) -> None:
+    if (mask.width, mask.height) != (width, height):
+        told = f"{mask.width}x{mask.height}, but the {what} {width}x{height}"
+        raise ApiError(400, f"The mask is {told}: wanted the same size.", param="mask", code="invalid_value")
 
 
 def mask_of(orders: "Orders", value: Upload | Reference) -> Facts:
@@ -175,9 +182,7 @@ def still(orders: "Orders", call: ImageEdit) -> "Order":
     order.options |= {"size": "auto", "seconds": 0, "strength": whole if call.strength is None else call.strength}
     if call.mask:
         mask = mask_of(orders, call.mask)
-        if (mask.width, mask.height) != (facts.width, facts.height):
-            sizes_told = f"{mask.width}x{mask.height}, but the picture {facts.width}x{facts.height}"
-            raise ApiError(400, f"The mask is {sizes_told}: wanted the same size.", param="mask", code="invalid_value")
+        _check_mask(mask, facts.width, facts.height, "picture")
         order.files["mask"] = (f"mask.{mask.suffix}", mask.pictures[0] if mask.pictures else mask.data)
     return order
 

@@ -100,12 +100,12 @@ def test_no_path_of_the_server_is_told(client, served):
     film = client.videos.edit(prompt="a fox", video=("v.mp4", clip, "video/mp4"), extra_body=QUICK)
     done = client.videos.poll(film.id)
     assert done.status == "completed" and any(note.startswith("clip.mp4: ") for note in done.notes)
-    small = url(png(size=(32, 32)))
+    black = url(png(0, size=(96, 64)))
     failed = client.videos.edit(
-        prompt="a fox", video=openai.omit, extra_body=QUICK | {"video": film.id, "mask": small}, extra_headers=JSON
+        prompt="a fox", video=openai.omit, extra_body=QUICK | {"video": film.id, "mask": black}, extra_headers=JSON
     )
     failed = client.videos.poll(failed.id)
-    assert failed.error.message.startswith("mask.png: a mask of 32x32")
+    assert failed.error.message.startswith("mask=mask.png: has no white in it")
     assert str(served.settings.root) not in done.to_json() + failed.to_json()
 
 
