@@ -28,6 +28,7 @@ MAKE, DELIVER = "make", "deliver"  # what is done with their jobs
 BEAT = 2.0  # seconds between signs of life
 SILENT = 60.0  # seconds without one after which a worker on another machine counts as dead
 STRAY = 10.0  # seconds after which an open job must be in the queue
+LOOK, TELL = 0.05, 0.3  # seconds between two looks whether a film is still wanted, and two notes of its progress
 SWEEP = 30.0  # seconds between two looks for what has expired
 
 
@@ -178,15 +179,22 @@ class Worker:
 
     def _follow(self, job: Job) -> Callable[[int, int], None]:
         """What `make` calls before the first step and after each: notes progress, and ends the film by an exception."""
-        told = [-1.0]
+        looked, told = [-1.0], [time.monotonic()]
 
         def on_step(done: int, steps: int) -> None:
+            now = time.monotonic()
             if self.gone.is_set() and done < steps:
                 raise Drained
-            if time.monotonic() - told[0] > 0.05 or done == steps:
-                told[0] = time.monotonic()
-                if not self.store.advance(job, min(95, 95 * done // max(steps, 1))):  # the rest is writing the file
-                    raise Lost
+            if now - looked[0] < LOOK and done < steps:
+                return
+            looked[0] = now
+            if now - told[0] < TELL and done < steps:  # to look is cheap, to note waits for the disk
+                ours = self.store.holds(job)
+            else:
+                told[0] = now
+                ours = self.store.advance(job, min(95, 95 * done // max(steps, 1)))  # the rest is writing the file
+            if not ours:
+                raise Lost
 
         return on_step
 

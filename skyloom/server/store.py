@@ -280,6 +280,11 @@ class Store:
         with self.engine.begin() as c:
             return c.execute(jobs.update().where(_held(job)).values(progress=progress)).rowcount > 0
 
+    def holds(self, job: Job) -> bool:
+        """Whether a job in hand is still ours."""
+        with self.engine.connect() as c:
+            return _count(c, _held(job)) > 0
+
     def complete(self, job: Job, result: dict[str, Any], keep: float, also: InTransaction) -> bool:
         expires = time.time() + keep if keep else None
         return self._close(_held(job), also, status="completed", progress=100, result=result, expires=expires)
