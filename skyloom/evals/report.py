@@ -16,14 +16,23 @@ from ..base.checkpoint import write_atomic
 TITLES = {
     "tokenizer": "Tokenizer",
     "adherence": "Adherence: what the prompt asked for",
+    "captions": "Captions: what the probe says of a clip",
     "fidelity": "Fidelity: looks and motion",
     "physics": "Physics: falls and jumps",
     "speed": "Speed and memory",
+    "speed-float32": "Speed and memory, on a CPU without bfloat16",
+    "arithmetic": "bfloat16 or float32",
     "sheets": "Unselected seeds",
     "controls": "Controls",
+    "framing": "Framing: square crops or native shapes",
     "scaling": "Scaling",
+    "data-filters": "Data engine: cuts, faults and copies of known truth",
+    "data-films": "Data engine: cuts of real films",
+    "data-throughput": "Data engine: throughput",
     "budgets": "One prompt at three budgets",
     "serving": "Serving",
+    "finetune": "Trained on real footage",
+    "packing": "Packing clips of many shapes",
 }
 HEAD = """# Results
 
