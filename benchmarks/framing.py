@@ -38,7 +38,7 @@ from skyloom.worlds.sample import sample_scene
 from skyloom.worlds.scene import Scene
 from skyloom.worlds.storybook import render
 
-HEIGHT, WIDTH = 256, 448
+HEIGHT, WIDTH = 128, 224  # pixels of the wide frames; what the probe looks at
 STREAM = 800_000  # seeds of scenes: none that training or evaluation uses
 SPREAD = 0.75  # of half the width: how far from the middle actors are
 NEAR, LEAST = 1, 0.15  # cells at a side that count as its border; chance of the noun in a cell that counts as seen
