@@ -1,11 +1,13 @@
 """All open films of a caller on one connection, as server-sent events: the queue drawer of the studio needs no more.
 
 `jobs` comes first: {"videos": [...]}, the open films, and those that ended since the client heard from us last (its
-Last-Event-ID). Then `video` for each that changes, `preview` {"id", "stamp"} when there is another picture of it to fetch,
-`deleted` {"id"}. The id of an event is a Unix time.
+Last-Event-ID). Then `video` for each that changes, `preview` {"id", "image"} with a moving picture of what takes shape (a data:
+URL), `deleted` {"id"}. The id of an event is a Unix time.
 """
 
 import asyncio
+import base64
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -54,12 +56,18 @@ class Watch:
         return events + [event("video", video) for video in videos]
 
     def previews(self) -> list[str]:
-        """Films in the making that have another preview than before."""
+        """Films in the making that have another preview than before. It goes along: a moment later it may be gone."""
         events = []
-        for id, text in self.told.items():
-            if '"in_progress"' in text and (stamp := self.service.media.stamp(id, PREVIEW)) and stamp != self.stamps.get(id):
+        for id in self.told:
+            stamp = self.service.media.stamp(id, PREVIEW)
+            if stamp is None or stamp == self.stamps.get(id):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                data = self.service.media.path(id, PREVIEW).read_bytes()
+                events.append(
+                    event("preview", {"id": id, "image": f"data:image/webp;base64,{base64.b64encode(data).decode()}"})
+                )
                 self.stamps[id] = stamp
-                events.append(event("preview", {"id": id, "stamp": stamp}))
         return events
 
 

@@ -17,36 +17,41 @@ export function Drawer({ onClose }: { onClose: () => void }) {
   const open = all.filter(isOpen).sort((a, b) => (a.queue_position ?? -1) - (b.queue_position ?? -1) || a.created_at - b.created_at);
   const done = all.filter((video) => !isOpen(video)).slice(-LATEST).reverse();
   useEffect(() => heading.current!.focus(), []);
+  useEffect(() => {
+    const escape = (event: KeyboardEvent) => event.key === "Escape" && !document.querySelector("dialog[open]") && onClose();
+    document.addEventListener("keydown", escape);
+    return () => document.removeEventListener("keydown", escape);
+  }, [onClose]);
   return (
-    <aside className="drawer" aria-labelledby="queue-title" onKeyDown={(event) => event.key === "Escape" && onClose()}>
+    <aside className="drawer" aria-labelledby="queue-title">
       <header className="row spread">
         <h2 id="queue-title" ref={heading} tabIndex={-1}>{t("queue.title")}</h2>
         <Button kind="quiet" icon="close" label={t("queue.close")} onClick={onClose} />
       </header>
       {open.length === 0 && <p className="muted">{t("queue.none")}</p>}
-      <ul>{open.map((video) => <Waiting key={video.id} video={video} />)}</ul>
+      <ul>{open.map((video) => <Waiting key={video.id} video={video} onCancel={() => heading.current?.focus()} />)}</ul>
       {done.length > 0 && <h3>{t("queue.latest")}</h3>}
       <ul>{done.map((video) => <Ended key={video.id} video={video} />)}</ul>
     </aside>
   );
 }
 
-function Waiting({ video }: { video: Video }) {
+function Waiting({ video, onCancel }: { video: Video; onCancel: () => void }) {
   const t = useT();
   const tell = useToast();
-  const { stamps } = useLive();
+  const cancel = () => {
+    onCancel(); // the focus stays in the drawer when this row goes
+    api.cancel(video.id).catch((error: Error) => tell(error.message, "danger"));
+  };
   return (
     <li>
-      <VideoThumb video={video} stamp={stamps.get(video.id)} />
+      <VideoThumb video={video} />
       <div>
         <p className="prompt">{video.prompt}</p>
         <Bar percent={video.progress} label={t("queue.state")} />
         <div className="row spread">
           <p className="muted">{stateOf(video, t)}</p>
-          <Button
-            kind="quiet" icon="close" label={t("queue.cancelThis", { prompt: video.prompt })}
-            onClick={() => api.cancel(video.id).catch((error: Error) => tell(error.message, "danger"))}
-          />
+          <Button kind="quiet" icon="close" label={t("queue.cancelThis", { prompt: video.prompt })} onClick={cancel} />
         </div>
       </div>
     </li>

@@ -31,14 +31,13 @@ function leave(entry: Held): void {
   }
 }
 
-/** The address of a film's bytes, or of a picture of it, once they are here; null before, and where `id` is null. `stamp` tells
- * one state of a preview from the next; the one before stays until the next is here. */
-export function useContent(id: string | null, variant: Variant = "video", stamp = ""): { url: string | null; failed: boolean } {
+/** The address of a film's bytes, or of a picture of it, once they are here; null before, and where `id` is null. */
+export function useContent(id: string | null, variant: Variant = "video"): { url: string | null; failed: boolean } {
   const [found, setFound] = useState<{ id: string | null; url: string | null; failed: boolean }>({ id, url: null, failed: false });
   useEffect(() => {
     if (id === null) return;
     let here = true;
-    const entry = take(`${id} ${variant} ${stamp}`, () => content(id, variant));
+    const entry = take(`${id} ${variant}`, () => content(id, variant));
     entry.url.then(
       (url) => here && setFound({ id, url, failed: false }),
       () => here && setFound((old) => ({ id, url: old.id === id ? old.url : null, failed: true })),
@@ -47,6 +46,6 @@ export function useContent(id: string | null, variant: Variant = "video", stamp 
       here = false;
       leave(entry);
     };
-  }, [id, variant, stamp]);
+  }, [id, variant]);
   return found.id === id ? found : { url: null, failed: false };
 }

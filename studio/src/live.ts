@@ -5,12 +5,12 @@ import { ApiFailure, api, listen, type Video } from "./api";
 
 export interface Live {
   films: ReadonlyMap<string, Video>;
-  stamps: ReadonlyMap<string, string>; // which preview of a film is the newest
+  previews: ReadonlyMap<string, string>; // of films in the making: the newest, as a data URL
   away: boolean; // the server does not answer
 }
 
 const ENDED = 24; // films kept that are done
-let state: Live = { films: new Map(), stamps: new Map(), away: false };
+let state: Live = { films: new Map(), previews: new Map(), away: false };
 let stop: (() => void) | null = null;
 const watchers = new Set<() => void>();
 const closers = new Set<(video: Video) => void>();
@@ -33,8 +33,8 @@ function heard(event: string, data: unknown): void {
   else if (event === "video") put(data as Video);
   else if (event === "deleted") forget((data as { id: string }).id);
   else if (event === "preview") {
-    const { id, stamp } = data as { id: string; stamp: string };
-    set({ stamps: new Map(state.stamps).set(id, stamp) });
+    const { id, image } = data as { id: string; image: string };
+    set({ previews: new Map(state.previews).set(id, image) });
   }
 }
 
@@ -53,7 +53,9 @@ function put(video: Video): void {
   const films = new Map(state.films).set(video.id, video);
   const ended = [...films.values()].filter((each) => !isOpen(each));
   for (const each of ended.slice(0, Math.max(0, ended.length - ENDED))) films.delete(each.id);
-  set({ films });
+  const previews = new Map(state.previews);
+  if (!isOpen(video)) previews.delete(video.id);
+  set({ films, previews });
   if (before && isOpen(before) && !isOpen(video)) for (const closer of closers) closer(video);
 }
 

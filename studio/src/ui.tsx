@@ -7,6 +7,7 @@ import {
 import type { Video } from "./api";
 import { useContent } from "./content";
 import { useT } from "./i18n";
+import { useLive } from "./live";
 import "./ui.css";
 
 const ICONS = {
@@ -134,16 +135,17 @@ export function Film({ id, prompt, className = "film", ...rest }: FilmProps) {
   return <video className={className} src={url ?? undefined} muted loop playsInline aria-label={t("player.label", { prompt })} {...rest} />;
 }
 
-/** A film as a still that plays while the pointer or the focus is on it; one in the making shows its preview. */
-export function VideoThumb({ video, stamp = "", playing }: { video: Video; stamp?: string; playing?: boolean }) {
+/** A film as a still that plays while the pointer is on it, or `playing` says so; one in the making shows its preview. */
+export function VideoThumb({ video, playing }: { video: Video; playing?: boolean }) {
   const [over, setOver] = useState(false);
-  const plays = video.status === "completed" && (playing ?? over);
-  const shown = video.status === "completed" ? "thumbnail" : "preview";
-  const still = useContent(video.status === "completed" || stamp ? video.id : null, shown, stamp);
+  const { previews } = useLive();
+  const ready = video.status === "completed";
+  const { url } = useContent(ready ? video.id : null, "thumbnail");
+  const still = ready ? url : previews.get(video.id);
   return (
     <span className="thumb" onPointerEnter={() => setOver(true)} onPointerLeave={() => setOver(false)}>
-      {still.url && <img src={still.url} alt="" />}
-      {plays && <Film id={video.id} prompt={video.prompt} className="" autoPlay tabIndex={-1} aria-hidden />}
+      {still && <img src={still} alt="" />}
+      {ready && (playing ?? over) && <Film id={video.id} prompt={video.prompt} className="" autoPlay tabIndex={-1} aria-hidden />}
     </span>
   );
 }

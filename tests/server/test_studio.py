@@ -115,8 +115,8 @@ def test_one_stream_tells_of_all_open_films(served):
         made = call(served, "/v1/videos", {"prompt": "a red fox", "seconds": "1", "size": "64x64", "steps": 40})[1]
         name, video, _ = first(events, lambda name, data: data.get("status") == "in_progress")
         assert (name, video["id"]) == ("video", made["id"])
-        stamp = first(events, lambda name, _: name == "preview")[1]
-        assert stamp["id"] == made["id"] and stamp["stamp"]
+        preview = first(events, lambda name, _: name == "preview")[1]
+        assert preview["id"] == made["id"] and preview["image"].startswith("data:image/webp;base64,UklGR")
         _, done, told = first(events, lambda name, data: data.get("status") == "completed")
         assert done["progress"] == 100
     with stream(served, told) as events:  # who comes back hears of what ended meanwhile

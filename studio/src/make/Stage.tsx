@@ -32,12 +32,10 @@ function Tile({ id }: { id: string }) {
 function Making({ video }: { video: Video }) {
   const t = useT();
   const tell = useToast();
-  const { stamps } = useLive();
-  const stamp = stamps.get(video.id);
-  const { url } = useContent(stamp ? video.id : null, "preview", stamp);
+  const preview = useLive().previews.get(video.id);
   return (
     <>
-      <div className="frame" style={{ aspectRatio: video.size.replace("x", " / ") }}>{url ? <img src={url} alt="" /> : <span className="glow" />}</div>
+      <div className="frame" style={{ aspectRatio: video.size.replace("x", " / ") }}>{preview ? <img src={preview} alt="" /> : <span className="glow" />}</div>
       <Bar percent={video.progress} label={t("make.making")} />
       <div className="row spread">
         <p className="muted">{stateOf(video, t)}</p>

@@ -68,12 +68,12 @@ export default function GalleryPage() {
 
 function Card({ video }: { video: Video }) {
   const t = useT();
-  const { films, stamps } = useLive();
+  const { films } = useLive();
   const now = films.get(video.id) ?? video;
   const [over, setOver] = useState(false);
   return (
     <a className="card" href={`#/film/${video.id}`} onFocus={() => setOver(true)} onBlur={() => setOver(false)} onPointerEnter={() => setOver(true)} onPointerLeave={() => setOver(false)}>
-      <VideoThumb video={now} stamp={stamps.get(video.id)} playing={over} />
+      <VideoThumb video={now} playing={over} />
       <span className="prompt">{video.prompt}</span>
       <span className="muted row">
         {t("make.second", { n: video.seconds })} · {video.size}

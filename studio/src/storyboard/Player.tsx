@@ -2,7 +2,6 @@
 
 import { useEffect, useRef } from "react";
 import type { Video } from "../api";
-import { useContent } from "../content";
 import { GlyphButton } from "../glyphs";
 import { useT } from "../i18n";
 import { useLive } from "../live";
@@ -68,7 +67,7 @@ export function Player({ strip, films, clock }: Props) {
         })}
         {shot && now && !done(now.film) && (
           <div className="player-card">
-            <Shape id={now.film} film={now.film ? films.get(now.film) : null} image={shot.image} />
+            <Shape film={now.film ? films.get(now.film) : null} image={shot.image} />
             <p className="player-words">{shot.text.trim() || t("board.noText")}</p>
             <p className="muted">{waiting(films, now.film, t)}</p>
             {now.film && films.get(now.film)?.status === "in_progress" && (
@@ -107,11 +106,10 @@ export function Player({ strip, films, clock }: Props) {
 }
 
 /** A film that takes shape, else the picture that it begins with. */
-function Shape({ id, film, image }: { id: string | null; film: Video | null | undefined; image: string | null }) {
-  const stamp = useLive().stamps.get(id ?? "");
-  const { url } = useContent(film?.status === "in_progress" && stamp !== undefined ? id : null, "preview", stamp);
-  const shown = url ?? image;
-  return shown && <img className={url ? "player-preview" : ""} src={shown} alt="" />;
+function Shape({ film, image }: { film: Video | null | undefined; image: string | null }) {
+  const preview = useLive().previews.get(film?.id ?? "");
+  const shown = preview ?? image;
+  return shown && <img className={preview ? "player-preview" : ""} src={shown} alt="" />;
 }
 
 function waiting(films: Films, id: string | null, t: ReturnType<typeof useT>): string {

@@ -4,7 +4,6 @@ import { useState } from "react";
 import type { Video } from "../api";
 import { Glyph, GlyphButton } from "../glyphs";
 import { useT } from "../i18n";
-import { useLive } from "../live";
 import { Bar, Button, VideoThumb } from "../ui";
 import type { Films } from "./films";
 import { takeLength, type Shot, type Strip, type Take } from "./strip";
@@ -75,7 +74,6 @@ interface TileProps {
 
 function TakeTile({ number, take, shot, wanted, film, actions }: TileProps) {
   const t = useT();
-  const { stamps } = useLive();
   const chosen = shot.chosen === take.id;
   const dead = film === null || film?.status === "failed";
   return (
@@ -88,7 +86,7 @@ function TakeTile({ number, take, shot, wanted, film, actions }: TileProps) {
         disabled={dead || (shot.locked && !chosen)}
         onClick={() => actions.choose(shot, take)}
       >
-        {film ? <VideoThumb video={film} stamp={stamps.get(take.id)} /> : <span className="thumb" />}
+        {film ? <VideoThumb video={film} /> : <span className="thumb" />}
         <span className="take-number">{number}</span>
       </button>
       <TakeState shot={shot} wanted={wanted} film={film} />

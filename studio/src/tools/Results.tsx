@@ -3,7 +3,7 @@
 import { content, type Video } from "../api";
 import { Glyph, GlyphButton } from "../glyphs";
 import { useT } from "../i18n";
-import { isOpen, useLive } from "../live";
+import { isOpen } from "../live";
 import { saveAs } from "../saving";
 import { Bar, VideoThumb, useToast } from "../ui";
 import { tidy } from "./parts";
@@ -34,7 +34,6 @@ export function Results({ clip, results, shown, onShow }: Props) {
 function Tile({ video, name, shown, onShow, more = false }: { video: Video; name: string; shown: boolean; onShow: (id: string) => void; more?: boolean }) {
   const t = useT();
   const tell = useToast();
-  const { stamps } = useLive();
   const ready = video.status === "completed";
   const save = () =>
     content(video.id).then(
@@ -55,7 +54,7 @@ function Tile({ video, name, shown, onShow, more = false }: { video: Video; name
         disabled={!ready}
         onClick={() => onShow(video.id)}
       >
-        <VideoThumb video={video} stamp={stamps.get(video.id)} />
+        <VideoThumb video={video} />
         <span className="result-name">{name}</span>
       </button>
       {isOpen(video) && <Bar percent={video.progress} label={t("tools.making", { n: video.progress })} />}
