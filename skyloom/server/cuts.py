@@ -63,10 +63,10 @@ def _sum(media: Media, id: str) -> str:
 
 def row(request: dict[str, Any], films: list[Job], height: int, width: int) -> dict[str, Any]:
     """Columns of the job: model, prompt, size, seconds, source, and the request itself."""
-    size, seconds = sizes.size_text(height, width), edges(request)[-1] / request["rate"]
-    shown = films[0].request["native"] | {"size": size, "seconds": round(seconds, 3), "fps": request["rate"]}
+    size, seconds = sizes.size_text(height, width), round(edges(request)[-1] / request["rate"], 3)
+    shown = films[0].request["native"] | {"size": size, "seconds": seconds, "fps": request["rate"]}
     prompt = ". ".join(dict.fromkeys(film.prompt for film in films))[:PROMPT]
-    about = {"model": films[0].model, "prompt": prompt, "size": size, "seconds": f"{round(seconds, 3):g}", "source": films[0].id}
+    about = {"model": films[0].model, "prompt": prompt, "size": size, "seconds": f"{seconds:g}", "source": films[0].id}
     return about | {"request": request | {"native": shown}}
 
 

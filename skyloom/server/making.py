@@ -60,10 +60,11 @@ class Maker:
             film = generate(request, self.bundle(request.model), on_step, self._show(job, request.resolved().steps or 1))
         except ValueError as error:
             raise ValueError(self._without_paths(job, str(error))) from error
-        self.media.path(job.id, PREVIEW).unlink(missing_ok=True)
         if self.judge:
             self.judge(film.frames)
-        return self._write(job, film, lambda frame: self._finish(frame, height, width))
+        written = self._write(job, film, lambda frame: self._finish(frame, height, width))
+        self.media.path(job.id, PREVIEW).unlink(missing_ok=True)  # whoever asks for it now gets the thumbnail
+        return written
 
     def _show(self, job: Job, steps: int) -> Callable[[np.ndarray], None]:
         """What generate() gives its previews to: every second or so one is written, for those who watch.

@@ -1,6 +1,7 @@
 """The routes of /v1/videos."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
@@ -22,7 +23,6 @@ VARIANTS = {
     "video": (FILM, "video/mp4"),
     "thumbnail": (THUMBNAIL, "image/webp"),
     "spritesheet": (SPRITES, "image/jpeg"),
-    "preview": (PREVIEW, "image/webp"),  # own: of a film that takes shape
 }
 Id = Annotated[str, Path(max_length=200)]
 Repeat = Annotated[str | None, Header(description="a repeated call with the same key makes one job")]
@@ -176,16 +176,31 @@ def cancel(service: Served, caller: Calls, id: Id, response: Response) -> dict[s
 @router.head("/videos/{id}/content", include_in_schema=False)
 def content(
     service: Served, caller: Calls, id: Id, variant: Literal["video", "thumbnail", "spritesheet", "preview"] = "video"
-) -> FileResponse:
-    """The film, a picture of it, or a sheet of small ones; parts of it by Range."""
+) -> Response:
+    """The film, a picture of it, or a sheet of small ones; parts of it by Range. A preview is of a film that takes shape."""
     caller.need("read")
     job = service.find(id, caller)
+    if variant == "preview":
+        return _preview(service, job)
     name, mime = VARIANTS[variant]
     path = service.media.path(job.id, name)
-    if (job.status != "completed" and variant != "preview") or not path.is_file():
-        raise ApiError(404, f"The video is {job.status}: it has no content.", param="id", code="video_not_ready")
+    if job.status != "completed" or not path.is_file():
+        raise _no_content(job)
     file = f"{job.id}.{name.rpartition('.')[2]}"
     return FileResponse(path, media_type=mime, filename=file, content_disposition_type="inline")
+
+
+def _preview(service: Service, job: Job) -> Response:
+    """The newest preview, read at once, for the next one takes its place; the thumbnail where the film was ready meanwhile."""
+    for name in (PREVIEW, THUMBNAIL):
+        with contextlib.suppress(FileNotFoundError):
+            data = service.media.path(job.id, name).read_bytes()
+            return Response(data, media_type="image/webp", headers={"cache-control": "no-store"})
+    raise _no_content(job)
+
+
+def _no_content(job: Job) -> ApiError:
+    return ApiError(404, f"The video is {job.status}: it has no content.", param="id", code="video_not_ready")
 
 
 @router.get("/videos/{id}/events", response_class=StreamingResponse)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import itertools
+import urllib.request
 
 import numpy as np
 import pytest
@@ -137,3 +138,10 @@ def test_rates_that_differ_add_no_error():
     pieces = [{"start": 0.0, "end": 0.35, "rate": 12.0}] * 20
     marks = cuts.edges({"pieces": pieces, "rate": 24.0})
     assert marks[-1] == 168 and all(8 <= b - a <= 9 for a, b in itertools.pairwise(marks))
+
+
+def test_who_asks_for_the_preview_of_a_film_that_is_ready_gets_its_thumbnail(served, films, client):
+    thumbnail = client.videos.download_content(films[0], variant="thumbnail").read()
+    with urllib.request.urlopen(f"{served.url}/v1/videos/{films[0]}/content?variant=preview") as answer:
+        assert answer.headers["content-type"] == "image/webp" and answer.read() == thumbnail
+    assert not served.service.media.path(films[0], "preview.webp").exists()
