@@ -66,7 +66,7 @@ export function Shell() {
         </nav>
         <div className="row">
           <Button ref={toggle} icon="queue" aria-expanded={drawer} aria-label={t("queue.open", { n: open })} onClick={() => setDrawer(!drawer)}>
-            {t("queue.title")}
+            {t("queue.title")}{" "}
             {open > 0 && <span className="count">{open}</span>}
           </Button>
           <Button kind="quiet" lang={language === "en" ? "zh-Hans" : "en"} onClick={() => setLanguage(language === "en" ? "zh" : "en")}>

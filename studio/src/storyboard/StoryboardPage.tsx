@@ -52,8 +52,11 @@ export default function StoryboardPage() {
     const at = strip.shots.findIndex((each) => each.id === id);
     if (!clock.playing && at >= 0) clock.seek(beginOf(strip, at), duration(strip));
   };
-  const focus = (id: string) =>
-    requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-shot="${id}"]`)?.focus());
+  const focus = (id: string) => {
+    const block = () => document.querySelector<HTMLElement>(`[data-shot="${id}"]`);
+    if (block()) block()!.focus();
+    else requestAnimationFrame(() => block()?.focus()); // one that is new is drawn first
+  };
   const put = (next: Strip, id: string | undefined) => {
     if (next === strip) return;
     change(() => next);

@@ -1,12 +1,12 @@
 // The strip on its time axis: shots to be selected, dragged and stretched, by pointer and by keys.
 
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
-import { useContent } from "../content";
+import { Filmstrip } from "../Filmstrip";
 import { useT } from "../i18n";
 import { Glyph } from "../glyphs";
 import { useClock, type Clock } from "./clock";
 import { clock as told } from "./exports";
-import { secondsOf, type Films } from "./films";
+import type { Films } from "./films";
 import { ticks } from "./playback";
 import { GRID, duration, edges, length, move, resize, retimed, snap, snapMove, type Shot, type Strip } from "./strip";
 
@@ -23,6 +23,7 @@ export interface TimelineProps {
 }
 
 const REACH = 8; // pixels within which edges stick
+const BLOCK = 78; // pixels that a shot is high
 const SPARE = 3; // seconds of empty axis behind the last shot
 
 export function Timeline(props: TimelineProps) {
@@ -94,11 +95,10 @@ function Block(props: TimelineProps & { shot: Shot; index: number; focusable: bo
   const { shot, index, strip, films, scale, selected, focusable, onSelect, onKey } = props;
   const t = useT();
   const { dragging, begin } = useDrag(props);
-  const ready = shot.chosen !== null && secondsOf(films, shot.chosen) !== null;
-  const thumbnail = useContent(ready ? shot.chosen : null, "thumbnail");
-  const picture = thumbnail.url ?? shot.image;
+  const film = shot.chosen === null ? undefined : films.get(shot.chosen);
   const n = shot.takes.length;
-  const state = t(n === 0 ? "board.optionBare" : shot.locked ? "board.optionLocked" : "board.optionTakes", { n });
+  const takes = t(n === 0 ? "board.optionBare" : n === 1 ? "board.optionTake" : "board.optionTakes", { n });
+  const state = shot.locked ? `${takes}, ${t("take.locked")}` : takes;
   const text = shot.text.trim() || t("board.noText");
   const making = shot.takes.some((take) => ["queued", "in_progress"].includes(films.get(take.id)?.status ?? ""));
   const name = t("board.option", { n: index + 1, text, start: shot.start, end: shot.end, state });
@@ -115,10 +115,16 @@ function Block(props: TimelineProps & { shot: Shot; index: number; focusable: bo
       onKeyDown={(event) => (event.target === event.currentTarget ? onKey(event, shot) : undefined)}
       onPointerDown={(event) => begin(event, "whole")}
     >
-      <span className="frames">{picture && <img src={picture} alt="" draggable={false} />}</span>
+      <span className="frames">
+        {film?.status === "completed" ? (
+          <Filmstrip clip={film} width={Math.round(length(shot) * scale)} height={BLOCK} />
+        ) : (
+          shot.image && <img src={shot.image} alt="" draggable={false} />
+        )}
+      </span>
       <span className="block-words">
         <b>{index + 1}</b> {text}
-      </span>
+      </span>{" "}
       <span className="block-state">
         {shot.locked && <Glyph name="lock" size={13} />}
         {n > 0 && <span>{n}</span>}

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "react";
 import { api, type Video } from "../api";
-import { useContent } from "../content";
+import { Filmstrip } from "../Filmstrip";
 import { useT } from "../i18n";
 import { Button } from "../ui";
 import { Go, Slider, tidy, type ToolProps } from "./parts";
@@ -26,7 +26,7 @@ export function TrimTool({ clip, busy, make, video }: ToolProps) {
     <>
       <p className="muted">{t("tools.trimHint")}</p>
       <div className="trim">
-        <Filmstrip clip={clip} />
+        <Filmstrip clip={clip} width={960} height={72} />
         <span className="trim-off" style={{ left: 0, width: `${(100 * marks.start) / seconds}%` }} />
         <span className="trim-off" style={{ right: 0, width: `${100 - (100 * marks.end) / seconds}%` }} />
         <span className="trim-now" style={{ left: `${(100 * time) / seconds}%` }} />
@@ -74,36 +74,4 @@ function useBetween(video: ToolProps["video"], marks: Marks, told: (seconds: num
     });
     return () => cancelAnimationFrame(frame);
   }, [video, told]);
-}
-
-const SIDE = { width: 960, height: 72 }; // of the drawing
-
-/** The clip's frames in a row, cut out of its sprite sheet. */
-export function Filmstrip({ clip }: { clip: Video }) {
-  const { url } = useContent(clip.id, "spritesheet");
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
-    if (!url) return;
-    const sheet = new Image();
-    sheet.onload = () => canvas.current && drawStrip(canvas.current, sheet, Math.round(Number(clip.seconds) * clip.native.fps));
-    sheet.src = url;
-    return () => {
-      sheet.onload = null;
-    };
-  }, [url, clip]);
-  return <canvas ref={canvas} className="filmstrip" width={SIDE.width} height={SIDE.height} aria-hidden="true" />;
-}
-
-function drawStrip(canvas: HTMLCanvasElement, sheet: HTMLImageElement, frames: number): void {
-  const context = canvas.getContext("2d")!;
-  const tiles = Math.min(16, Math.max(1, frames));
-  const columns = Math.ceil(Math.sqrt(tiles));
-  const [width, height] = [sheet.width / columns, sheet.height / Math.ceil(tiles / columns)];
-  const slot = (SIDE.height * width) / height;
-  const slots = Math.max(1, Math.round(SIDE.width / slot));
-  for (let i = 0; i < slots; i++) {
-    const tile = Math.min(tiles - 1, Math.floor(((i + 0.5) / slots) * tiles));
-    const [x, y] = [(tile % columns) * width, Math.floor(tile / columns) * height];
-    context.drawImage(sheet, x, y, width, height, (i * SIDE.width) / slots, 0, SIDE.width / slots, SIDE.height);
-  }
 }
