@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 SKYLOOM := $(BIN)/skyloom
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: help demo setup test test-full check fix train-storybook train-tiny clean
+.PHONY: help demo setup test test-full browser check fix studio train-storybook train-tiny clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,9 +23,14 @@ setup: .venv/.installed-dev ## install what tests and checks need
 test: .venv/.installed-dev ## the tests, in minutes, on two cores
 	$(PYTEST) -n 2 -m "not full"
 
-test-full: .venv/.installed-full ## the tests that take longer: PostgreSQL, Ray, Node, real films
+test-full: .venv/.installed-full browser ## the tests that take longer: PostgreSQL, Ray, Node, real films, the studio in a browser
 	@$(PYTEST) -m full; code=$$?; \
 	if [ $$code -eq 5 ]; then echo "there are no full tests: none was run"; else exit $$code; fi
+
+browser: # for the studio's journeys: Chromium and axe-core; without them these tests are skipped, and say why
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || \
+		echo "no Chromium, and apt-get cannot install it: the studio's journeys are skipped"
+	@! command -v npm >/dev/null || $(MAKE) --no-print-directory studio/node_modules/.installed
 
 check: .venv/.installed-dev ## style, types, floors
 	$(BIN)/ruff check .
@@ -36,6 +41,13 @@ check: .venv/.installed-dev ## style, types, floors
 fix: .venv/.installed-dev ## repair style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+studio: studio/node_modules/.installed ## build the studio into the package, from studio/
+	cd studio && npm run build
+
+studio/node_modules/.installed: studio/package-lock.json
+	cd studio && npm ci --no-audit --no-fund
+	@touch $@
 
 train-storybook: .venv/.installed ## the whole story, world to weights; stop it and run it again at will
 	$(SKYLOOM) world fetch
@@ -68,7 +80,7 @@ export PROMPT
 	@touch $@
 
 .venv/.installed-full: .venv/.installed-dev
-	$(INSTALL) -e ".[dev,ray,mcp]" scikit-video schemathesis
+	$(INSTALL) -e ".[dev,ray,mcp]" scikit-video schemathesis playwright
 	@touch $@
 
 .venv/.installed-dev: .venv/bin/python $(PINS)
