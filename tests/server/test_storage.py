@@ -1,10 +1,11 @@
-"""Films in a storage that machines share: here fsspec's memory, seen from the homes of two machines."""
+"""Films in a storage that machines share, seen from the homes of two machines: fsspec's memory, or what a variable names."""
 
 import dataclasses
 import os
 import uuid
 
 import pytest
+from conftest import Server, png
 
 from skyloom.server import settings, storage
 from skyloom.server.media import FILM, PREVIEW, Media
@@ -12,8 +13,13 @@ from skyloom.server.tables import new_id
 
 
 @pytest.fixture
-def pair(tmp_path):
-    url = f"memory://{uuid.uuid4().hex}/films"
+def url():
+    """An empty place; test_s3.py runs this file once more, with S3."""
+    return f"{os.environ.get('SKYLOOM_TEST_STORAGE', 'memory://')}{uuid.uuid4().hex}/films"
+
+
+@pytest.fixture
+def pair(tmp_path, url):
     return [storage.Stored(tmp_path / name, url) for name in ("here", "there")]
 
 
@@ -100,3 +106,27 @@ def test_the_setting_chooses(tmp_path):
     assert isinstance(storage.open_media(dataclasses.replace(plain, storage="memory://films")), storage.Stored)
     with pytest.raises(ValueError, match="storage 'nothing://films'"):
         storage.open_media(dataclasses.replace(plain, storage="nothing://films"))
+
+
+def test_films_and_inputs_go_through_the_storage(tmp_path, url, model):
+    """Asked for at one server, filmed by a worker of another home, fetched, remixed and deleted at the first."""
+    database = {"database": f"sqlite:///{tmp_path / 'shared.db'}", "storage": url}
+    desk, studio = (Server(tmp_path / name, model, **database) for name in ("desk", "studio"))
+    studio.hire()
+    try:
+        client = desk.client()
+        film = client.videos.create(prompt="a fox", seconds="0.5", size="64x64", input_reference=("a.png", png(), "image/png"))
+        assert client.videos.poll(film.id, poll_interval_ms=50).status == "completed"
+        data = client.videos.download_content(film.id).read()
+        assert data[4:8] == b"ftyp"
+        assert client.videos.download_content(film.id, variant="thumbnail").read()[:4] == b"RIFF"
+        remix = client.videos.remix(film.id, prompt="a fox", extra_body={"steps": 1})
+        assert client.videos.poll(remix.id, poll_interval_ms=50).status == "completed"
+        far = desk.service.media
+        names = {key.rpartition("/")[2] for key in far._list(far._key(film.id))}
+        assert names == {"film.mp4", "thumbnail.webp", "spritesheet.jpg", "image.png"}
+        client.videos.delete(film.id)
+        assert far._list(far._key(film.id)) == [] and not far.path(film.id, FILM).exists()
+    finally:
+        studio.close()
+        desk.close()
