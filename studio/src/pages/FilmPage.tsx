@@ -68,6 +68,7 @@ function Finished({ video }: { video: Video }) {
             <Button kind="primary" disabled={!about?.recipe} onClick={() => about?.recipe && reuse(about.recipe)}>{t("film.reuse")}</Button>
             <Again video={video} kind="remix" />
             <Again video={video} kind="extend" />
+            <a className="button plain" href={`#/tools/${video.id}`}>{t("film.tools")}</a>
             <Button icon="download" disabled={!url} onClick={() => url && saveAs(url, `${video.id}.mp4`)}>{t("film.download")}</Button>
             <Delete video={video} />
           </div>
