@@ -69,7 +69,7 @@ def test_links_and_targets_exist(page):
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     bundle = tiny_bundle(0)
     quick = {name: room.Quality(1, 3.0) for name in QUALITY}
-    monkeypatch.setattr(room, "load_bundle", lambda model: bundle)
+    monkeypatch.setattr(room, "load_bundle", lambda model, lora=(): bundle)
     for name, quality in quick.items():
         monkeypatch.setitem(QUALITY, name, quality)
     monkeypatch.setitem(sizes.SIZES, "square", (64, 64))

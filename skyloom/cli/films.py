@@ -46,6 +46,9 @@ class Making:
     )
     fps: Annotated[float, told("Frames per second of the file.")] = 12
     model: Annotated[str, told("A shipped model's name, or a folder with weights, such as a run's.")] = "storybook"
+    lora: Annotated[
+        Several, told("An adapter to put onto the model, FILE or FILE:SCALE, a run's folder too; may be given again.")
+    ] = ()
     json: Annotated[Flag, told("Print one JSON object a film.")] = False
 
     def request(self, words: tuple[str, ...], **controls: Any) -> "Request":
@@ -183,7 +186,7 @@ def make(requests: "list[Request]", paths: list[str], json: bool) -> "list[Reel]
     from ..generate import load_bundle, shoot
 
     reels: list[Reel] = []
-    bundle = load_bundle(requests[0].model)
+    bundle = load_bundle(requests[0].model, requests[0].lora)
     for request, path in zip(requests, paths, strict=True):
         began = time.perf_counter()
         with _progress(Path(path).name if path != "-" else "film") as on_step:

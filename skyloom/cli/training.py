@@ -6,15 +6,36 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .root import Minutes, Preset, Run, Setting, app, pairs, plan, train
+from .root import Flag, Minutes, Preset, Run, Setting, app, pairs, plan, train
 
 if TYPE_CHECKING:
     from ..config import Config
+    from ..data.mixture import Source
+
+
+Data = Annotated[tuple[str, ...], Parameter(negative="", help="Learn from this data set, SET or SET:WEIGHT; again for more.")]
+Init = Annotated[str | None, Parameter(help="A model to start from, by name or folder [storybook, with --data].")]
 
 
 @train.command(name="tokenizer")
-def train_tokenizer(*settings: Setting, preset: Preset = "storybook", run: Run = None, minutes: Minutes = math.inf) -> None:
-    """Stage 1: the tokenizer, from clips that the world draws."""
+def train_tokenizer(
+    *settings: Setting,
+    preset: Preset = "storybook",
+    run: Run = None,
+    data: Data = (),
+    init: Init = None,
+    minutes: Minutes = math.inf,
+) -> None:
+    """Stage 1: the tokenizer, from clips that the world draws; or, with --data, a model's decoder from footage."""
+    if data:
+        sources, home = _footage(data, preset, run)
+        from ..train import decoder
+
+        changes = pairs(settings, "tokenizer.steps=600")
+        print(decoder.main(sources, init or "storybook", home / "tokenizer", changes, minutes=minutes))
+        return
+    if init:
+        raise ValueError("init: a tokenizer starts from a model only with --data. Train one from nothing without it.")
     config, home = _setup(settings, preset, run)
     from ..train import tokenizer
 
@@ -40,10 +61,41 @@ def train_model(
     *settings: Setting,
     preset: Preset = "storybook",
     run: Run = None,
-    init: Annotated[str | None, Parameter(help="A model to start from, by name or folder.")] = None,
+    init: Init = None,
+    data: Data = (),
+    lora: int = 0,
+    tokens: int | None = None,
+    frames: int | None = None,
+    stills: float = 0.2,
+    pack: Flag = False,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 3: the transformer and its text encoder."""
+    """Stage 3: the transformer and its text encoder; or, with --data, a model on from footage, into runs/mine.
+
+    Parameters
+    ----------
+    lora:
+        With --data: train an adapter of this rank, a small file, in place of all weights. 8 is a good one.
+    tokens:
+        With --data: what a step takes at most [as the model was trained with].
+    frames:
+        With --data: what a clip gives at most [the longest that the model was trained on].
+    stills:
+        With --data: share of the steps that see single frames.
+    pack:
+        With --data: whole clips of all shapes in one step, instead of the beginnings of clips of one shape.
+    """
+    if data:
+        sources, home = _footage(data, preset, run)
+        from ..train import finetune
+
+        options = finetune.Options(lora, tokens, frames, stills, pack)
+        place = home / ("lora" if lora else "model")
+        changes = pairs(settings, "model.steps=800")
+        print(finetune.main(sources, init or "storybook", place, changes, options, minutes=minutes))
+        return
+    if lora or tokens or frames:
+        raise ValueError("lora, tokens and frames go with --data, the data set of footage to learn from.")
     config, home = _setup(settings, preset, run)
     from ..train import model
 
@@ -70,8 +122,14 @@ def plan_train(*settings: Setting, preset: Preset = "storybook") -> None:
 
 
 @app.command
-def export(*, run: Path = Path("runs/storybook"), to: Path | None = None) -> None:
-    """Put a trained run into the package, where `--model NAME` finds it, with its model card.
+def export(
+    *,
+    run: Path = Path("runs/storybook"),
+    to: Path | None = None,
+    lora: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    model: str | None = None,
+) -> None:
+    """Put a trained run into the package, where `--model NAME` finds it, or into a folder as hubs want it: weights and card.
 
     Parameters
     ----------
@@ -79,10 +137,16 @@ def export(*, run: Path = Path("runs/storybook"), to: Path | None = None) -> Non
         The run's folder.
     to:
         Another folder to write.
+    lora:
+        In place of a run: merge this adapter, FILE or FILE:SCALE, into the model that it was made for; may be given again.
+    model:
+        The model to merge into, where it is another one.
     """
-    from ..train.export import export_run
+    from ..train.export import export_merged, export_run
 
-    print(export_run(run, to))
+    if model and not lora:
+        raise ValueError("model: goes with --lora, the adapter to merge into it.")
+    print(export_merged(lora, to, model) if lora else export_run(run, to))
 
 
 def _config(settings: tuple[str, ...], preset: str) -> "Config":
@@ -100,6 +164,15 @@ def _config(settings: tuple[str, ...], preset: str) -> "Config":
 
 def _setup(settings: tuple[str, ...], preset: str, run: Path | None) -> "tuple[Config, Path]":
     return _config(settings, preset), run or Path("runs") / preset
+
+
+def _footage(data: tuple[str, ...], preset: str, run: Path | None) -> "tuple[list[Source], Path]":
+    """The data sets and the run's folder."""
+    from ..data.mixture import Source
+
+    if preset != "storybook":
+        raise ValueError(f"preset={preset}: with --data the model's shape is that of --init. Leave --preset out.")
+    return [Source.parse(text) for text in data], run or Path("runs/mine")
 
 
 def _tokenizer_of(home: Path) -> Path:

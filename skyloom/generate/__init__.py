@@ -14,7 +14,7 @@ import hashlib
 import html
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -89,19 +89,20 @@ class Reel:
 
 
 class Model:
-    """A loaded model. `generate` returns a Film, or a list of n of them."""
+    """A loaded model, with adapters on it or without. `generate` returns a Film, or a list of n of them."""
 
-    def __init__(self, model: str = "storybook", bundle: "Bundle | None" = None):
-        self.name = model
-        self.bundle = bundle if bundle is not None else load_bundle(model)
+    def __init__(self, model: str = "storybook", bundle: "Bundle | None" = None, lora: Sequence[str] = ()):
+        self.name, self.lora = model, tuple(lora)
+        self.bundle = bundle if bundle is not None else load_bundle(model, self.lora)
 
     def generate(
         self, prompt: str = "", *, on_step: Progress | None = None, on_preview: Preview | None = None, **options: Any
     ) -> "Film | list[Film]":
         """Film a prompt; `options` are the other fields of Request."""
         _check_names(options)
-        request = Request(prompt, **{"model": self.name, **options})
-        films = [generate(one, self.bundle, on_step, on_preview) for one in request.each()]
+        request = Request(prompt, **{"model": self.name, "lora": self.lora, **options})
+        bundle = self.bundle if request.lora == self.lora else load_bundle(self.name, request.lora)
+        films = [generate(one, bundle, on_step, on_preview) for one in request.each()]
         return films[0] if request.n == 1 else films
 
     def vary(self, film: "Film", vary: float = 0.3, seed: int = 1, **options: Any) -> "Film | list[Film]":
@@ -110,17 +111,25 @@ class Model:
         return generate(dataclasses.replace(request, **options), self.bundle)
 
 
-def load(model: str = "storybook") -> Model:
-    """The shipped model, or the weights in a folder (a run's folder too)."""
-    return Model(model)
+def load(model: str = "storybook", lora: Sequence[str] = ()) -> Model:
+    """The shipped model, or the weights in a folder (a run's folder too), with adapters: FILE or FILE:SCALE each."""
+    return Model(model, lora=lora)
 
 
-@functools.lru_cache(maxsize=1)
-def load_bundle(model: str) -> "Bundle":
-    """Weights by the name or folder that a Request's `model` gives; the last one stays loaded."""
+@functools.lru_cache(maxsize=2)
+def load_bundle(model: str, lora: tuple[str, ...] = ()) -> "Bundle":
+    """Weights by the name or folder that a Request's `model` gives, and its `lora`; the last two stay loaded.
+
+    A model with adapters shares what they leave alone with the model without, which stays as it was.
+    """
     from ..models import bundle
 
-    return bundle.load_bundle(model)
+    if not lora:
+        return bundle.load_bundle(model)
+    from ..models.lora import load_adapter, merged, parse
+
+    named = [parse(text) for text in lora]
+    return merged(load_bundle(model, ()), [(load_adapter(path), scale) for path, scale in named])
 
 
 def generate(
@@ -148,7 +157,7 @@ def shoot(
 def _shoot(request: Request, bundle: "Bundle | None", on_step: Progress | None, on_preview: Preview | None, held: bool) -> Reel:
     if request.n != 1:
         raise ValueError(f"n={request.n}: generate() makes one film. Loop over request.each().")
-    bundle = bundle if bundle is not None else load_bundle(request.model)
+    bundle = bundle if bundle is not None else load_bundle(request.model, request.lora)
     request = expand(settle(request).resolved())
     script = write_script(request, ruler_of(bundle), window_of(bundle))
     planned = measure(script, request, bundle)

@@ -100,6 +100,7 @@ class Request:
     interval: tuple[float, float] = (0.1, 1.0)  # noise levels between which the prompt pulls (arXiv 2404.07724)
     expand: str = ""  # "local", or the address of a chat service: the prompt is told in full first
     expanded: str = field(default="")  # what came of it; given, it is filmed as it stands
+    lora: tuple[str, ...] = ()  # adapters put onto the model: FILE or FILE:SCALE each
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -126,6 +127,7 @@ class Request:
         put("strength", strength_of(self.strength))
         put("seeds", tuple(_pair("seeds", pair, int, 2**63 - 1, float, 1) for pair in _several("seeds", self.seeds)))
         put("images", tuple(_pair("images", pair, float, LONGEST, str) for pair in _several("images", self.images)))
+        put("lora", tuple(words("lora", name) for name in _several("lora", self.lora)))
         put("interval", _pair("interval", self.interval, float, 1, float, 1))
         if self.curve:
             influences(self.curve)

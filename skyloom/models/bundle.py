@@ -10,7 +10,7 @@ from torch import Tensor
 from ..base.checkpoint import load_weights, save_weights, write_atomic
 from ..config import Config, DiTConfig, TextConfig, VAEConfig, from_json, to_json
 from .dit import DiT
-from .text import Vocabulary
+from .vocabulary import Vocabulary
 from .vae import VAE
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
@@ -50,7 +50,7 @@ def cpu_dtype() -> torch.dtype:
 
 
 def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
-    """The shipped model of that name, or the folder (or run with an export/ folder) at that path.
+    """The shipped model of that name, or the folder (or run) at that path; a run's tuned decoder comes along.
 
     Raises FileNotFoundError when neither exists, ValueError when files do not belong together.
     """
@@ -61,11 +61,30 @@ def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
     dit = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
     load_weights(vae, folder / "vae.safetensors")
     load_weights(dit, folder / "dit.safetensors")
-    return Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary)
+    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary)
+    if folder == Path(model) / "model" / "export":
+        take_decoder(bundle, Path(model) / "tokenizer" / "export" / "vae.safetensors")
+    return bundle
+
+
+def take_decoder(bundle: Bundle, weights: Path) -> None:
+    """Put a tokenizer's decoder into the bundle, where there is one: it may have learned on since the transformer began.
+
+    ValueError where its latents are other ones than those that the transformer learned.
+    """
+    if not weights.is_file():
+        return
+    latest = VAE(bundle.config.vae)
+    load_weights(latest, weights)
+    for name, old in bundle.vae.named_buffers():
+        if not torch.equal(old.cpu(), latest.get_buffer(name)):
+            raise ValueError(f"{weights}: its latents ({name}) are not those that the transformer was trained on.")
+    bundle.vae = latest.to(next(bundle.vae.parameters()).device).eval()
 
 
 def find_model(model: str | Path) -> Path:
-    candidates = [SHIPPED / str(model), Path(model) / "export", Path(model)]
+    """The folder with the four files: a shipped model's, a run's, or a stage's of a run. FileNotFoundError of none."""
+    candidates = [SHIPPED / str(model), Path(model) / "export", Path(model) / "model" / "export", Path(model)]
     for folder in candidates:
         if (folder / "config.json").is_file() and (folder / "dit.safetensors").is_file():
             return folder

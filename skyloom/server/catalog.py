@@ -66,7 +66,7 @@ class Catalog:
 
 def folder_of(model: str) -> Path:
     """The folder that holds a model's four files, as skyloom.models.bundle finds it, without loading torch."""
-    for folder in (SHIPPED / model, Path(model) / "export", Path(model)):
+    for folder in (SHIPPED / model, Path(model) / "export", Path(model) / "model" / "export", Path(model)):
         if (folder / "config.json").is_file() and (folder / "dit.safetensors").is_file():
             return folder
     raise FileNotFoundError(f"no model {model!r}: wanted a shipped model's name, or a folder with weights.")

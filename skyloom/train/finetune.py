@@ -20,11 +20,13 @@ from ..base.sizes import Ruler
 from ..config import Config, override, to_json
 from ..data.loader import Batch
 from ..data.mixture import STILLS, Mixture, Source
+from ..data.packing import Pack, Packs
 from ..data.shards import vae_hash
 from ..diffusion.patterns import training_levels, unknown
 from ..diffusion.sampler import guided, sample, schedule
 from ..models import lora
 from ..models.bundle import Bundle, autocast, find_model, load_bundle, save_bundle
+from ..models.packing import packed_velocity
 from ..models.vae import to_frames
 from . import optim
 from .model import bundle_loss
@@ -42,6 +44,7 @@ class Options:
     tokens: int | None = None  # a step takes at most; None is what the model was trained with
     frames: int | None = None  # a clip gives at most; None is the longest that the model was trained on
     stills: float = STILLS  # share of the steps that see single frames
+    pack: bool = False  # clips whole and of all shapes in one step, instead of the beginnings of clips of one shape
 
 
 def main(
@@ -64,13 +67,14 @@ def main(
     bundle = load_bundle(init)
     config = bundle.config = settled(bundle.config, run.parent.name, settings or {}, options)
     mixture = mix(sources, config, bundle, vae_hash(find_model(init)), options)
+    batches = Packs(mixture, *sizes_of(config, options)) if options.pack else mixture
     config = bundle.config = with_buckets(config, mixture)
     c, model = config.model, bundle.dit
     state = checkpoint.load_latest(run)
     if state:
         mixture.restore(state["data"])
     checkpoint.claim(run, to_json(config), ("vae", "text", "dit", "model", "fps"))
-    about = {"base": str(init), "sets": mixture.about(), "lora": options.lora}
+    about = {"base": str(init), "sets": mixture.about(), "lora": options.lora, "packed": options.pack}
     checkpoint.write_atomic(run / "data.json", json.dumps(about, ensure_ascii=False, indent=1))
     torch.manual_seed(c.seed)
     model.train()
@@ -92,8 +96,8 @@ def main(
         log.row(0, **validate(bundle, trials))  # the model that it starts from
     began = saved = looked = time.time()
     while step < c.steps:
-        batch = mixture.batch(step)
-        loss = step_loss(bundle, batch, step)
+        batch = batches.batch(step)
+        loss = pack_loss(bundle, batch, step) if isinstance(batch, Pack) else step_loss(bundle, batch, step)
         if loss is not None:
             loss.backward()
         dist.average_gradients(model)
@@ -139,14 +143,18 @@ def settled(config: Config, name: str, settings: dict[str, str], options: Option
 
 
 def mix(sources: list[Source], config: Config, bundle: Bundle, tokenizer: str, options: Options) -> Mixture:
-    """The batches, as large as those that the model was trained with where nothing else is said."""
-    ruler = Ruler(config.vae.time_stride, config.vae.stride, (1, config.dit.patch, config.dit.patch))
-    own = [bucket for bucket in config.model.buckets if not bucket.window]
-    tokens = options.tokens or max(b.batch * ruler.tokens(b.frames, b.height, b.width) for b in own)
-    longest = options.frames or max(bucket.frames for bucket in own)
+    tokens, longest = sizes_of(config, options)
     return Mixture(
         sources, config, bundle.vae.gain_C, tokenizer=tokenizer, tokens=tokens, longest=longest, stills=options.stills
     )
+
+
+def sizes_of(config: Config, options: Options) -> tuple[int, int]:
+    """Tokens of a step and frames of a clip, at most: as the model was trained where nothing else is said."""
+    ruler = Ruler(config.vae.time_stride, config.vae.stride, (1, config.dit.patch, config.dit.patch))
+    own = [bucket for bucket in config.model.buckets if not bucket.window]
+    tokens = options.tokens or max(b.batch * ruler.tokens(b.frames, b.height, b.width) for b in own)
+    return tokens, options.frames or max(bucket.frames for bucket in own)
 
 
 def with_buckets(config: Config, mixture: Mixture) -> Config:
@@ -167,6 +175,32 @@ def step_loss(bundle: Bundle, batch: Batch, step: int) -> Tensor | None:
     counted = (levels > 0).expand(-1, *whole.shape[2:]).float()
     loss = bundle_loss(bundle, whole[mine], noise[mine], levels[mine], torch.ones_like(counted[mine]), batch.captions[mine])
     return loss * (counted[mine].sum() * dist.world_size() / counted.sum())
+
+
+def pack_loss(bundle: Bundle, pack: Pack, step: int) -> Tensor | None:
+    """The same of a pack: every cell of every clip counts alike."""
+    c, rng = bundle.config.model, dist.step_rng(bundle.config.model.seed, step)
+    noise = [torch.randn(z.shape, generator=rng) for z in pack.clips]
+    grids = [(z.shape[1], z.shape[2], z.shape[3]) for z in pack.clips]
+    levels = [training_levels(1, grid, c.patterns, c.shift, c.uniform, rng)[0] for grid in grids]
+    mine = dist.share(len(pack.clips), even=False)
+    if mine.start == mine.stop:
+        return None
+    sums = pack_errors(bundle, pack.clips[mine], noise[mine], levels[mine], pack.captions[mine])
+    counted = sum(float((t > 0).expand(grid).sum()) for t, grid in zip(levels, grids, strict=True))
+    return torch.stack(sums).sum() * (dist.world_size() / counted)
+
+
+def pack_errors(
+    bundle: Bundle, clips: list[Tensor], noise: list[Tensor], levels: list[Tensor], captions: list[str]
+) -> list[Tensor]:
+    """Of each clip C T H W the squared error of the velocity, summed over the cells that are not given (levels T H W)."""
+    text, mask = bundle.read(captions)
+    noised = [(1 - t) * z + t * e for z, e, t in zip(clips, noise, levels, strict=True)]
+    with autocast(text.device):
+        velocities = packed_velocity(bundle.dit, noised, levels, text, mask)
+    parts = zip(velocities, clips, noise, levels, strict=True)
+    return [((v.float() - (e - z)).square().mean(0) * (t > 0)).sum() for v, z, e, t in parts]
 
 
 @dataclass(frozen=True)

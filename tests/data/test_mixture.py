@@ -15,6 +15,7 @@ from skyloom.data import mixture, shards
 from skyloom.data.caption import pick
 from skyloom.data.catalog import Catalog
 from skyloom.data.mixture import Mixture, Source, given_frames
+from skyloom.data.packing import Packs
 from skyloom.data.settings import DataConfig
 
 SIZES = [(96, 160, 49)] * 5 + [(160, 96, 49)] * 3 + [(96, 160, 12)] * 4 + [(64, 64, 1)] * 3
@@ -179,3 +180,27 @@ def test_captions_are_mixed_long_and_short():
     assert {pick(words, rng, 0.0) for _ in range(50)} == {"tags", "sentence"}
     assert {pick(words, rng, 1.0) for _ in range(50)} == {"dense"}
     assert pick(words[:1], rng) == "tags"
+
+
+def test_packs_hold_whole_clips_of_all_shapes(dataset, model):
+    found = mixed(model, Source(dataset), tokens=400)
+    packs = Packs(found, 400, 49)
+    seen, full = [], []
+    for step in range(80):
+        pack = packs.batch(step)
+        tokens = [z.shape[1] * z.shape[2] * z.shape[3] // 4 for z in pack.clips]
+        assert sum(tokens) <= 400 or len(tokens) == 1
+        numbers = [round(float(z[0, 0, 0, 0]) * 127 / 5) for z in pack.clips]
+        assert pack.captions == [f"clip number {number}" for number in numbers]
+        seen += [tuple(z.shape[1:]) for z in pack.clips]
+        full.append(sum(tokens) / 400)
+    assert {(13, 6, 10), (13, 10, 6), (3, 6, 10), (1, 4, 4)} <= set(seen)  # films of 49 and 9 frames, stills
+    assert np.mean(full) > 0.9 and max(len(packs.batch(step).clips) for step in range(80)) > 5
+
+
+def test_packs_go_on_from_any_step(dataset, model):
+    through = Packs(mixed(model, Source(dataset)), 300, 49)
+    whole = [through.batch(step).captions for step in range(300)]
+    for step in (299, 150, 0):
+        assert Packs(mixed(model, Source(dataset)), 300, 49).batch(step).captions == whole[step]
+    assert len({tuple(captions) for captions in whole}) > 100

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from skyloom import generate as room
 from skyloom.base.checkpoint import read_weights
+from skyloom.base.video import read_recipe
+from skyloom.cli import run
 from skyloom.data import shards
 from skyloom.data.catalog import Catalog
 from skyloom.data.mixture import Source
@@ -96,6 +99,22 @@ def test_a_run_that_stops_goes_on_to_the_same_bits(dataset, base, tmp_path):
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_packs_train_and_their_loss_is_that_of_their_clips(dataset, base, tmp_path):
+    train(dataset, base, tmp_path / "mine", options=Options(tokens=96, pack=True))
+    scores = [row["val17x64x64"] for row in rows(tmp_path / "mine") if "val17x64x64" in row]
+    assert scores[-1] < scores[0]
+    bundle, rng = load_bundle(base), torch.Generator().manual_seed(1)
+    clips = [torch.randn(4, *shape, generator=rng) for shape in ((3, 4, 4), (1, 4, 6))]
+    pack = finetune.Pack(clips, ["a red fox", "snow"])
+    noise, levels = [torch.randn(z.shape, generator=rng) for z in clips], [torch.rand(1, 1, 1, generator=rng) for _ in clips]
+    with torch.no_grad():
+        errors = finetune.pack_errors(bundle, clips, noise, levels, pack.captions)
+        for z, e, t, words, error in zip(clips, noise, levels, pack.captions, errors, strict=True):
+            alone = finetune.bundle_loss(bundle, z[None], e[None], t[None], torch.ones(1, *z.shape[1:]), [words])
+            assert float(error) / z[0].numel() == pytest.approx(float(alone), rel=0.02)
+        assert float(finetune.pack_loss(bundle, pack, 0)) > 0
+
+
 def test_an_adapter_is_small_learns_and_comes_off_to_the_bit(dataset, base, tmp_path):
     export = train(dataset, base, tmp_path / "mine", options=Options(lora=2, tokens=96))
     assert [path.name for path in export.iterdir()] == [lora.FILE]
@@ -167,3 +186,40 @@ def test_every_clip_of_a_batch_counts_the_same_on_any_number_of_ranks(dataset, b
     few = dataclasses.replace(batch, z_BCTHW=batch.z_BCTHW[:1], captions=batch.captions[:1])
     monkeypatch.setattr(finetune.dist, "rank", lambda: 0)
     assert finetune.step_loss(bundle, few, 3) is None
+
+
+def test_the_command_line_trains_films_and_exports(dataset, base, tmp_path, capsys):
+    mine, film = tmp_path / "mine", ["generate", "a fox", "--seconds", "0", "--size", "64x64", "--steps", "1"]
+    words = ["--data", f"{dataset}:1", "--init", str(base), "--run", str(mine), "--tokens", "48", "model.steps=2"]
+    assert run(["train", "model", *words]) == 0
+    assert run(["train", "model", *words, "--lora", "2"]) == 0
+    adapter = str(mine / "lora" / "export" / lora.FILE)
+    assert run([*film, "--model", str(mine), "-o", str(tmp_path / "full.png")]) == 0
+    outs = {name: tmp_path / f"{name}.png" for name in ("plain", "half", "whole")}
+    for name, more in (("plain", []), ("half", ["--lora", f"{adapter}:0.5"]), ("whole", ["--lora", str(mine)])):
+        assert run([*film, "--model", str(base), "-o", str(outs[name]), *more]) == 0
+    weights = [read_recipe(out)["weights"] for out in outs.values()]
+    assert len(set(weights)) == 3 and read_recipe(outs["half"])["lora"] == [f"{adapter}:0.5"]
+    assert run(["show", str(outs["half"]), "--rerun", "-o", str(tmp_path / "again.png")]) == 0
+    assert (tmp_path / "again.png").read_bytes() == outs["half"].read_bytes()
+    assert run(["export", "--lora", adapter, "--to", str(tmp_path / "merged")]) == 0
+    assert run([*film, "--model", str(tmp_path / "merged"), "-o", str(tmp_path / "merged.png")]) == 0
+    card = (tmp_path / "merged" / "README.md").read_text()
+    assert "CC-BY-4.0 (8)" in card and "# mine" in card and "No footage" not in card
+    assert run(["export", "--run", str(mine), "--to", str(tmp_path / "hub")]) == 0
+    assert {path.name for path in (tmp_path / "hub").iterdir()} == {
+        "README.md", "config.json", "data.json", "dit.safetensors", "samples.png", "vae.safetensors", "vocabulary.json"
+    }  # fmt: skip
+    capsys.readouterr()
+    for mistake in (["--preset", "tiny"], ["--lora", "-3"]):
+        assert run(["train", "model", *words, *mistake]) == 2
+    assert run(["train", "model", "--preset", "tiny", "--lora", "2"]) == 2
+    assert "go with --data" in capsys.readouterr().err
+
+
+def test_python_puts_adapters_on(dataset, base, tmp_path):
+    file = train(dataset, base, tmp_path / "mine", options=Options(lora=2, tokens=96)) / lora.FILE
+    plain, tuned = room.load(str(base)), room.load(str(base), lora=[f"{file}:0.5"])
+    assert tuned.bundle.vae is plain.bundle.vae and fingerprint(tuned.bundle) != fingerprint(plain.bundle)
+    film = tuned.generate("a fox", seconds=0, size="32x32", steps=1)
+    assert film.recipe["lora"] == (f"{file}:0.5",) and film.recipe["weights"] == fingerprint(tuned.bundle)

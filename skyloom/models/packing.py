@@ -1,0 +1,114 @@
+"""Clips of any sizes and lengths in one row of tokens, attention inside each clip alone (Patch n' Pack, arXiv 2307.06304).
+
+The transformer's linear maps see one long row, where a clip alone would be too short to keep the processor busy; nothing is
+padded, cropped or scaled. Convolutions and attention go clip by clip: attention over the row would be block-diagonal.
+Dimension key as in dit.py; N tokens of all clips, n tokens of one, M noise levels of all clips.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from .dit import DiT, DiTBlock, add_gated, channels_last, modulate, per_cell, positions, precondition, rms_map
+from .layers import attention, rms, rotate, split_heads
+
+
+def packed_velocity(
+    dit: DiT, clips: Sequence[Tensor], levels: Sequence[Tensor], text_BLE: Tensor, mask_BL: Tensor
+) -> list[Tensor]:
+    """What `dit` says of each clip alone: latents C T H W and their levels T H W (each axis may be 1), a prompt each."""
+    p, gain = dit.config.patch, dit.gain_C.view(1, -1, 1, 1, 1)
+    grids = [(z.shape[1], z.shape[2] // p, z.shape[3] // p) for z in clips]
+    conditions, locals_, skips, maps = [], [], [], []
+    for i, (z, t) in enumerate(zip(clips, levels, strict=True)):
+        scale_in, *rest = precondition(t[None, None].float(), gain)
+        c = F.silu(dit._condition(t[None], grids[i], text_BLE[i : i + 1], mask_BL[i : i + 1]))
+        conditions.append(c)
+        locals_.append(per_cell(dit.local_modulation(c), tuple(z.shape[1:]), p))
+        skips.append(rest)
+        cells = dit.cells_in(channels_last(rearrange(z[None] * scale_in, "1 C T H W -> T C H W")))
+        for block in dit.enter_blocks:
+            cells = block(cells, *locals_[i], z.shape[1])
+        maps.append(cells)
+    x = dit.patch_in(torch.cat([rearrange(m, "T G (h p) (w q) -> 1 (T h w) (G p q)", p=p, q=p) for m in maps], 1))
+    drawn = dit.patch_out(_transform(dit, x, conditions, grids, text_BLE, mask_BL))
+    velocities = []
+    for z, grid, cells, local, (skip, scale_out), part in zip(
+        clips, grids, maps, locals_, skips, drawn.split([T * h * w for T, h, w in grids], 1), strict=True
+    ):
+        T, h, w = grid
+        cells = channels_last(cells + rearrange(part, "1 (T h w) (G p q) -> T G (h p) (w q)", T=T, h=h, w=w, p=p, q=p))
+        for block in dit.leave_blocks:
+            cells = block(cells, *local, T)
+        out = rearrange(dit.cells_out(rms_map(cells)).float(), "T C H W -> 1 C T H W")
+        velocities.append((skip * z[None] + scale_out * out)[0])
+    return velocities
+
+
+def _transform(
+    dit: DiT, x_1ND: Tensor, conditions: list[Tensor], grids: list[tuple[int, int, int]], text_BLE: Tensor, mask_BL: Tensor
+) -> Tensor:
+    sizes, counts = [T * h * w for T, h, w in grids], [c.shape[1] for c in conditions]
+    words = mask_BL.sum(1).tolist()
+    text_1LE = torch.cat([text[mask] for text, mask in zip(text_BLE, mask_BL, strict=True)])[None]  # without padding
+    tables = [positions(*grid, dit.config.head_dim, x_1ND.device) for grid in grids]
+    rope = torch.cat([cos for cos, _ in tables]), torch.cat([sin for _, sin in tables])
+    c_1MD = torch.cat(conditions, 1)
+    modulation = dit.modulation(c_1MD)
+    first_v: Tensor | None = None
+    for block in dit.blocks:
+        parts = (modulation + block.table)[:, :, None].split(counts, 1)
+        x_1ND, first_v = _block(block, x_1ND, text_1LE, parts, rope, sizes, words, first_v)
+    finals = dit.final(c_1MD)[:, :, None].split(counts, 1)
+    return torch.cat([modulate(x, *f.chunk(2, -1)) for x, f in zip(x_1ND.split(sizes, 1), finals, strict=True)], 1)
+
+
+def _block(
+    block: DiTBlock,
+    x_1ND: Tensor,
+    text_1LE: Tensor,
+    modulation: Sequence[Tensor],
+    rope: tuple[Tensor, Tensor],
+    sizes: list[int],
+    words: list[int],
+    first_v: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """DiTBlock.forward of every clip: each is modulated by its own levels, linear maps see all at once."""
+    chunks = [part.chunk(6, -1) for part in modulation]
+
+    def shaped(x: Tensor, at: int) -> Tensor:
+        return torch.cat([modulate(part, c[at], c[at + 1]) for part, c in zip(x.split(sizes, 1), chunks, strict=True)], 1)
+
+    def gated(x: Tensor, update: Tensor, at: int) -> Tensor:
+        pairs = zip(x.split(sizes, 1), update.split(sizes, 1), chunks, strict=True)
+        return torch.cat([add_gated(part, c[at], new) for part, new, c in pairs], 1)
+
+    seen, v = _look(block, shaped(x_1ND, 0), text_1LE, rope, sizes, words, first_v)
+    x_1ND = gated(x_1ND, seen, 2)
+    x_1ND = gated(x_1ND, block.mlp(shaped(x_1ND, 3)), 5)
+    return x_1ND, v if first_v is None else first_v
+
+
+def _look(
+    block: DiTBlock,
+    x: Tensor,
+    text: Tensor,
+    rope: tuple[Tensor, Tensor],
+    sizes: list[int],
+    words: list[int],
+    first_v: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """DiTBlock.look, each clip over itself and its own prompt."""
+    q, k, v = (split_heads(part(x), block.heads) for part in (block.q, block.k, block.v))
+    text_k, text_v = (split_heads(part(text), block.heads) for part in (block.text_k, block.text_v))
+    if first_v is not None:
+        v = v + block.v_mix.to(v.dtype) * (first_v - v)
+    q = rotate(rms(q) * block.q_scale.to(q.dtype), rope)
+    k = rotate(rms(k) * block.k_scale.to(k.dtype), rope)
+    text_k = rms(text_k) * block.k_scale.to(k.dtype)
+    parts = zip(*(t.split(sizes, 2) for t in (q, k, v)), *(t.split(words, 2) for t in (text_k, text_v)), strict=True)
+    seen = [attention(q1, torch.cat([k1, tk], 2), torch.cat([v1, tv], 2), None) for q1, k1, v1, tk, tv in parts]
+    return block.out(rearrange(torch.cat(seen, 2), "B A N K -> B N (A K)")), v

@@ -1,0 +1,164 @@
+"""Let a tokenizer's decoder learn on from footage: crops of clips -> latents, which stay as they are -> crops. Rerun to resume.
+
+The page reads top to bottom: draw the clips, set up, loop {a step of the decoder, log, once in a while look and save}, export.
+"""
+
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..base import checkpoint, dist
+from ..base.log import Log, save_sheet
+from ..config import Config, TokenizerTrain, override, to_json
+from ..data.catalog import Catalog
+from ..data.mixture import Source
+from ..data.pool import Pool, load_pool
+from ..data.settings import DataConfig
+from ..models.bundle import autocast, find_model, load_bundle
+from ..models.vae import VAE, to_frames, to_video
+from .optim import Optimisers, PowerEMA, schedule
+from .tokenizer import averaged, loss_parts, psnr
+
+SHOWN = 17  # frames of a clip, at most
+CHECKED, SEEN = 24, 4  # held-out clips that are measured, and shown
+
+
+def main(
+    sources: Sequence[Source],
+    init: str | Path,
+    run: Path,
+    settings: dict[str, str] | None = None,
+    *,
+    minutes: float = math.inf,
+    check_every: int = 100,
+    save_every: int = 100,
+) -> Path:
+    """Tunes the decoder of the model `init` in `run`; `settings` change its config. Returns run/export/vae.safetensors.
+
+    The latents stay, so data sets need not be encoded again, and the transformer fits as before. Stops early after `minutes`.
+    """
+    rank, _ = dist.start()
+    find_model(init)
+    bundle = load_bundle(init)
+    pools = [pool_of(source, run) for source in sources]
+    config = settled(bundle.config, run.parent.name, settings or {}, pools)
+    c = config.tokenizer
+    checkpoint.claim(run, to_json(config), ("vae", "tokenizer", "fps"))
+    checkpoint.write_atomic(run / "data.json", json.dumps({"base": str(init), "sets": [str(s.folder.name) for s in sources]}))
+    torch.manual_seed(c.seed)
+    base, model = bundle.vae, VAE(config.vae)
+    model.load_state_dict(base.state_dict())
+    optimiser = Optimisers(model, c.lr, 0.0, muon=True)
+    step, state = 0, checkpoint.load_latest(run)
+    if state:
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        step = state["step"]
+    ema = PowerEMA(model, gamma=16.97)
+    if state:
+        ema.average = state["ema"]
+    log, held = Log(run, step, quiet=rank > 0), [clip for pool in pools for clip in pool.held_out]
+    if step == 0:
+        log.row(0, **measure(base, held))
+    weights = [source.weight for source in sources]
+    began = time.time()
+    while step < c.steps:
+        video = crops(pools, weights, c, step)
+        losses = loss_parts(model, video, torch.ones_like(video[:, :1]), c, dist.step_rng(c.seed, step))
+        torch.stack(list(losses.values())).sum().backward()
+        dist.average_gradients(model)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
+        step += 1
+        ema.update(model, step)
+        if step % 20 == 0:
+            log.row(step, norm=float(norm), **{k: float(dist.average(v.detach())) for k, v in losses.items()})
+        last = step == c.steps or dist.any_rank(time.time() - began > minutes * 60)
+        if step % check_every == 0 or last:
+            tuned = averaged(config.vae, ema)
+            log.row(step, **measure(tuned, held))
+            look(base, tuned, held or pools[0].train, run / "samples" / f"{step:06d}.png")
+        if rank == 0 and (step % save_every == 0 or last):
+            checkpoint.save(run, step, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
+            checkpoint.save_weights(run / "export" / "vae.safetensors", ema.average, torch.bfloat16)
+        if last:
+            break
+    dist.stop()
+    return run / "export" / "vae.safetensors"
+
+
+def pool_of(source: Source, run: Path) -> Pool:
+    """The clips of a data set, decoded once into the run."""
+    with Catalog(source.folder) as catalog:
+        data = DataConfig()
+        for path, value in (catalog.get("meta", "settings") or {}).items():
+            data = override(data, path, value)
+    return load_pool(source.folder, data, run / "pool", SHOWN, processes=os.cpu_count() or 1)
+
+
+def settled(config: Config, name: str, settings: dict[str, str], pools: list[Pool]) -> Config:
+    """The model's config with a short, gentle run, crops that fit every clip, and the caller's settings."""
+    clips = [clip for pool in pools for clip in pool.train]
+    crop = min(config.tokenizer.crop, *(side for clip in clips for side in clip.shape[1:3])) // 16 * 16
+    frames = min(config.tokenizer.frames, max(len(clip) for clip in clips))
+    tokenizer = dataclasses.replace(
+        config.tokenizer, steps=300, lr=3e-4, warmup=20, decay=0.5, noise=0.03, crop=crop, frames=frames, actor_weight=0.0
+    )
+    config = dataclasses.replace(config, name=name, tokenizer=tokenizer)
+    for path, value in settings.items():
+        if not path.startswith("tokenizer."):
+            raise ValueError(
+                f"{path}: a tokenizer that learns on keeps its shape. Wanted tokenizer.…, such as tokenizer.steps=600."
+            )
+        config = override(config, path, value)
+    return config
+
+
+def crops(pools: list[Pool], weights: Sequence[float], c: TokenizerTrain, step: int) -> Tensor:
+    """The global batch of a step: video_BCTHW, -1..1, from clips that are long enough."""
+    rng = np.random.default_rng((c.seed, step))
+    shares, parts = np.array(weights) / sum(weights), []
+    long = [[clip for clip in pool.train if len(clip) >= c.frames] for pool in pools]
+    shares = shares * [bool(clips) for clips in long]
+    for _ in range(c.batch):
+        clips = long[rng.choice(len(pools), p=shares / shares.sum())]
+        clip = clips[rng.integers(len(clips))]
+        t, y, x = (rng.integers(0, side - size + 1) for side, size in zip(clip.shape, (c.frames, c.crop, c.crop), strict=False))
+        parts.append(clip[t : t + c.frames, y : y + c.crop, x : x + c.crop])
+    return rearrange(torch.from_numpy(np.stack(parts)), "B T H W c -> B c T H W").float() / 127.5 - 1
+
+
+@torch.no_grad()
+def measure(vae: VAE, clips: list[np.ndarray]) -> dict[str, float]:
+    """Mean PSNR in dB of whole held-out clips through the tokenizer, and through its linear map alone."""
+    drawn, linear = [], []
+    for clip in clips[:CHECKED]:
+        video = to_video(clip)
+        z = vae.encode(video)
+        with autocast(video.device):
+            drawn.append(psnr(vae.decode(z), video))
+        linear.append(psnr(vae.picture(z)[:, :, 3:].clamp(-1, 1), video))
+    return {"psnr": sum(drawn) / len(drawn), "linear": sum(linear) / len(linear)} if drawn else {}
+
+
+@torch.no_grad()
+def look(base: VAE, tuned: VAE, clips: list[np.ndarray], sheet: Path) -> None:
+    """A sheet: of each clip the truth, and under it what the decoder drew before, and draws now."""
+    rows: list[np.ndarray] = []
+    for clip in clips[:SEEN]:
+        shown = [clip]
+        for vae in (base, tuned):
+            video = to_video(clip)
+            with autocast(video.device):
+                shown.append(to_frames(vae.decode(vae.encode(video))))
+        rows += [frames[::4] for frames in shown]
+    save_sheet(sheet, rows)
