@@ -35,6 +35,8 @@ def serve(
     workers: int | None = None,
     home: Home = None,
     database: str | None = None,
+    metadata: bool | None = None,
+    mark: bool | None = None,
 ) -> None:
     """Serve films over HTTP, in the shape of the OpenAI Videos API. Settings: HOME/server.toml, SKYLOOM_*, these flags.
 
@@ -48,11 +50,19 @@ def serve(
         Processes that film [1]; 0 leaves that to `skyloom worker` elsewhere.
     database:
         postgresql://USER:PASSWORD@HOST/NAME, to share the queue between machines [SQLite in the home].
+    metadata:
+        Put the recipe into every file [yes]; --no-metadata leaves it out, of the signed manifest too.
+    mark:
+        Draw a small visible mark into the corner [no].
     """
     with _server_installed():
         from ..server import process, settings
 
-        process.serve(settings.load(home=home, host=host, port=port, model=model, workers=workers, database=database))
+        process.serve(
+            settings.load(
+                home=home, host=host, port=port, model=model, workers=workers, database=database, metadata=metadata, mark=mark
+            )
+        )
 
 
 @app.command

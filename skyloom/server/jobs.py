@@ -96,7 +96,11 @@ class Work(Protocol):
 
 
 class Worker:
-    """One process that films, with what `work` says is done to a job."""
+    """One process that films, with what `work` says is done to a job.
+
+    One job at a time: on a CPU the model takes the same time for two films at once as for one after the other, or more
+    (docs/RESULTS.md, Serving), and films alone keep their bytes.
+    """
 
     def __init__(self, settings: Settings, store: Store, work: Work):
         self.settings, self.store, self.work = settings, store, work

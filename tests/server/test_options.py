@@ -10,6 +10,7 @@ import pytest
 from conftest import until
 
 from skyloom.base.video import read_recipe, read_video
+from skyloom.cli import run
 from skyloom.server import logs, making, provenance
 from skyloom.server.media import FILM, STILL
 
@@ -101,3 +102,11 @@ def test_logs_follow_standard_error(monkeypatch):
     monkeypatch.setattr(sys, "stderr", second)
     handler.emit(record)
     assert '"message": "said"' in second.getvalue()
+
+
+def test_the_flags_of_serve_reach_the_settings(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("skyloom.server.process.serve", seen.append)
+    for flags in ([], ["--no-metadata", "--mark"]):
+        assert run(["serve", "--home", str(tmp_path), *flags]) == 0
+    assert [(each.metadata, each.mark) for each in seen] == [(True, False), (False, True)]
