@@ -49,22 +49,25 @@ def animate(bench: Bench, i: int) -> Outcome:
 def extend_forward(bench: Bench, i: int) -> Outcome:
     clip, first = given(bench, i), case.LENGTH
     made = film(bench, "forward", i, clip=clip.path, extend="forward", prompt=prompt_of(clip.scene))
-    seam = float(steps_of(made[first - 1 : first + 1])[0]) / typical(shrunk(clip.frames))
-    parts = {GIVEN: kept_part(made[:first], clip), SEAM: seam}
+    seams = seam_of(made, clip, first), seam_of(clip.truth, clip, first)
     read = judged(bench, clip.scene, made[first:], clip.truth[first:], ("noun", "place"))
     same = persists(bench, (made[:first], made[first:]), (clip.truth[:first], clip.truth[first:]))
-    return outcome(parts, read, same, shown=(made,))
+    return outcome({GIVEN: kept_part(made[:first], clip)}, seams, read, same, shown=(made,))
 
 
 def extend_backward(bench: Bench, i: int) -> Outcome:
     new = case.ADDED
     clip = given(bench, i, skip=new)
     made = film(bench, "backward", i, clip=clip.path, extend="backward", prompt=prompt_of(clip.scene))
-    seam = float(steps_of(made[new - 1 : new + 1])[0]) / typical(shrunk(clip.frames))
-    parts = {GIVEN: kept_part(made[new:], clip), SEAM: seam}
+    seams = seam_of(made, clip, new), seam_of(clip.truth, clip, new)
     read = judged(bench, clip.scene, made[:new], clip.truth[:new], ("noun", "place"))
     same = persists(bench, (made[new:], made[:new]), (clip.truth[new:], clip.truth[:new]))
-    return outcome(parts, read, same, shown=(made,))
+    return outcome({GIVEN: kept_part(made[new:], clip)}, seams, read, same, shown=(made,))
+
+
+def seam_of(film_THWC: np.ndarray, clip: Given, at: int) -> dict[str, float]:
+    """The step to frame `at` over the median one of the given clip."""
+    return {SEAM: float(steps_of(film_THWC[at - 1 : at + 1])[0]) / typical(shrunk(clip.frames))}
 
 
 def velocity(bench: Bench, i: int) -> Outcome:
