@@ -136,7 +136,7 @@ def generate(
     request: Request, bundle: "Bundle | None" = None, on_step: Progress | None = None, on_preview: Preview | None = None
 ) -> Film:
     """Make one film. `on_step(done, steps)` is called before the first step and after each; `on_preview(frames_THWC)` after
-    each, with small pictures of what takes shape.
+    each, with small pictures of what takes shape; where it has a method `due`, only when that says so.
 
     The same request, files, weights and machine give the same frames. OSError or ValueError for what cannot be filmed,
     MemoryError where the machine has too little free memory; nothing has been computed then.

@@ -65,6 +65,11 @@ class Stage:
     def __post_init__(self) -> None:
         self.device = next(self.bundle.dit.parameters()).device
 
+    def preview_due(self) -> bool:
+        """Whether somebody looks: to draw a preview takes a good part of a step."""
+        due = getattr(self.on_preview, "due", None)
+        return due is None or due()
+
     def step(self) -> None:
         self.done += 1
         self.on_step(self.done, self.steps)
@@ -165,7 +170,7 @@ def _sample(velocity: Velocity, noise: Tensor, pattern: patterns.Pattern, stage:
         for _ in range(stage.request.steps):
             z = next(films)
             stage.step()
-            if stage.on_preview is not None and seen.estimate is not None:
+            if stage.on_preview is not None and seen.estimate is not None and stage.preview_due():
                 stage.on_preview(preview(seen.estimate, stage.bundle))
     return z
 

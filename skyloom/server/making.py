@@ -6,6 +6,7 @@ Loading this file does not load torch; the first film does.
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,17 @@ THUMBNAIL_SIDE = 640
 PREVIEWS = 1.0  # seconds between two previews of a film that takes shape
 Sign = Callable[[bytes, str, dict[str, Any] | None], bytes]  # data, MIME type, recipe -> signed data
 Judge = Callable[[np.ndarray], None]  # frames_THWC; raises ValueError for what may not be shown
+
+
+@dataclass(frozen=True)
+class Show:
+    """Takes previews, frames_THWC; none is drawn that is not due."""
+
+    due: Callable[[], bool]
+    write: Callable[[np.ndarray], None]
+
+    def __call__(self, frames: np.ndarray) -> None:
+        self.write(frames)
 
 
 class Maker:
@@ -66,31 +78,32 @@ class Maker:
         self.media.path(job.id, PREVIEW).unlink(missing_ok=True)  # whoever asks for it now gets the thumbnail
         return written
 
-    def _show(self, job: Job, steps: int) -> Callable[[np.ndarray], None]:
+    def _show(self, job: Job, steps: int) -> "Show":
         """What generate() gives its previews to: every second or so one is written, for those who watch.
 
         Of a still whose caller wants partial pictures, these: that many, evenly over the steps.
         """
         wanted, seen = job.request.get("partials", 0), [0, 0]  # steps, and pictures written
 
-        def on_still(frames: np.ndarray) -> None:
+        def still_due() -> bool:
             seen[0] += 1
-            if seen[1] < wanted and seen[0] * (wanted + 1) >= (seen[1] + 1) * steps:
-                height, width = sizes_of(job.size)
-                shown = picture(self._finish(frames[-1], height, width), "PNG", max(height, width))
-                self.media.put(job.id, self.media.partial(job.id, seen[1]).name, shown)
-                seen[1] += 1
+            return seen[1] < wanted and seen[0] * (wanted + 1) >= (seen[1] + 1) * steps
+
+        def on_still(frames: np.ndarray) -> None:
+            height, width = sizes_of(job.size)
+            shown = picture(self._finish(frames[-1], height, width), "PNG", max(height, width))
+            self.media.put(job.id, self.media.partial(job.id, seen[1]).name, shown)
+            seen[1] += 1
 
         if job.kind == "image":
-            return on_still
+            return Show(still_due, on_still)
         last = [time.monotonic() - PREVIEWS]
 
         def on_preview(frames: np.ndarray) -> None:
-            if time.monotonic() - last[0] >= PREVIEWS:
-                self.media.put(job.id, PREVIEW, moving(frames))
-                last[0] = time.monotonic()
+            self.media.put(job.id, PREVIEW, moving(frames))
+            last[0] = time.monotonic()
 
-        return on_preview
+        return Show(lambda: time.monotonic() - last[0] >= PREVIEWS, on_preview)
 
     def discard(self, id: str) -> None:
         self.media.drop(id)
