@@ -1,5 +1,6 @@
 """The real clients from elsewhere, installed by the tests: Node's of today, and Python's of a year ago."""
 
+import re
 import shutil
 import subprocess
 import venv
@@ -41,6 +42,11 @@ def test_the_node_client(served, folder, tmp_path):
     shutil.copy(HERE / "node_client.mjs", package)
     run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "openai@7", cwd=package, seconds=INSTALL)
     assert run("node", "node_client.mjs", f"{served.url}/v1", folder, cwd=package).endswith("ok\n")
+    (block,) = re.findall(r"```js\n(.*?)```", (ROOT / "docs" / "sora.md").read_text(encoding="utf-8"), re.DOTALL)
+    block = block.replace("http://127.0.0.1:8440", served.url).replace("1280x720", "64x64").replace("'4'", "'0.5'")
+    (package / "page.mjs").write_text(block, encoding="utf-8")
+    status, size = run("node", "page.mjs", cwd=package).split()
+    assert status == "completed" and int(size) > 1000
 
 
 def test_a_python_client_of_a_year_ago(served, folder, tmp_path):
