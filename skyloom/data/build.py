@@ -4,6 +4,7 @@ One decode of a file serves cuts and scores. What it found ("film", by the hash 
 `judge` can follow changed bounds at once.
 """
 
+import functools
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from .catalog import Catalog, mark_of
 from .measure import Measured, Meter
 from .settings import DataConfig, ShotConfig
 
-VERSION = 2
+VERSION = 3
 PICTURES = 4  # kept of each shot, for copies, adapters and the report
 Note = Callable[[str], object]
 
@@ -85,7 +86,9 @@ def judge(catalog: Catalog, config: DataConfig) -> None:
     """Stage "shot": every shot of every good file with its reasons, the copies among the rest included."""
     rows = dict(_judged(catalog, config))
     kept = (
-        dedup.Candidate(key, row["film"], _rank(row), catalog.pictures(key)) for key, row in rows.items() if not row["dropped"]
+        dedup.Candidate(key, row["film"], _rank(row), functools.partial(catalog.pictures, key))
+        for key, row in rows.items()
+        if not row["dropped"]
     )
     for key, copy in dedup.copies(kept, config.dedup).items():
         rows[key]["dropped"] = [f"copy: {copy.match:.3f} > {config.dedup.least_match:g}, of {copy.of}"]

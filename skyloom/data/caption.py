@@ -22,13 +22,15 @@ from .cut import Cut, clips, fitted_frames, fitted_size
 from .endpoint import Endpoint, Refused
 from .settings import CaptionConfig, DataConfig
 
-VERSION = 1
+VERSION = 2
 SYNTHETIC = 0.95  # share of training captions that are a machine's dense ones, where there are others too
 PROMPT = (
     "These are frames of one video shot, in order. Describe only what can be seen. Answer with a JSON object of two strings: "
     '"short", one sentence of at most 20 words; "dense", 60 to 120 words on subjects, their look, actions in order, place, '
     "light, camera. No guesses, no opinions, no mention of frames or of a video."
 )
+SURE = 0.8  # probability from which on the probe's word is taken
+TOGETHER = {"chase", "meet", "circle"}
 TOKENS_OF_PICTURE, TOKENS_OUT = 400, 220  # for the estimate
 
 
@@ -114,7 +116,7 @@ def read_film(path: Path, cuts: list[Cut], interlaced: bool, probe: str) -> dict
 
 
 def read_captions(probe: Any, frames_THWC: np.ndarray, fps: float) -> list[dict[str, str]]:
-    """Frames -> the Scene that the probe reads -> captions that say exactly that."""
+    """Frames -> the Scene that the probe reads -> captions that say what it is sure of."""
     scene = scene_of(probe.read(frames_THWC, fps), len(frames_THWC) / fps)
     return [
         {"style": style, "language": language, "text": words_for(scene, language, style, still=len(frames_THWC) == 1)}
@@ -123,25 +125,25 @@ def read_captions(probe: Any, frames_THWC: np.ndarray, fps: float) -> list[dict[
     ]
 
 
-def scene_of(reading: Any, seconds: float) -> Scene:
-    """A Reading as a record; `actions` of an actor alone in the picture cannot be done to a partner."""
-    actors = tuple(
-        Actor(
-            noun=a.noun,
-            actions=a.actions or ("stand",),
-            count=a.count,
-            colour=a.colour,
-            heading=a.heading,
-            partner=_partner(i, a, reading),
-        )
-        for i, a in enumerate(reading.actors)
+def scene_of(reading: Any, seconds: float, sure: float = SURE) -> Scene:
+    """A Reading as a record that leaves open what the probe is less than `sure` of, but for place, light and weather."""
+    seen = [a for i, a in enumerate(reading.actors) if i == 0 or a.sure.get("noun", 1.0) >= sure]
+    actors = tuple(_actor(i, a, len(seen), sure) for i, a in enumerate(seen))
+    camera = reading.camera if reading.sure.get("camera", 1.0) >= sure else ""
+    return Scene(actors, reading.place, reading.light, reading.weather, camera, seconds=seconds)
+
+
+def _actor(index: int, seen: Any, company: int, sure: float) -> Actor:
+    """An actor alone in the picture cannot do to a partner what takes two."""
+    actions = tuple(
+        action for action, head in zip(seen.actions, ("action", "second"), strict=False) if seen.sure.get(head, 1.0) >= sure
     )
-    return Scene(actors, reading.place, reading.light, reading.weather, reading.camera, seconds=seconds)
-
-
-def _partner(index: int, actor: Any, reading: Any) -> int:
-    together = {"chase", "meet", "circle"} & set(actor.actions)
-    return (1 if index == 0 else 0) if together and len(reading.actors) > 1 else -1
+    actions = actions if actions[:1] == seen.actions[:1] and (company > 1 or not TOGETHER & set(actions)) else ()
+    return Actor(
+        noun=seen.noun, actions=actions, count=seen.count, colour=seen.colour if seen.sure.get("colour", 1.0) >= sure else "",
+        heading=seen.heading if seen.sure.get("heading", 1.0) >= sure else 0,
+        partner=(1 if index == 0 else 0) if TOGETHER & set(actions) else -1,
+    )  # fmt: skip
 
 
 def probe_hash(probe: str) -> str:

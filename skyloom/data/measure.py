@@ -18,6 +18,7 @@ from .text_overlay import letters
 LONG_SIDE = 256  # of the pictures that are looked at
 FLOW_SIDE = 160
 BLUR_SIDE = 480
+ROUNDING = 0.15  # what rounding to whole levels adds to the fine detail of a picture without any, squared levels
 THUMB = (9, 16)  # rows and columns that dissolves are told by
 SAMPLE_SECONDS, FLOW_STEP = 0.5, 4
 JPEG_SIDE = 256
@@ -44,6 +45,7 @@ class Measured:
     """What a film left behind. Per picture: times_T, spread_T, thumbs_TN; per sample: `samples_SK`."""
 
     times_T: np.ndarray
+    steps_T: np.ndarray  # grey levels by which the liveliest part of a picture differs from the one before; 0 for the first
     spread_T: np.ndarray  # 98th less 2nd percentile of grey, or the range of a colour over the thumb: 0 for a blank picture
     thumbs_TN: np.ndarray  # uint8, THUMB pictures of three colours in a row
     cuts: list[int]  # first pictures of new shots by PySceneDetect
@@ -64,6 +66,7 @@ class Meter:
     cut_ratio: float = 3.0
     cut_change: float = 15.0
     times: list[float] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
     thumbs: list[np.ndarray] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
@@ -95,7 +98,8 @@ class Meter:
         cuts = self.detector.process_frame(FrameTimecode(number, fps=25.0), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
         self.cuts += [cut.frame_num for cut in cuts]
         self.times.append(picture.seconds)
-        low, high = _levels(grey)
+        self.steps.append(step(self.last, grey) if self.last is not None else 0)
+        low, high = _levels(grey, 0.02, 0.98)
         thumb = cv2.resize(rgb, THUMB[::-1], interpolation=cv2.INTER_AREA)
         self.spread.append(max(high - low, int(np.ptp(thumb, axis=(0, 1)).max())))
         self.thumbs.append(thumb.reshape(-1))
@@ -107,17 +111,17 @@ class Meter:
         if not self.times:
             raise ValueError("no picture can be decoded")
         return Measured(
-            np.array(self.times), np.array(self.spread), np.stack(self.thumbs), self.cuts,
+            np.array(self.times), np.array(self.steps), np.array(self.spread), np.stack(self.thumbs), self.cuts,
             np.array(self.flow_at, int), np.array(self.flow, float).reshape(-1, 2), np.array(self.sample_at, int),
             np.array(self.samples, float), self.jpegs, self.corrupt, *self.size,
         )  # fmt: skip
 
     def _sample(self, picture: Picture, rgb: np.ndarray, grey: np.ndarray, number: int) -> None:
-        native = picture.grey()
+        native, bars = picture.grey(), borders(grey)
         self.sample_at.append(number)
         self.samples.append([
             float((grey <= 12).mean()), float((grey >= 250).mean()), float(grey.mean()) / 255, float(grey.std()) / 128,
-            colourfulness(rgb), blur(native), blocks(native), picture.quantiser(), letters(native), *borders(grey),
+            colourfulness(rgb), blur(native), blocks(inside(native, bars)), picture.quantiser(), letters(native), *bars,
         ])  # fmt: skip
         height, width = picture.fitted(JPEG_SIDE)
         small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
@@ -136,6 +140,19 @@ class Meter:
         return camera / FLOW_SIDE / seconds, objects / FLOW_SIDE / seconds
 
 
+def step(before: np.ndarray, after: np.ndarray) -> int:
+    """Grey levels by which 5 x 5 pixels change on average where there is most change (the last half hundredth left out)."""
+    return _levels(cv2.blur(cv2.absdiff(before, after), (5, 5)), 0.995)[0]
+
+
+def inside(image: np.ndarray, bars: list[float]) -> np.ndarray:
+    """What bars at the top, bottom, left and right leave, from whole 8 x 8 blocks, so that the grid stays where it was."""
+    height, width = image.shape
+    top, left = (-(-round(side * bar) // 8) * 8 for side, bar in ((height, bars[0]), (width, bars[2])))
+    bottom, right = (round(side * (1 - bar)) // 8 * 8 for side, bar in ((height, bars[1]), (width, bars[3])))
+    return image[top:bottom, left:right] if any(bars) else image
+
+
 def split_motion(at_N2: np.ndarray, flow_N2: np.ndarray) -> tuple[float, float]:
     """Flow at points -> root mean square of what one affine camera explains, and the strong part (90 %) of the rest."""
     ones = np.concatenate([at_N2 - at_N2.mean(0), np.ones((len(at_N2), 1))], 1)
@@ -150,13 +167,16 @@ def split_motion(at_N2: np.ndarray, flow_N2: np.ndarray) -> tuple[float, float]:
 
 
 def blur(grey: np.ndarray) -> float:
-    """0 sharp .. 1 blurred: how little detail of one pixel there is beside detail of four, where there is most of it."""
+    """0 sharp .. 1 blurred: how little detail of one pixel there is beside detail of four, where there is most of it.
+
+    What rounding made is no detail: a soft picture of little contrast would look sharp by it.
+    """
     scale = min(1.0, BLUR_SIDE / max(grey.shape))
     image = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
     softer = [cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (0.8, 1.5, 4.0)]
     fine, coarse = (cv2.blur(np.square(a - b), (33, 33)) for a, b in ((image, softer[0]), (softer[1], softer[2])))
     busy = coarse >= np.quantile(coarse, 0.5)
-    ratio = np.quantile(np.sqrt(np.maximum(fine[busy], 0) / (coarse[busy] + 1.0)), 0.9)  # sums round below 0
+    ratio = np.quantile(np.sqrt(np.maximum(fine[busy] - ROUNDING, 0) / (coarse[busy] + 1.0)), 0.9)
     return float(max(0.0, 1 - ratio / 0.5))
 
 
@@ -192,7 +212,7 @@ def colourfulness(rgb: np.ndarray) -> float:
     return float(np.hypot(a.std(), b.std()) + 0.3 * np.hypot(a.mean(), b.mean())) / 110
 
 
-def _levels(grey: np.ndarray) -> tuple[int, int]:
+def _levels(grey: np.ndarray, *shares: float) -> list[int]:
+    """The levels below which these shares of the pixels lie."""
     counts = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel())
-    low, high = np.searchsorted(counts, (0.02 * counts[-1], 0.98 * counts[-1]))
-    return int(low), int(high)
+    return [int(level) for level in np.searchsorted(counts, [share * counts[-1] for share in shares])]

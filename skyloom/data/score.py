@@ -15,6 +15,7 @@ from .measure import NAMES, Measured
 from .settings import ScoreConfig
 
 SAME, SINCE = 2, 5  # levels that any cell of a thumb may change by in a picture that stands: in one step, and since it stood
+STEP = 1  # and its liveliest pixels in one step; a face that keeps still moves them by more
 AHEAD = 12  # pictures in that time, about
 Adapter = Callable[[np.ndarray], dict[str, float]]  # frames_SHW3 uint8 -> numbers, 0 harmless .. 1 certain
 
@@ -51,9 +52,10 @@ def numbers(film: Measured, start: int, end: int) -> dict[str, float]:
 def longest_stand(film: Measured, start: int, end: int) -> float:
     """Seconds of the longest run of pictures that do not change, but for what an encoder adds."""
     thumbs = film.thumbs_TN[start:end].astype(np.int16)
+    moved = (film.steps_T[start + 1 : end] > STEP) | (np.abs(np.diff(thumbs, axis=0)).max(1) > SAME)
     longest, first = 0.0, 0
     for at in range(1, len(thumbs)):
-        if np.abs(thumbs[at] - thumbs[at - 1]).max() > SAME or np.abs(thumbs[at] - thumbs[first]).max() > SINCE:
+        if moved[at - 1] or np.abs(thumbs[at] - thumbs[first]).max() > SINCE:
             first = at
         longest = max(longest, film.times_T[start + at] - film.times_T[start + first])
     return float(longest)

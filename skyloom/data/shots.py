@@ -13,9 +13,12 @@ from .measure import Measured
 from .settings import ShotConfig
 
 WINDOWS = (6, 10, 16, 24, 36, 50)  # pictures that a dissolve is looked for in
-DIFFERENT = 10.0  # mean step of colour between the two sides of a dissolve
-MIXED = 0.22  # most that its middle may differ from the mean of its sides, as a share of their difference
-ALIKE = 0.7  # most that the two sides may correlate
+MIXED = 0.36  # most that the middle of a dissolve may differ from the mean of its sides, as a share of their difference
+CLEAR = 2.0  # least step of colour x share of changed cells x (1 - correlation) of its sides, the less the worse they mix
+STEADY = 0.27  # most that the scenes before and after it may go on along the way that it takes, as a share of it
+CHANGED = 5.0  # step of colour of a cell that changes
+WIDE = 0.4  # share of the cells that change at a cut; fewer, and something moved in front of a scene that stays
+ALIKE = 0.7  # most that the two sides of a cut may correlate
 LONG = 20  # pictures that make a blank run a shot of its own, which scores then drop
 TOUCH = 8  # pictures between two gradual transitions that are one
 RELIT = 0.98  # two pictures that correlate more differ by their light alone: a camera that adjusts
@@ -79,7 +82,7 @@ def hard_cuts(film: Measured) -> list[Transition]:
     for cut in sorted({*film.cuts, *jumps(thumbs)}):
         before, after = thumbs[cut - 1].astype(int), thumbs[min(cut + 3, total - 1)]
         back, across = np.abs(after - before).mean(), np.abs(thumbs[cut] - before).mean()
-        if back < 0.35 * across or (kept and cut - kept[-1].start <= 2):
+        if back < 0.35 * across or _changed(thumbs[cut] - before) < WIDE or (kept and cut - kept[-1].start <= 2):
             continue
         kept.append(Transition("cut", cut, cut))
     return kept
@@ -149,14 +152,12 @@ def dissolves(thumbs_TN: np.ndarray) -> list[Transition]:
     total = len(thumbs_TN)
     best = np.zeros(total)  # how sure, at each middle
     width = np.zeros(total, int)
-    for begin in range(0, total, CHUNK):
-        part = thumbs_TN[begin : begin + CHUNK + WINDOWS[-1]].astype(np.float32)
-        for window in WINDOWS:
-            sure = _mixing(part, window)
-            at = begin + window // 2
-            better = sure > best[at : at + len(sure)]
-            best[at : at + len(sure)][better] = sure[better]
-            width[at : at + len(sure)][better] = window
+    for window in WINDOWS:
+        for begin in range(0, total - window, CHUNK):
+            first = np.arange(begin, min(begin + CHUNK, total - window))
+            sure, at = _mixing(thumbs_TN, first, window), first + window // 2
+            better = at[sure > best[at]]
+            best[better], width[better] = sure[better - at[0]], window
     found: list[Transition] = []
     for middle in np.argsort(-best):
         if best[middle] <= 0:
@@ -167,19 +168,26 @@ def dissolves(thumbs_TN: np.ndarray) -> list[Transition]:
     return found
 
 
-def _mixing(thumbs: np.ndarray, window: int) -> np.ndarray:
-    """For each middle: 0 for no dissolve, else how different its two sides are and how well the middle mixes them."""
-    if len(thumbs) <= window:
-        return np.zeros(0)
-    a, b, middle = thumbs[:-window], thumbs[window:], thumbs[window // 2 : len(thumbs) - window // 2]
-    quarter, late = (
-        thumbs[window // 4 : len(thumbs) - window + window // 4],
-        thumbs[window - window // 4 : len(thumbs) - window // 4],
-    )
-    apart = np.square(b - a).mean(1)
-    rest = np.square(middle - (a + b) / 2).mean(1) / (apart / 4 + 1e-3)
-    balance = np.square((quarter + late - a - b) / 2).mean(1) / (apart / 4 + 1e-3)
-    good = (np.abs(b - a).mean(1) > DIFFERENT) & (rest < MIXED) & (balance < MIXED) & (_correlation(a, b) < ALIKE)
+def _mixing(thumbs_TN: np.ndarray, first: np.ndarray, window: int) -> np.ndarray:
+    """For windows from `first`: 0 for no dissolve, else how different its two sides are and how well the middle mixes them.
+
+    In a dissolve nearly every cell goes straight from one scene to the other, all at one pace, and none has set out before or
+    goes on after. What moves changes the cells that it passes; a camera that pans goes on.
+    """
+
+    def seen(offset: int) -> np.ndarray:
+        return thumbs_TN[np.clip(first + offset, 0, len(thumbs_TN) - 1)].astype(np.float32)
+
+    a, middle, b = seen(0), seen(window // 2), seen(window)
+    across = b - a
+    apart = np.square(across).mean(1) + 1e-3
+    rest = np.square(middle - (a + b) / 2).mean(1) / (apart / 4)
+    balance = np.square((seen(window // 4) + seen(window - window // 4) - a - b) / 2).mean(1) / (apart / 4)
+    early, late = (((seen(offset) - a) * across).mean(1) / apart for offset in (-window // 2, window + window // 2))
+    inside = (first >= window // 2) & (first + window + window // 2 < len(thumbs_TN))
+    steady = inside & (np.abs(early) < STEADY) & (np.abs(late - 1) < STEADY)
+    unlike = np.abs(across).mean(1) * _changed(across) * (1 - _correlation(a, b))
+    good = (unlike * (1 - rest / MIXED) > CLEAR) & steady & (balance < MIXED)
     return np.where(good, np.sqrt(apart) * (1 - rest / MIXED * 0.5), 0.0)
 
 
@@ -202,6 +210,11 @@ def _extent(thumbs_TN: np.ndarray, middle: int, window: int) -> Transition | Non
     if right - left < 3 or steps.max() > 0.6:  # that is a cut
         return None
     return Transition("dissolve", low + left + 1, low + right)
+
+
+def _changed(step: np.ndarray) -> np.ndarray:
+    """Steps of thumbs (..., N) -> share of their cells that change."""
+    return (np.abs(step).reshape(*step.shape[:-1], -1, 3).max(-1) > CHANGED).mean(-1)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:

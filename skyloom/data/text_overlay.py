@@ -35,7 +35,7 @@ def _candidates(image: np.ndarray) -> np.ndarray:
         inside = labels[y : y + height, x : x + width] == i
         stroke = depth[y : y + height, x : x + width][inside]
         widest, fill = float(stroke.max()), area / (width * height)
-        if not (0.15 <= fill <= 0.98 and 2 * widest <= 0.5 * height + 2):
+        if not (0.2 <= fill <= 0.98 and 2 * widest <= 0.5 * height + 2):
             continue
         edge = lifted[y : y + height, x : x + width][inside]
         if edge.std() > 0.32 * edge.mean():  # letters have one colour

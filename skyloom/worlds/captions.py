@@ -4,6 +4,7 @@ English and Chinese, three lengths, many wordings of each; `all_words` is the wh
 (language -> label -> wordings, the plainest first) are for whoever reads prompts.
 """
 
+import dataclasses
 import functools
 import random
 import zlib
@@ -35,12 +36,15 @@ def caption(scene: Scene, language: str = "en", style: str = "sentence", variant
 
     `style`: "tags" (short tags), "sentence" (one sentence, or a prompt as short as "fox, beach") or "dense" (a paragraph
     with every fact of the record). `variant` picks another wording. `still` describes a single frame: no camera move, and
-    of two actions in order it tells neither. ValueError for an unknown language, style or noun.
+    of two actions in order it tells neither. Of what the record leaves open (a camera "", actions (), a heading 0) no word is
+    said. ValueError for an unknown language, style or noun.
     """
     if language not in LANGUAGES:
         raise ValueError(f"language: got {language!r}, wanted one of {', '.join(LANGUAGES)}")
     if style not in STYLES:
         raise ValueError(f"style: got {style!r}, wanted one of {', '.join(STYLES)}")
+    if not scene.camera:
+        scene, still = dataclasses.replace(scene, camera="still"), True
     rng = random.Random(zlib.crc32(f"{scene.seed}|{language}|{style}|{variant}".encode()))
     return getattr(_GRAMMARS[language], style)(rng, scene, still)
 

@@ -37,7 +37,7 @@ from .lexicon_en import (
 )  # fmt: skip
 from .nouns import load_nouns
 from .scene import TRAVELS, Actor, Scene
-from .wording import ROOFED, company, noun_of, prop_counts, words_in
+from .wording import ROOFED, company, noun_of, prop_counts, untold, words_in
 
 _THEN = ("{0}, then {1}", "{0} and then {1}", "first {0} and then {1}", "{0}, and after that {1}")
 _SOLO = (
@@ -210,6 +210,8 @@ def words() -> set[str]:
 
 def _kind(scene: Scene, still: bool) -> str:
     kind = company(scene)
+    if untold(scene):
+        return "pose"
     if kind == "meet" and scene.actors[1].actions == ("meet",):
         return "meeting"
     return "pose" if still and kind == "solo" and len(scene.actors[0].actions) > 1 else kind
@@ -240,7 +242,10 @@ def _plainly(rng: random.Random, options: tuple[str, ...]) -> str:
 
 
 def _verb(rng: random.Random, actor: Actor, directed: bool) -> tuple[str, str, str]:
-    """The forms of what the actor does, in order, with its direction where it travels."""
+    """The forms of what the actor does, in order, with its direction where it travels; empty where that is untold."""
+    if not actor.actions:
+        return "", "", ""
+    directed = directed and actor.heading != 0
     chosen: list[tuple[str, ...]] = [FORMS[_plainly(rng, VERBS[action])] for action in actor.actions]
     if directed and actor.actions[-1] in TRAVELS and actor.actions[-1] != "chase":
         way = rng.choice(DIRECTIONS[actor.heading])
@@ -271,14 +276,18 @@ def _slots(rng: random.Random, scene: Scene, still: bool, directed: bool) -> dic
         "it_b": f"the {second.name}" if second.person else "them" if second.many else "it",
         "ab": f"are {first.verb[2]}" if progressive else first.verb[0], "meet": "are meeting" if progressive else "meet",
         "rel": rng.choice(RELATION_WORDS[scene.relation]) if scene.relation else "",
-        "dir": f" {rng.choice(DIRECTIONS[actors[0].heading])}" if directed and actors[0].actions[0] == "chase" else "",
+        "dir": f" {rng.choice(DIRECTIONS[actors[0].heading])}"
+        if directed and actors[0].heading and actors[0].actions[:1] == ("chase",)
+        else "",
         "b_too": f"|the {second.name} {second.finite(progressive)}",
         "camtag": rng.choice(CAMERA_TAGS[scene.camera]),
         "cam": rng.choice(CAMERA_CLAUSES[scene.camera]).format(the_a=f"the {first.name}"),
     }  # fmt: skip
     if first.person:
         slots["it_a"] = slots["the_a"]
-    if len(whos) > 2 or company(scene) == "many":
+    if untold(scene) and len(whos) > 1:
+        slots |= {"A": _listed([who.phrase for who in whos]), "na": _listed([who.bare for who in whos]), "is_a": "are"}
+    elif len(whos) > 2 or company(scene) == "many":
         slots |= _crowd(whos, scene, progressive)
     return slots
 

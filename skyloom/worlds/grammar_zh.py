@@ -35,7 +35,7 @@ from .lexicon_zh import (
 )  # fmt: skip
 from .nouns import load_nouns
 from .scene import TRAVELS, Actor, Scene
-from .wording import LIVING, ROOFED, company, noun_of, prop_counts, words_in
+from .wording import LIVING, ROOFED, company, noun_of, prop_counts, untold, words_in
 
 _THEN = ("先{0}，然后{1}", "先{0}，再{1}", "先{0}，接着{1}", "先{0}，之后{1}")
 _BOTH = "先{0}再{1}"  # before 的, without a pause
@@ -189,6 +189,8 @@ def words() -> set[str]:
 
 def _kind(scene: Scene, still: bool) -> str:
     kind = company(scene)
+    if untold(scene):
+        return "pose"
     if kind == "meet" and scene.actors[1].actions == ("meet",):
         return "meeting"
     return "pose" if still and kind == "solo" and len(scene.actors[0].actions) > 1 else kind
@@ -226,11 +228,11 @@ def _verb(rng: random.Random, actor: Actor, living: bool, actions: tuple[str, ..
     for action in actions:
         verbs = VERBS[action] if living or action != "stand" else VERBS[action][1:]
         verb = verbs[0] if rng.random() < 0.45 else rng.choice(verbs)
-        if directed and action in TRAVELS:
+        if directed and actor.heading and action in TRAVELS:
             verb = rng.choice(DIRECTIONS[actor.heading]) + verb
         chosen.append(verb)
-    if len(chosen) == 1:
-        return chosen[0], chosen[0]
+    if len(chosen) < 2:
+        return ("".join(chosen),) * 2
     # "{o}" passes through unchanged: the partner's name comes later
     return rng.choice(_THEN).format(*chosen), _BOTH.format(*chosen)
 
@@ -247,7 +249,9 @@ def _slots(rng: random.Random, scene: Scene, still: bool, directed: bool) -> dic
         "rel": rng.choice(RELATION_WORDS[scene.relation]) if scene.relation else "",
         "camtag": rng.choice(CAMERA_TAGS[scene.camera]), "cam": rng.choice(CAMERA_CLAUSES[scene.camera]).format(xa=first.name),
     }  # fmt: skip
-    if company(scene) == "many":
+    if untold(scene) and len(whos) > 1:
+        slots |= {"A": _listed([who.phrase for who in whos]), "na": _listed([who.bare for who in whos])}
+    elif company(scene) == "many":
         slots |= _crowd(whos, scene)
     return slots
 

@@ -35,13 +35,13 @@ class Actor:
     """One actor, or `count` alike that act together ("three penguins walk")."""
 
     noun: str  # key of NOUNS
-    actions: tuple[str, ...] = ("stand",)  # one, or two in order; the second starts at scene.seconds / 2
+    actions: tuple[str, ...] = ("stand",)  # one, or two in order; the second starts at scene.seconds / 2; () in words: unknown
     count: int = 1  # bodies, 1..4 over the whole scene
     colour: str = ""  # one of COLOURS, or "" for its natural colour
     size: str = ""  # key of SIZES, times the noun's natural size
     x: float = 0.0  # where it is in the middle of the clip when it travels, else where it stays
     depth: float = 0.6
-    heading: int = 1  # 1 travels or looks right, -1 left
+    heading: int = 1  # 1 travels or looks right, -1 left; 0 in words: unknown
     partner: int = -1  # index of the actor that is chased, met or circled; -1 for none
     phase: float = 0.0  # 0..1, shifts its animation and its bounces
 
@@ -61,7 +61,7 @@ class Scene:
     place: str = "meadow"
     light: str = "day"
     weather: str = "clear"
-    camera: str = "still"
+    camera: str = "still"  # "" in words: unknown
     relation: str = ""  # of actors[0] to actors[1], seen from the camera; "chase" and "meet" are actions instead
     props: tuple[Prop, ...] = ()
     seconds: float = 49 / 12  # the length the kinematics are laid out for

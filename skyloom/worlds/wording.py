@@ -27,6 +27,11 @@ def company(scene: Scene) -> str:
     return "related" if scene.relation else "duo"
 
 
+def untold(scene: Scene) -> bool:
+    """Whether it is unknown of some actor what it does: then words only say who is there."""
+    return not all(actor.actions for actor in scene.actors)
+
+
 def noun_of(actor: Actor) -> Noun:
     """The actor's row in the table of nouns; ValueError when there is none."""
     try:

