@@ -101,8 +101,8 @@ def growth(most: int, out: Path) -> str:
         )
     frames, (height, width) = SHORT
     note = (
-        f"Short films of {frames} pictures of {width}x{height}, no two alike: processor time a file, and the most memory of the "
-        "main process.\n\n"
+        f"Short films of {frames} pictures of {width}x{height}, no two alike: processor time a file, and the most memory of "
+        "the main process.\n\n"
     )
     return note + report.table(("files", "ingest", "cuts and scores", "bounds and copies", "memory"), rows)
 

@@ -149,6 +149,31 @@ def test_a_killed_build_completes_to_the_same_bytes(dataset, footage_folder, mod
     }
 
 
+@pytest.mark.full
+def test_kills_at_random_moments_leave_the_same_bytes_and_no_orphans(dataset, footage_folder, model, tmp_path):
+    """Three sets, each killed at four moments anywhere between the first import and the last shard, then finished."""
+    rng = np.random.default_rng(7)
+    wanted_files, wanted_rows, wanted_pictures = state_of(dataset)
+    whole = 0.0
+    for number in range(3):
+        home = tmp_path / f"{number}" / "set"
+        words = ["data", "build", str(footage_folder), LENGTHS, "-o", str(home), "--model", str(model), "--processes", "2"]
+        command = [sys.executable, "-m", "skyloom", *words]
+        if not whole:
+            began = time.monotonic()
+            subprocess.run([*command[:-5], str(tmp_path / "timed"), *command[-4:]], cwd=ROOT, check=True, capture_output=True)
+            whole = time.monotonic() - began
+        for _ in range(4):
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(whole * rng.uniform(0.15, 0.95))
+            process.kill()
+            process.wait()
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        files, rows, pictures = state_of(home)
+        assert rows == wanted_rows and pictures == wanted_pictures
+        assert files == {**wanted_files, "report.html": files["report.html"]}
+
+
 @pytest.mark.parametrize(
     "words",
     [["data", "show", "nowhere"], ["data", "ingest", "nowhere", "-o", "x"], ["data", "score", "score.least", "-o", "x"]],

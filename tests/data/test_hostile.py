@@ -1,13 +1,15 @@
 """A thousand spoiled files: none stops a build, none leaves the folder, each has its row."""
 
+import hashlib
 import os
+import struct
 
 import footage_files as made
 import numpy as np
 import pytest
 from PIL import Image
 
-from skyloom.data import build, ingest
+from skyloom.data import build, ingest, report
 from skyloom.data.catalog import Catalog
 from skyloom.data.settings import DataConfig, IngestConfig, ShotConfig
 
@@ -47,14 +49,48 @@ def spoiled(data: bytes, rng: np.random.Generator) -> bytes:
     return raw.tobytes()
 
 
+def traps(home, outside, good, rng):
+    """Files that are no footage, lead out of the folder, or ask for more than there is. Name -> a word of the reason."""
+    secret = outside / "secret.mp4"
+    secret.write_bytes(good[0] + b"secret")
+    os.symlink(secret, home / "out.mp4")
+    os.symlink(outside, home / "folder")
+    os.symlink("../outside/secret.mp4", home / "relative.mp4")
+    os.symlink("nowhere", home / "dangling.mp4")
+    os.symlink("loop.mp4", home / "loop.mp4")
+    os.symlink("/dev/zero", home / "device.mp4")
+    os.mkfifo(home / "pipe.mp4")
+    (home / "zero.mp4").write_bytes(b"")
+    (home / "blank.mp4").write_bytes(bytes(100_000))
+    (home / "noise.webm").write_bytes(rng.bytes(50_000))
+    (home / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:1,\n{secret}\n")
+    (home / "concat.mp4").write_text(f"ffconcat version 1.0\nfile '{secret}'\n")
+    (home / "page.mp4").write_text("<html><img src='file:///etc/passwd'></html>")
+    (home / "script.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{secret}"/></svg>')
+    Image.new("1", (30_000, 30_000)).save(home / "bomb.png")
+    (home / "deep.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 1 << 30, 1 << 30, 16, 6, 0, 0, 0)
+    )
+    (home / ("long" * 60 + ".mp4")).write_bytes(rng.bytes(300))
+    return {
+        "out.mp4": "out of the folder", "folder": "out of the folder", "relative.mp4": "out of the folder",
+        "device.mp4": "out of the folder", "pipe.mp4": "pipe", "zero.mp4": "empty", "bomb.png": "pixels",
+        **dict.fromkeys((
+            "dangling.mp4", "loop.mp4", "blank.mp4", "noise.webm", "list.m3u8", "concat.mp4", "page.mp4", "script.svg",
+            "deep.png", "long" * 60 + ".mp4",
+        ), ""),
+    }  # fmt: skip
+
+
 def survive(tmp_path, good, count):
-    home = tmp_path / "in"
+    home, outside = tmp_path / "in", tmp_path / "outside"
     home.mkdir()
-    (tmp_path / "outside").mkdir()
+    outside.mkdir()
     rng = np.random.default_rng(1)
-    for i in range(count):
+    caught = traps(home, outside, good, rng)
+    for i in range(count - len(caught)):
         suffix = os.path.splitext(NAMES[int(rng.integers(len(NAMES)))])[1]  # often not its own
-        odd = ("", " ", "\n", "🎬", "'", "$(x)", "..")[i % 7]
+        odd = ("", " ", "\n", "🎬", "'", "$(x)", "..", "\u202e", "\t--rm", "\x7f", "%s%n")[i % 11]
         (home / f"{i}{odd}{suffix}").write_bytes(spoiled(good[i % len(good)], rng))
     config = DataConfig(ingest=IngestConfig(seconds_to_read=120), shots=ShotConfig(min_seconds=0.1))
     with Catalog(tmp_path / "set", write=True) as catalog:
@@ -62,15 +98,20 @@ def survive(tmp_path, good, count):
         build.measure(catalog, config)
         build.judge(catalog, config)
         rows, films = dict(catalog.rows("file")), dict(catalog.rows("film"))
+        page = report.page(catalog)
     assert len(rows) == count
     assert all(row["dropped"] or row["hash"] in films for row in rows.values())
+    assert {
+        name: rows[name]["dropped"] for name in caught if not rows[name]["dropped"] or caught[name] not in rows[name]["dropped"]
+    } == {}
     assert 0.1 * count < sum(not row["dropped"] for row in rows.values()) < count
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "outside", "set"] and not os.listdir(tmp_path / "outside")
-    assert len(os.listdir(home)) == count
+    assert hashlib.sha256((outside / "secret.mp4").read_bytes()).hexdigest() not in {row.get("hash") for row in rows.values()}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "outside", "set"] and os.listdir(outside) == ["secret.mp4"]
+    assert len(os.listdir(home)) == count and "<script" not in page
 
 
 def test_some_hostile_files(tmp_path, good):
-    survive(tmp_path, good, 42)
+    survive(tmp_path, good, 50)
 
 
 @pytest.mark.full
