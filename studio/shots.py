@@ -54,10 +54,10 @@ def main(folder: Path) -> None:
 
 
 def shoot(browser: Browser, at: str, folder: Path) -> None:
-    ids = [call(at, "/v1/videos", {"prompt": text, "seconds": "2", "size": "wide", "seed": 5}) for text in FILMS]
+    ids = [call(at, "/v1/videos", {"prompt": text, "seconds": "2", "size": "wide", "quality": "fast", "seed": 5}) for text in FILMS]
     for id in ids:
         done(at, id)
-    remix = call(at, f"/v1/videos/{ids[0]}/remix", {"prompt": "a penguin walks in the snow at night", "seed": 5})
+    remix = call(at, f"/v1/videos/{ids[0]}/remix", {"prompt": "a penguin walks in the snow at night", "quality": "fast", "seed": 5})
     done(at, remix)
     page = browser.new_page(viewport=SCREEN, color_scheme="light", locale="en")
     page.set_default_timeout(1000 * PATIENCE)
@@ -69,14 +69,14 @@ def shoot(browser: Browser, at: str, folder: Path) -> None:
     for name, path, there in (
         ("film", f"film/{ids[0]}", ".branch"),
         ("compare", f"compare/{ids[0]}/{remix}", ".pair video"),
-        ("storyboard", "storyboard", "main h1"),
-        ("tools", f"tools/{ids[1]}", "main video"),
     ):
         page.goto(f"{at}/#/{path}")
         page.locator(there).first.wait_for()
         keep(page, folder, name)
+    shoot_board(page, at, folder, ids)
     dark = browser.new_page(viewport=SCREEN, color_scheme="dark", locale="en")
     dark.set_default_timeout(1000 * PATIENCE)
+    shoot_tools(dark, at, folder, ids)
     dark.goto(f"{at}/#/gallery")
     dark.locator(".card img").first.wait_for()
     keep(dark, folder, "gallery")
@@ -87,6 +87,31 @@ def shoot(browser: Browser, at: str, folder: Path) -> None:
     dark.get_by_role("button", name="Queue").click()
     dark.locator(".drawer .thumb img").first.wait_for()
     keep(dark, folder, "queue")
+
+
+def shoot_board(page: Page, at: str, folder: Path, ids: list[str]) -> None:
+    """A storyboard of three of the films: the first with two takes, the second locked."""
+    shots = [
+        {"id": id, "start": 2 * i, "end": 2 * i + 2, "text": text, "chosen": id, "locked": i == 1, "takes": [{"id": id}]}
+        for i, (id, text) in enumerate(zip(ids[:3], FILMS, strict=False))
+    ]
+    shots[0]["takes"] = [{"id": ids[0]}, {"id": ids[-1]}]
+    strip = {"title": "A day outside", "size": "wide", "shots": shots}
+    page.evaluate("kept => localStorage.setItem('skyloom.storyboard', kept)", json.dumps({"version": 1, "strip": strip}))
+    page.goto(f"{at}/#/storyboard")
+    page.locator(".block canvas").nth(2).wait_for()
+    keep(page, folder, "storyboard")
+
+
+def shoot_tools(page: Page, at: str, folder: Path, ids: list[str]) -> None:
+    """The curve of a blend, the other clip laid over the first."""
+    page.goto(f"{at}/#/tools/{ids[0]}")
+    page.get_by_role("tab", name="Blend").click()
+    page.get_by_role("button", name="Choose a clip").click()
+    page.locator(".picker-film").nth(1).click()
+    page.get_by_text("Curve", exact=True).click()
+    page.locator(".tools-over").wait_for(state="attached")
+    keep(page, folder, "tools")
 
 
 def keep(page: Page, folder: Path, name: str) -> None:

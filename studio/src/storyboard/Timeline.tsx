@@ -23,7 +23,7 @@ export interface TimelineProps {
 }
 
 const REACH = 8; // pixels within which edges stick
-const BLOCK = 78; // pixels that a shot is high
+const BLOCK = 68; // pixels that a shot is high
 const SPARE = 3; // seconds of empty axis behind the last shot
 
 export function Timeline(props: TimelineProps) {
