@@ -165,7 +165,8 @@ def films(options: argparse.Namespace) -> tuple[str, str]:
         exact = len(found) == len(true) and all(abs(a - b) <= 1 for a, b in zip(found, true, strict=True))
         rows.append((path.name, listed(true), listed(found), "yes" if exact else "no"))
     note = (
-        "Real films out of registry packages (docs/data.md); pictures at which new shots begin. Right within one picture.\n\n"
+        "Real films out of registry packages (skyloom/evals/composites.py names them); pictures at which new shots begin. "
+        "Right within one picture.\n\n"
     )
     command = "films" + (" --footage FOLDER" if options.footage else "")
     return command, note + report.table(("film", "true cuts", "found", "right"), rows)
