@@ -72,6 +72,8 @@ def main(
         print(f"\n{table}")
         if docs is not None:
             report.publish(Path(docs), name, table, about)
+            if name == "controls":
+                controls.gallery(Path(docs), bench.weights)
     return results
 
 

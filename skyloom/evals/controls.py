@@ -20,7 +20,7 @@ from ..generate import QUALITY
 from .clips import Bench
 from .control_rows import boards, case, edits, minute, motion, permanence, pictures, words
 from .control_rows.case import Outcome
-from .report import table
+from .report import put, table
 from .sheets import save_jpeg, strip_of
 
 SHEET_CASES, SHEET_FRAMES, TILE = 3, 6, 80  # of a contact sheet: cases, frames of each, pixels of their height
@@ -30,18 +30,31 @@ SHEET_CASES, SHEET_FRAMES, TILE = 3, 6, 80  # of a contact sheet: cases, frames 
 class Row:
     run: Callable[[Bench, int], Outcome]
     cases: Callable[[int], int] = lambda n: n  # of so many that were asked for
-    sheet: bool = True
+    shows: str = "the film"  # what the contact sheet shows of each case, from top to bottom; "" for none
 
 
 ROWS = {
-    "image": Row(pictures.image), "animate": Row(motion.animate), "extend forward": Row(motion.extend_forward),
-    "extend backward": Row(motion.extend_backward), "extend velocity": Row(motion.velocity), "loop": Row(motion.loop),
-    "loop a clip": Row(motion.loop_clip), "connect": Row(motion.connect), "blend": Row(motion.blend), "edit": Row(edits.edit),
-    "edit curve": Row(edits.edit_curve), "inpaint": Row(edits.inpaint), "outpaint": Row(edits.outpaint),
-    "storyboard": Row(boards.storyboard), "permanence": Row(permanence.permanence), "size": Row(pictures.sizes),
-    "expand": Row(words.facts_kept, lambda n: words.PROMPTS, sheet=False), "expand gain": Row(words.gain, sheet=False),
-    "minute": Row(minute.minute, lambda n: max(1, n // 8)), "minute tenfold": Row(minute.ten_minutes, lambda n: 1),
-}  # fmt: skip
+    "image": Row(pictures.image, shows="the picture"),
+    "animate": Row(motion.animate, shows="the given picture, the film"),
+    "extend forward": Row(motion.extend_forward, shows="the whole; what is new begins after three fifths"),
+    "extend backward": Row(motion.extend_backward, shows="the whole; what is new ends after two fifths"),
+    "extend velocity": Row(motion.velocity, shows="the whole: even cases go on forward, odd ones backward"),
+    "loop": Row(motion.loop, shows="the loop, three times"),
+    "loop a clip": Row(motion.loop_clip, shows="the loop, three times"),
+    "connect": Row(motion.connect, shows="the first clip, the bridge, the second clip"),
+    "blend": Row(motion.blend, shows="the first clip, the transition, the second clip"),
+    "edit": Row(edits.edit, shows="the given clip, the film in another light"),
+    "edit curve": Row(edits.edit_curve, shows="the film at strengths 0.3, 0.5, 0.75 and 1"),
+    "inpaint": Row(edits.inpaint, shows="the given clip, the film with another actor"),
+    "outpaint": Row(edits.outpaint, shows="the given clip, the film"),
+    "storyboard": Row(boards.storyboard, shows="three cards: another light, then another place"),
+    "permanence": Row(permanence.permanence, shows="the whole; the actor passes behind something after half of it"),
+    "size": Row(pictures.sizes, shows="square, wide, tall, twice the area"),
+    "expand": Row(words.facts_kept, lambda n: words.PROMPTS, shows=""),
+    "expand gain": Row(words.gain, shows="the short prompt, the expanded one"),
+    "minute": Row(minute.minute, lambda n: max(1, n // 8), shows="a minute"),
+    "minute tenfold": Row(minute.ten_minutes, lambda n: 1, shows="ten minutes"),
+}
 BOUNDS: dict[str, tuple[str, float]] = {  # measure -> what one case is held against
     motion.GIVEN: ("<=", 1.0), edits.OUTSIDE: ("<=", 1.0), "worse end, dB under the tokenizer": ("<=", 1.0),
     motion.SEAM: ("<=", 1.3), motion.LOOP_SEAM: ("<=", 1.2), motion.STEP: ("<=", 3.0), motion.VELOCITY: ("<=", 0.15),
@@ -88,7 +101,7 @@ def measure(bench: Bench, name: str, sheets: Path | None = None) -> None:
     row, kept = ROWS[name], _kept(bench, name)
     n, cases = row.cases(bench.n), kept["cases"]
     pictured = min(SHEET_CASES, n)
-    sheet = sheets / f"control-{name.replace(' ', '-')}.jpg" if sheets is not None and row.sheet else None
+    sheet = sheets / sheet_name(name) if sheets is not None and row.shows else None
     drawing = sheet is not None and (len(cases) < pictured or not sheet.is_file())
     shown: list[np.ndarray] = []
     for i in range(n):
@@ -162,6 +175,21 @@ def commands(result: dict) -> list[tuple[int, list[str]]]:
     counts = sorted(set(result["asked"].values()), reverse=True)
     runs = [(n, [name for name, asked in result["asked"].items() if asked == n]) for n in counts]
     return [(n, [] if names == list(ROWS) else names) for n, names in runs]
+
+
+def sheet_name(row: str) -> str:
+    return f"control-{row.replace(' ', '-')}.jpg"
+
+
+def gallery(docs: Path, weights: str) -> None:
+    """Show the contact sheets in DOCS/img at the end of DOCS/controls.md, where there is such a page."""
+    page = docs / "controls.md"
+    drawn = [(name, row.shows) for name, row in ROWS.items() if row.shows and (docs / "img" / sheet_name(name)).is_file()]
+    if not page.is_file() or not drawn:
+        return
+    parts = [f"**{name}**: {shows}\n\n![{name}](img/{sheet_name(name)})\n" for name, shows in drawn]
+    head = f"## Pictures\n\nThe first cases of `skyloom eval controls`, none left out, with weights {weights}.\n\n"
+    write_atomic(page, put(page.read_text(encoding="utf-8"), "control sheets", head + "\n".join(parts)))
 
 
 def sheet_of(clips: Sequence[np.ndarray]) -> np.ndarray:

@@ -214,6 +214,19 @@ def test_a_killed_evaluation_goes_on_and_rows_stay(bench, tmp_path, monkeypatch)
     assert len(json.loads(kept.read_text())["cases"]) == 5
 
 
+def test_sheets_are_shown_on_the_page(tmp_path):
+    page = tmp_path / "controls.md"
+    page.write_text("# Controls\n")
+    controls.gallery(tmp_path, "abc")
+    assert page.read_text() == "# Controls\n"  # nothing has been drawn
+    (tmp_path / "img").mkdir()
+    (tmp_path / "img" / "control-extend-forward.jpg").write_bytes(b"")
+    for _ in range(2):
+        controls.gallery(tmp_path, "abc")
+        assert page.read_text().count("![extend forward](img/control-extend-forward.jpg)") == 1
+    assert "![image]" not in page.read_text() and "weights abc" in page.read_text()
+
+
 def test_every_fact_is_kept_in_both_languages(bench):
     found = [words.facts_kept(bench, i).measures for i in range(8)]
     assert found[0] == {"every fact kept, en": 1.0} and found[1] == {"every fact kept, zh": 1.0}
