@@ -1,18 +1,19 @@
 """Clips of any sizes and lengths in one row of tokens, attention inside each clip alone (Patch n' Pack, arXiv 2307.06304).
 
 The transformer's linear maps see one long row, where a clip alone would be too short to keep the processor busy; nothing is
-padded, cropped or scaled. Convolutions and attention go clip by clip: attention over the row would be block-diagonal.
+padded, cropped or scaled. Attention goes clip by clip (over the row it would be block-diagonal), convolutions size by size.
 Dimension key as in dit.py; N tokens of all clips, n tokens of one, M noise levels of all clips.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from .dit import DiT, DiTBlock, add_gated, channels_last, modulate, per_cell, positions, precondition, rms_map
+from .dit import DiT, DiTBlock, LocalBlock, add_gated, channels_last, modulate, per_cell, positions, precondition, rms_map
 from .layers import attention, rms, rotate, split_heads
 
 
@@ -20,32 +21,77 @@ def packed_velocity(
     dit: DiT, clips: Sequence[Tensor], levels: Sequence[Tensor], text_BLE: Tensor, mask_BL: Tensor
 ) -> list[Tensor]:
     """What `dit` says of each clip alone: latents C T H W and their levels T H W (each axis may be 1), a prompt each."""
-    p, gain = dit.config.patch, dit.gain_C.view(1, -1, 1, 1, 1)
+    p, gain = dit.config.patch, dit.gain_C.view(-1, 1, 1, 1)
     grids = [(z.shape[1], z.shape[2] // p, z.shape[3] // p) for z in clips]
-    conditions, locals_, skips, maps = [], [], [], []
-    for i, (z, t) in enumerate(zip(clips, levels, strict=True)):
-        scale_in, *rest = precondition(t[None, None].float(), gain)
-        c = F.silu(dit._condition(t[None], grids[i], text_BLE[i : i + 1], mask_BL[i : i + 1]))
-        conditions.append(c)
-        locals_.append(per_cell(dit.local_modulation(c), tuple(z.shape[1:]), p))
-        skips.append(rest)
-        cells = dit.cells_in(channels_last(rearrange(z[None] * scale_in, "1 C T H W -> T C H W")))
-        for block in dit.enter_blocks:
-            cells = block(cells, *locals_[i], z.shape[1])
-        maps.append(cells)
-    x = dit.patch_in(torch.cat([rearrange(m, "T G (h p) (w q) -> 1 (T h w) (G p q)", p=p, q=p) for m in maps], 1))
-    drawn = dit.patch_out(_transform(dit, x, conditions, grids, text_BLE, mask_BL))
-    velocities = []
-    for z, grid, cells, local, (skip, scale_out), part in zip(
-        clips, grids, maps, locals_, skips, drawn.split([T * h * w for T, h, w in grids], 1), strict=True
-    ):
-        T, h, w = grid
-        cells = channels_last(cells + rearrange(part, "1 (T h w) (G p q) -> T G (h p) (w q)", T=T, h=h, w=w, p=p, q=p))
-        for block in dit.leave_blocks:
-            cells = block(cells, *local, T)
-        out = rearrange(dit.cells_out(rms_map(cells)).float(), "T C H W -> 1 C T H W")
-        velocities.append((skip * z[None] + scale_out * out)[0])
+    factors = [precondition(t[None].float(), gain) for t in levels]
+    conditions = [
+        F.silu(dit._condition(t[None], grid, text_BLE[i : i + 1], mask_BL[i : i + 1]))
+        for i, (t, grid) in enumerate(zip(levels, grids, strict=True))
+    ]
+    groups = [Maps.of(dit, clips, conditions, numbers) for numbers in _alike(clips)]
+    rows: list[Tensor] = [torch.empty(0)] * len(clips)
+    for group in groups:
+        cells = dit.cells_in(channels_last(torch.cat([(clips[i] * factors[i][0]).transpose(0, 1) for i in group.numbers])))
+        group.enter(dit, cells)
+        for i, part in zip(group.numbers, group.cells.split(group.frames), strict=True):
+            rows[i] = rearrange(part, "T G (h p) (w q) -> 1 (T h w) (G p q)", p=p, q=p)
+    drawn = dit.patch_out(_transform(dit, dit.patch_in(torch.cat(rows, 1)), conditions, grids, text_BLE, mask_BL))
+    tokens = drawn.split([T * h * w for T, h, w in grids], 1)
+    velocities: list[Tensor] = [torch.empty(0)] * len(clips)
+    for group in groups:
+        h, w = grids[group.numbers[0]][1:]
+        form = "1 (T h w) (G p q) -> T G (h p) (w q)"
+        added = torch.cat([rearrange(tokens[i], form, h=h, w=w, p=p, q=p) for i in group.numbers])
+        out = dit.cells_out(rms_map(group.leave(dit, added))).float()
+        for i, part in zip(group.numbers, out.split(group.frames), strict=True):
+            _, skip, scale_out = factors[i]
+            velocities[i] = skip * clips[i] + scale_out * part.transpose(0, 1)
     return velocities
+
+
+def _alike(clips: Sequence[Tensor]) -> list[list[int]]:
+    """The numbers of the clips whose pictures have the same size, size by size: convolutions take them together."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for i, z in enumerate(clips):
+        found.setdefault((z.shape[2], z.shape[3]), []).append(i)
+    return list(found.values())
+
+
+@dataclass
+class Maps:
+    """The cells of clips of one size on their way through the convolutions: all frames of all clips, (T ...) G H W."""
+
+    numbers: list[int]  # of the clips
+    frames: list[int]  # of each
+    shift: Tensor
+    scale: Tensor
+    cells: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    @classmethod
+    def of(cls, dit: DiT, clips: Sequence[Tensor], conditions: list[Tensor], numbers: list[int]) -> "Maps":
+        size = clips[numbers[0]].shape[2:]
+        each = [per_cell(dit.local_modulation(conditions[i]), (clips[i].shape[1], *size), dit.config.patch) for i in numbers]
+        flat = all(shift.shape[2:] == (1, 1) for shift, _ in each)
+        shift, scale = (torch.cat([m if flat else m.expand(-1, -1, *size) for m in maps]) for maps in zip(*each, strict=True))
+        return cls(numbers, [clips[i].shape[1] for i in numbers], shift, scale)
+
+    def enter(self, dit: DiT, cells: Tensor) -> None:
+        for block in dit.enter_blocks:
+            cells = self._through(block, cells)  # type: ignore[arg-type]
+        self.cells = cells
+
+    def leave(self, dit: DiT, added: Tensor) -> Tensor:
+        cells = channels_last(self.cells + added)
+        for block in dit.leave_blocks:
+            cells = self._through(block, cells)  # type: ignore[arg-type]
+        return cells
+
+    def _through(self, block: LocalBlock, x: Tensor) -> Tensor:
+        """LocalBlock.forward, in which each frame hears only those of its own clip."""
+        shift, scale = block.table.to(x.dtype).chunk(2)
+        h = F.silu(block.conv1(rms_map(x) * (1 + self.scale + scale) + self.shift + shift))
+        heard = [block._through_time(part, T) for part, T in zip(h.split(self.frames), self.frames, strict=True)]
+        return x + block.conv2(torch.cat(heard))
 
 
 def _transform(
@@ -61,6 +107,7 @@ def _transform(
     first_v: Tensor | None = None
     for block in dit.blocks:
         parts = (modulation + block.table)[:, :, None].split(counts, 1)
+        assert isinstance(block, DiTBlock)
         x_1ND, first_v = _block(block, x_1ND, text_1LE, parts, rope, sizes, words, first_v)
     finals = dit.final(c_1MD)[:, :, None].split(counts, 1)
     return torch.cat([modulate(x, *f.chunk(2, -1)) for x, f in zip(x_1ND.split(sizes, 1), finals, strict=True)], 1)

@@ -55,11 +55,10 @@ def test_the_decoder_learns_and_the_latents_stay(dataset, base, tmp_path):
 def test_a_run_goes_on_to_the_same_bits_and_its_model_takes_the_decoder(dataset, base, tmp_path):
     words = [f"{path}={value}" for path, value in SHORT.items()]
     whole, half = tmp_path / "whole", tmp_path / "half"
-    for mine in (whole, half):
-        assert run(["train", "tokenizer", *words, "--data", str(dataset), "--init", str(base), "--run", str(mine)]) == 0
-    decoder.main([Source(dataset)], base, tmp_path / "steps" / "tokenizer", SHORT, save_every=3, check_every=100)
-    (tmp_path / "steps" / "tokenizer" / "checkpoints" / "00000006.pt").unlink()  # as if killed after step 5
-    path = decoder.main([Source(dataset)], base, tmp_path / "steps" / "tokenizer", SHORT, save_every=3, check_every=100)
+    assert run(["train", "tokenizer", *words, "--data", str(dataset), "--init", str(base), "--run", str(whole)]) == 0
+    decoder.main([Source(dataset)], base, half / "tokenizer", SHORT, save_every=3)
+    (half / "tokenizer" / "checkpoints" / "00000006.pt").unlink()  # as if killed after step 5
+    path = decoder.main([Source(dataset)], base, half / "tokenizer", SHORT, save_every=3)
     a, b = (read_weights(file)[0] for file in (whole / "tokenizer" / "export" / "vae.safetensors", path))
     assert all(torch.equal(a[name], b[name]) for name in a)
     shutil.copytree(base, whole / "model" / "export")
