@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import urllib.error
@@ -191,3 +192,21 @@ with TestClient(app, base_url="http://localhost") as client:
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def fetched(server, path):
+    with urllib.request.urlopen(server.url + path) as answer:
+        return answer.headers, answer.read().decode()
+
+
+def test_the_pages_are_served_under_a_strict_policy_and_kept_by_name(quiet):
+    headers, page = fetched(quiet, "/")
+    assert headers["cache-control"] == "no-cache" and headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'self'" in headers["content-security-policy"] and "unsafe" not in headers["content-security-policy"]
+    names = re.findall(r'(?:src|href)="(/[^"]+)"', page)
+    assert any(name.endswith(".js") for name in names) and "<script>" not in page
+    for name in names:
+        headers, _ = fetched(quiet, name)
+        assert name == "/icon.svg" or "immutable" in headers["cache-control"]
+    for wrong in ("/assets/../../app.py", "/assets/%2e%2e/%2e%2e/app.py", "/assets/none.js", "/gallery"):
+        assert call(quiet, wrong)[0] == 404
