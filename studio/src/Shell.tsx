@@ -28,6 +28,7 @@ export function Shell() {
   const [page = "", ...rest] = useRoute();
   const [drawer, setDrawer] = useState(false);
   const [locked, setLocked] = useState(false);
+  const [entered, setEntered] = useState(0); // keys given; each lets the page begin anew
   const toggle = useRef<HTMLButtonElement>(null);
   const { films, away } = useLive();
   const open = [...films.values()].filter(isOpen).length;
@@ -77,12 +78,19 @@ export function Shell() {
         {away && <p className="away" role="status">{t("app.away")}</p>}
       </header>
       <main id="main" tabIndex={-1}>
-        <Fault key={page}>
+        <Fault key={`${page} ${entered}`}>
           <Suspense fallback={null}>{pageOf(page, rest)}</Suspense>
         </Fault>
       </main>
       {drawer && <Drawer onClose={closeDrawer} />}
-      {locked && <KeyDialog onDone={() => setLocked(false)} />}
+      {locked && (
+        <KeyDialog
+          onDone={(given) => {
+            setLocked(false);
+            if (given) setEntered(entered + 1);
+          }}
+        />
+      )}
     </div>
   );
 }
@@ -111,17 +119,16 @@ function useTellOfEnds(): void {
   );
 }
 
-function KeyDialog({ onDone }: { onDone: () => void }) {
+function KeyDialog({ onDone }: { onDone: (given: boolean) => void }) {
   const t = useT();
   const [text, setText] = useState("");
   const enter = () => {
     setKey(text.trim());
     start();
-    onDone();
-    dispatchEvent(new HashChangeEvent("hashchange"));
+    onDone(true);
   };
   return (
-    <Dialog title={t("key.title")} onClose={onDone}>
+    <Dialog title={t("key.title")} onClose={() => onDone(false)}>
       <form className="row" onSubmit={(event) => { event.preventDefault(); enter(); }}>
         <Field label={t("key.label")} hint={t("key.hint")}>
           {(id) => <input id={id} className="input" type="password" autoComplete="off" autoFocus value={text} onChange={(event) => setText(event.target.value)} />}
