@@ -1,6 +1,6 @@
 """The shipped model learns from real films: all weights, an adapter, and the tokenizer's decoder; before and after.
 
-    python benchmarks/finetune.py --footage FOLDER [--steps 100] [--docs docs]
+    python benchmarks/finetune.py --footage FOLDER [--steps 40] [--docs docs]
 
 FOLDER holds the films of FILMS, from the packages named there; they are never copied into the repository. The first four fifths
 of each film's time are learned from, the last fifth is held out. Runs stay in --out and go on when run again. Writes the table
@@ -99,7 +99,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="storybook")
     parser.add_argument("--films", nargs="*", choices=list(FILMS), default=list(FILMS))
     parser.add_argument("--parts", nargs="*", choices=list(RUNS), default=list(RUNS), help="to spread over processes")
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--tokens", type=int, default=240, help="a step, at most")
     parser.add_argument("--docs", type=Path, help="folder of RESULTS.md; none is written without it")
     return parser.parse_args()

@@ -100,9 +100,8 @@ def buckets(shapes: list[Shape], tokens: int) -> tuple[list[list[Shape]], str]:
     ruler = Ruler()
     cut = [(ruler.latent_frames(given_frames(1 + 4 * (n - 1), 1 + 4 * (LONGEST - 1), ruler)), h, w) for n, h, w in shapes]
     lost = 1 - sum(map(tokens_of, cut)) / sum(map(tokens_of, shapes))
-    return [
-        (shape, max(1, tokens // tokens_of(shape))) for shape in sorted(set(cut))
-    ], f"{lost:.1%} of the tokens, ends of clips"
+    batches = [[shape] * max(1, tokens // tokens_of(shape)) for shape in sorted(set(cut))]
+    return batches, f"{lost:.1%} of the tokens: ends of clips"
 
 
 def packed(shapes: list[Shape], tokens: int) -> list[list[Shape]]:

@@ -4,6 +4,10 @@ import dataclasses
 import functools
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,3 +227,32 @@ def test_python_puts_adapters_on(dataset, base, tmp_path):
     assert tuned.bundle.vae is plain.bundle.vae and fingerprint(tuned.bundle) != fingerprint(plain.bundle)
     film = tuned.generate("a fox", seconds=0, size="32x32", steps=1)
     assert film.recipe["lora"] == (f"{file}:0.5",) and film.recipe["weights"] == fingerprint(tuned.bundle)
+
+
+RUN = """
+import sys, torch
+from pathlib import Path
+from skyloom.data.mixture import Source
+from skyloom.train.finetune import Options, main
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    data, base, run = map(Path, sys.argv[1:4])
+    settings = {"model.steps": "8", "model.warmup": "2", "model.lr": "0.003"}
+    main([Source(data)], base, run / "model", settings, Options(tokens=96, pack=sys.argv[4] == "pack"), check_every=4)
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("way", ["buckets", "pack"])
+def test_three_processes_see_the_losses_of_one(dataset, base, tmp_path, way):
+    script = tmp_path / "script.py"
+    script.write_text(RUN)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    for name, launcher in (("one", []), ("three", ["-m", "torch.distributed.run", "--nproc-per-node=3", "--standalone"])):
+        words = [sys.executable, *launcher, str(script), str(dataset), str(base), str(tmp_path / name), way]
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, three = ([row for row in rows(tmp_path / name) if "val17x64x64" in row] for name in ("one", "three"))
+    assert [row["step"] for row in one] == [row["step"] for row in three] == [0, 4, 8]
+    for a, b in zip(one, three, strict=True):
+        assert b["val17x64x64"] == pytest.approx(a["val17x64x64"], rel=2e-3)
