@@ -27,6 +27,7 @@ FILMS = (
     "a rocket flies through space",
 )
 PATIENCE = 900  # seconds
+SOON: dict[str, str | int] = {"quality": "fast", "seed": 5}
 SCREEN: ViewportSize = {"width": 1280, "height": 800}
 COLOURS = 128  # of a picture: pages are flat, so a palette does
 
@@ -54,10 +55,10 @@ def main(folder: Path) -> None:
 
 
 def shoot(browser: Browser, at: str, folder: Path) -> None:
-    ids = [call(at, "/v1/videos", {"prompt": text, "seconds": "2", "size": "wide", "quality": "fast", "seed": 5}) for text in FILMS]
+    ids = [call(at, "/v1/videos", {"prompt": text, "seconds": "2", "size": "wide", **SOON}) for text in FILMS]
     for id in ids:
         done(at, id)
-    remix = call(at, f"/v1/videos/{ids[0]}/remix", {"prompt": "a penguin walks in the snow at night", "quality": "fast", "seed": 5})
+    remix = call(at, f"/v1/videos/{ids[0]}/remix", {"prompt": "a penguin walks in the snow at night", **SOON})
     done(at, remix)
     page = browser.new_page(viewport=SCREEN, color_scheme="light", locale="en")
     page.set_default_timeout(1000 * PATIENCE)

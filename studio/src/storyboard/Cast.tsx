@@ -63,11 +63,20 @@ export function Cast({ company, shot, films, onInsert }: Props) {
     <div className="cast" role="group" aria-label={t("cast.title")} title={t("cast.hint")}>
       {company.characters.map((character) => (
         <span key={character.id} className={`chip${named.some(({ id }) => id === character.id) ? " on" : ""}`}>
-          <button type="button" aria-label={t("cast.insert", { name: character.name })} title={character.description} onClick={() => onInsert(character.name)}>
+          <button
+            type="button"
+            aria-label={t("cast.insert", { name: character.name })}
+            title={character.description}
+            onClick={() => onInsert(character.name)}
+          >
             <Portrait id={character.id} />
             {character.name}
           </button>
-          <GlyphButton glyph="bin" label={t("cast.forget", { name: character.name })} onClick={() => void forget(character.id)} />
+          <GlyphButton
+            glyph="bin"
+            label={t("cast.forget", { name: character.name })}
+            onClick={() => void forget(character.id)}
+          />
         </span>
       ))}
       <button type="button" className="chip new" onClick={() => setMaking(true)}>
@@ -110,10 +119,22 @@ function NewCharacter({ company, shot, films, onClose }: Omit<Props, "onInsert">
     <Dialog title={t("cast.new")} onClose={onClose}>
       <form className="stack" onSubmit={(event) => void make(event)}>
         <Field label={t("cast.name")}>
-          {(id) => <input id={id} className="input" required maxLength={80} autoFocus value={name} onChange={(event) => setName(event.target.value)} />}
+          {(id) => (
+            <input
+              id={id}
+              className="input"
+              required
+              maxLength={80}
+              autoFocus
+              value={name}
+              onChange={(event) => setName(event.target.value)}
+            />
+          )}
         </Field>
         <Field label={t("cast.looks")} hint={t("cast.looksHint")}>
-          {(id) => <input id={id} className="input" maxLength={500} value={looks} onChange={(event) => setLooks(event.target.value)} />}
+          {(id) => (
+            <input id={id} className="input" maxLength={500} value={looks} onChange={(event) => setLooks(event.target.value)} />
+          )}
         </Field>
         <Segments
           label={t("cast.from")}
@@ -129,7 +150,11 @@ function NewCharacter({ company, shot, films, onClose }: Omit<Props, "onInsert">
             {(id) => <input id={id} ref={file} className="input" type="file" accept="image/*,video/mp4,video/webm" />}
           </Field>
         )}
-        {problem && <p role="alert" className="danger">{problem}</p>}
+        {problem && (
+          <p role="alert" className="danger">
+            {problem}
+          </p>
+        )}
         <Button kind="primary" type="submit" disabled={busy || name.trim() === ""}>
           {t("cast.make")}
         </Button>

@@ -40,7 +40,14 @@ export function ExportDialog({ strip, films, onClose }: Props) {
           <h3>{t("export.lists")}</h3>
           <p className="muted">{t("export.listsHint")}</p>
           <div className="row">
-            <Button onClick={() => saveText(toOtio(strip, (id) => new URL(contentPath(id), location.href).href), `${fileName(strip)}.otio`)}>
+            <Button
+              onClick={() =>
+                saveText(
+                  toOtio(strip, (id) => new URL(contentPath(id), location.href).href),
+                  `${fileName(strip)}.otio`,
+                )
+              }
+            >
               <Glyph name="out" size={16} />
               {t("export.otio")}
             </Button>
@@ -91,7 +98,12 @@ function Mp4({ strip, lasts }: { strip: Strip; lasts: (id: string) => number | n
       </div>
     );
   }
-  if (film?.status === "failed") return <p role="alert" className="danger">{t("tools.failed", { why: film.error?.message ?? "" })}</p>;
+  if (film?.status === "failed")
+    return (
+      <p role="alert" className="danger">
+        {t("tools.failed", { why: film.error?.message ?? "" })}
+      </p>
+    );
   if (id) return <Bar percent={film?.progress ?? 0} label={t("export.making")} />;
   return (
     <Button kind="primary" className="self-start" disabled={all === null} onClick={() => void make()}>
@@ -106,4 +118,8 @@ function saveText(text: string, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-const fileName = (strip: Strip): string => strip.title.trim().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "skyloom";
+const fileName = (strip: Strip): string =>
+  strip.title
+    .trim()
+    .replace(/[^\p{L}\p{N}]+/gu, "-")
+    .replace(/^-|-$/g, "") || "skyloom";

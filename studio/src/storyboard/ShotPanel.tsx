@@ -82,7 +82,17 @@ export function ShotPanel({ strip, index, films, company, words, actions, onChan
 }
 
 /** A time that is taken over when the field is left or Enter is pressed. */
-function Seconds({ label, value, min, onChange }: { label: string; value: number; min: number; onChange: (value: number) => void }) {
+function Seconds({
+  label,
+  value,
+  min,
+  onChange,
+}: {
+  label: string;
+  value: number;
+  min: number;
+  onChange: (value: number) => void;
+}) {
   const [text, setText] = useState(String(value));
   useEffect(() => setText(String(Math.round(value * 1000) / 1000)), [value]);
   const take = () => {

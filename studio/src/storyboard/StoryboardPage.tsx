@@ -15,7 +15,20 @@ import { beginOf } from "./playback";
 import { Player } from "./Player";
 import { ShotPanel } from "./ShotPanel";
 import {
-  GRID, MOST_SHOTS, add, duplicate, duration, emptyStrip, exchange, find, move, newShot, remove, resize, type Shot, type Strip,
+  GRID,
+  MOST_SHOTS,
+  add,
+  duplicate,
+  duration,
+  emptyStrip,
+  exchange,
+  find,
+  move,
+  newShot,
+  remove,
+  resize,
+  type Shot,
+  type Strip,
 } from "./strip";
 import { Timeline } from "./Timeline";
 import { useActions } from "./useActions";
@@ -77,8 +90,7 @@ export default function StoryboardPage() {
     put(next, (next.shots[at] ?? next.shots[at - 1])?.id);
   };
   const shift = (each: Shot, by: number, part: "whole" | "start" | "end") => {
-    const next =
-      part === "whole" ? move(strip, each.id, each.start + by) : resize(strip, each.id, part, each[part] + by);
+    const next = part === "whole" ? move(strip, each.id, each.start + by) : resize(strip, each.id, part, each[part] + by);
     change(() => next, `${part} ${each.id}`);
     const now = find(next, each.id)!;
     setSaid(t("board.moved", { n: next.shots.indexOf(now) + 1, start: now.start, end: now.end }));
@@ -183,12 +195,23 @@ export default function StoryboardPage() {
       <section className="board-strip">
         <div className="row spread strip-tools">
           <div className="row">
-            <GlyphButton glyph="plus" kind="plain" label={t("board.add")} onClick={() => insert(shot?.id ?? null)} disabled={strip.shots.length >= MOST_SHOTS}>
+            <GlyphButton
+              glyph="plus"
+              kind="plain"
+              label={t("board.add")}
+              onClick={() => insert(shot?.id ?? null)}
+              disabled={strip.shots.length >= MOST_SHOTS}
+            >
               {t("board.add")}
             </GlyphButton>
             <GlyphButton glyph="copy" label={t("board.duplicate")} disabled={!shot} onClick={() => shot && copy(shot.id)} />
             <GlyphButton glyph="bin" label={t("board.delete")} disabled={!shot} onClick={() => shot && drop(shot.id)} />
-            <GlyphButton glyph="left" label={t("board.earlier")} disabled={index <= 0} onClick={() => shot && put(exchange(strip, shot.id, -1), shot.id)} />
+            <GlyphButton
+              glyph="left"
+              label={t("board.earlier")}
+              disabled={index <= 0}
+              onClick={() => shot && put(exchange(strip, shot.id, -1), shot.id)}
+            />
             <GlyphButton
               glyph="right"
               label={t("board.later")}
@@ -199,7 +222,13 @@ export default function StoryboardPage() {
           <div className="row">
             <label className="zoom">
               {t("board.zoom")}
-              <input type="range" min={ZOOM.min} max={ZOOM.max} value={scale} onChange={(event) => setScale(Number(event.target.value))} />
+              <input
+                type="range"
+                min={ZOOM.min}
+                max={ZOOM.max}
+                value={scale}
+                onChange={(event) => setScale(Number(event.target.value))}
+              />
             </label>
             <GlyphButton glyph="keys" label={t("board.keys")} onClick={() => setDialog("keys")} />
           </div>

@@ -41,7 +41,12 @@ export function Takes({ strip, index, films, actions }: { strip: Strip; index: n
             <Glyph name={shot.locked ? "lock" : "open"} size={15} />
             {t(shot.locked ? "take.locked" : "take.lock")}
           </Button>
-          <select className="input count-select" aria-label={t("take.count")} value={count} onChange={(event) => setCount(event.target.value as typeof count)}>
+          <select
+            className="input count-select"
+            aria-label={t("take.count")}
+            value={count}
+            onChange={(event) => setCount(event.target.value as typeof count)}
+          >
             {COUNTS.map((each) => (
               <option key={each} value={each}>
                 × {each}
@@ -56,7 +61,15 @@ export function Takes({ strip, index, films, actions }: { strip: Strip; index: n
       {shot.takes.length === 0 && <p className="muted">{t("take.none")}</p>}
       <ul className="take-list">
         {shot.takes.map((take, i) => (
-          <TakeTile key={take.id} number={i + 1} take={take} shot={shot} wanted={takeLength(strip, index)} film={films.get(take.id)} actions={actions} />
+          <TakeTile
+            key={take.id}
+            number={i + 1}
+            take={take}
+            shot={shot}
+            wanted={takeLength(strip, index)}
+            film={films.get(take.id)}
+            actions={actions}
+          />
         ))}
       </ul>
     </div>
@@ -92,7 +105,12 @@ function TakeTile({ number, take, shot, wanted, film, actions }: TileProps) {
       <TakeState shot={shot} wanted={wanted} film={film} />
       <span className="take-tools">
         {film?.status === "completed" && (
-          <a className="button quiet icon" href={`#/tools/${take.id}`} aria-label={t("take.open", { n: number })} title={t("take.open", { n: number })}>
+          <a
+            className="button quiet icon"
+            href={`#/tools/${take.id}`}
+            aria-label={t("take.open", { n: number })}
+            title={t("take.open", { n: number })}
+          >
             <Glyph name="scissors" size={16} />
           </a>
         )}
@@ -122,9 +140,13 @@ function TakeState({ shot, wanted, film }: { shot: Shot; wanted: number; film: V
   const short = Number(film.seconds) < wanted - 0.05;
   return (
     <span className="take-state">
-      {film.prompt.trim() !== shot.text.trim() && <span title={t("take.staleHint", { text: film.prompt })}>{t("take.stale")}</span>}
+      {film.prompt.trim() !== shot.text.trim() && (
+        <span title={t("take.staleHint", { text: film.prompt })}>{t("take.stale")}</span>
+      )}
       {short && (
-        <span title={t("take.shortHint", { a: film.seconds, b: wanted })}>{t("take.short", { a: film.seconds, b: wanted })}</span>
+        <span title={t("take.shortHint", { a: film.seconds, b: wanted })}>
+          {t("take.short", { a: film.seconds, b: wanted })}
+        </span>
       )}
     </span>
   );

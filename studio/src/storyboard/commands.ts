@@ -4,8 +4,23 @@ import { useEffect } from "react";
 import type { Board } from "./useStrip";
 
 export type Command =
-  | "previous" | "next" | "first" | "last" | "earlier" | "later" | "tailEarlier" | "tailLater" | "headEarlier" | "headLater"
-  | "text" | "add" | "duplicate" | "delete" | "take" | "lock" | "play";
+  | "previous"
+  | "next"
+  | "first"
+  | "last"
+  | "earlier"
+  | "later"
+  | "tailEarlier"
+  | "tailLater"
+  | "headEarlier"
+  | "headLater"
+  | "text"
+  | "add"
+  | "duplicate"
+  | "delete"
+  | "take"
+  | "lock"
+  | "play";
 
 export interface Stroke {
   key: string;
@@ -16,8 +31,18 @@ export interface Stroke {
 }
 
 const PLAIN: Record<string, Command> = {
-  Home: "first", End: "last", Enter: "text", F2: "text", n: "add", Insert: "add", d: "duplicate", Delete: "delete",
-  Backspace: "delete", t: "take", l: "lock", " ": "play",
+  Home: "first",
+  End: "last",
+  Enter: "text",
+  F2: "text",
+  n: "add",
+  Insert: "add",
+  d: "duplicate",
+  Delete: "delete",
+  Backspace: "delete",
+  t: "take",
+  l: "lock",
+  " ": "play",
 };
 
 /** The command of a key that is pressed on a shot; null where it is none of ours. */

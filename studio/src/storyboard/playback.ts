@@ -25,7 +25,8 @@ export function momentAt(strip: Strip, seconds: number): Moment | null {
 }
 
 /** When a shot is on the screen first: the first one from the start, whatever its card says. */
-export const beginOf = (strip: Strip, index: number): number => (index === 0 ? 0 : (strip.shots[index]?.start ?? duration(strip)));
+export const beginOf = (strip: Strip, index: number): number =>
+  index === 0 ? 0 : (strip.shots[index]?.start ?? duration(strip));
 
 const STEPS = [0.25, 0.5, 1, 2, 5, 10, 30, 60];
 

@@ -19,7 +19,14 @@ export interface Overlay {
 const WAYS = { bridge: "tools.wayBridge", transition: "tools.wayTransition", curve: "tools.wayCurve" } as const;
 const HINTS = { bridge: "tools.wayBridgeHint", transition: "tools.wayTransitionHint", curve: "tools.wayCurveHint" } as const;
 
-export function BlendTool({ clip, busy, make, onOverlay }: ToolProps & { onOverlay: (overlay: Overlay | null) => void }) {
+export function BlendTool({
+  clip,
+  busy,
+  make,
+  quality,
+  onQuality,
+  onOverlay,
+}: ToolProps & { onOverlay: (overlay: Overlay | null) => void }) {
   const t = useT();
   const [other, setOther] = useState<Video | null>(null);
   const [choosing, setChoosing] = useState(false);
@@ -54,19 +61,40 @@ export function BlendTool({ clip, busy, make, onOverlay }: ToolProps & { onOverl
           </Button>
         </div>
       </div>
-      <Segments label={t("tools.way")} value={way} options={(Object.keys(WAYS) as Way[]).map((each) => [each, t(WAYS[each])])} onChange={setWay} />
+      <Segments
+        label={t("tools.way")}
+        value={way}
+        options={(Object.keys(WAYS) as Way[]).map((each) => [each, t(WAYS[each])])}
+        onChange={setWay}
+      />
       <p className="muted">{t(HINTS[way])}</p>
       {way === "curve" ? (
         <CurveEditor points={points} seconds={both} onChange={setPoints} />
       ) : (
         <>
-          <Slider label={t(way === "bridge" ? "tools.bridge" : "tools.overlap")} value={length} min={0.25} max={most} step={0.25} text={`${length} s`} onChange={setSeconds} />
+          <Slider
+            label={t(way === "bridge" ? "tools.bridge" : "tools.overlap")}
+            value={length}
+            min={0.25}
+            max={most}
+            step={0.25}
+            text={`${length} s`}
+            onChange={setSeconds}
+          />
           {other && <Spans spans={spansOf(way, Number(clip.seconds), Number(other.seconds), length)} />}
         </>
       )}
       <Prompt label={t("tools.prompt")} value={prompt} onChange={setPrompt} />
       <Prompt label={t("tools.promptThen")} value={then} onChange={setThen} />
-      <Go busy={busy} disabled={!other || !prompt.trim()} onClick={() => other && make(() => api.create(blendBody(clip, other, way, { prompt, then }, length, points)))}>
+      <Go
+        busy={busy}
+        quality={quality}
+        onQuality={onQuality}
+        disabled={!other || !prompt.trim()}
+        onClick={() =>
+          other && make(() => api.create({ ...blendBody(clip, other, way, { prompt, then }, length, points), quality }))
+        }
+      >
         {t("tools.make")}
       </Go>
       {choosing && (

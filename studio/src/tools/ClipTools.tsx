@@ -9,7 +9,7 @@ import { useFilms } from "../storyboard/films";
 import { useToast } from "../ui";
 import { BlendTool, type Overlay } from "./BlendTool";
 import { MaskTool } from "./MaskTool";
-import { tidy } from "./parts";
+import { tidy, type Quality } from "./parts";
 import { Results } from "./Results";
 import { ExtendTool, LoopTool, RemixTool } from "./SimpleTools";
 import { Stage } from "./Stage";
@@ -20,7 +20,14 @@ import "./tools.css";
 
 const TOOLS = ["trim", "extend", "loop", "blend", "edit", "mask"] as const;
 type Tool = (typeof TOOLS)[number];
-const GLYPHS: Record<Tool, GlyphName> = { trim: "scissors", extend: "longer", loop: "round", blend: "melt", edit: "wand", mask: "brush" };
+const GLYPHS: Record<Tool, GlyphName> = {
+  trim: "scissors",
+  extend: "longer",
+  loop: "round",
+  blend: "melt",
+  edit: "wand",
+  mask: "brush",
+};
 
 export default function ClipTools({ clip }: { clip: Video }) {
   const t = useT();
@@ -28,11 +35,12 @@ export default function ClipTools({ clip }: { clip: Video }) {
   const [shown, setShown] = useState(clip.id);
   const [overlay, setOverlay] = useState<Overlay | null>(null);
   const { results, busy, make } = useResults(clip, setShown);
+  const [quality, setQuality] = useState<Quality>("good");
   const painting = usePainting(clip);
   const video = useRef<HTMLVideoElement>(null);
   const film = results.find(({ id }) => id === shown) ?? clip;
   const own = film.id === clip.id; // tools that point into the clip need it on the stage
-  const props = { clip, busy, make, video };
+  const props = { clip, busy, make, video, quality, onQuality: setQuality };
   const choose = (next: Tool) => {
     setTool(next);
     setShown(clip.id);
@@ -112,7 +120,10 @@ function useResults(clip: Video, show: (id: string) => void) {
     let here = true;
     api.family(clip.id).then(
       ({ data }) => {
-        const children = data.filter((each) => each.remixed_from_video_id === clip.id).map(({ id }) => id).reverse();
+        const children = data
+          .filter((each) => each.remixed_from_video_id === clip.id)
+          .map(({ id }) => id)
+          .reverse();
         if (here) setIds((now) => [...now, ...children.filter((id) => !now.includes(id))]);
       },
       () => {}, // what was made before is missing here, and in the gallery still

@@ -96,7 +96,12 @@ export function CurveEditor({ points, seconds, onChange }: Props) {
             {t(NAMES[preset])}
           </Button>
         ))}
-        <Button className="small" icon="plus" disabled={points.length >= MOST_POINTS} onClick={() => onChange(addPoint(points, widest(points, seconds)))}>
+        <Button
+          className="small"
+          icon="plus"
+          disabled={points.length >= MOST_POINTS}
+          onClick={() => onChange(addPoint(points, widest(points, seconds)))}
+        >
           {t("tools.addPoint")}
         </Button>
       </div>

@@ -16,8 +16,10 @@ export function MaskCanvas({ painting }: { painting: Painting }) {
 
   useEffect(() => show(canvas.current!, mask.width, mask.height, mask.data), [mask]);
 
-  const under = (event: PointerEvent): Spot => spotAt(event.clientX, event.clientY, canvas.current!.getBoundingClientRect(), mask);
-  const paint = (from: Spot, to: Spot, gesture: string) => (mode === "box" ? painting.fill(from, to, gesture) : painting.draw(from, to, gesture));
+  const under = (event: PointerEvent): Spot =>
+    spotAt(event.clientX, event.clientY, canvas.current!.getBoundingClientRect(), mask);
+  const paint = (from: Spot, to: Spot, gesture: string) =>
+    mode === "box" ? painting.fill(from, to, gesture) : painting.draw(from, to, gesture);
   const down = (event: PointerEvent) => {
     if (event.button !== 0) return;
     canvas.current!.setPointerCapture(event.pointerId);

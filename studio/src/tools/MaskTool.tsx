@@ -13,7 +13,7 @@ import { sizeOf, type Mode, type Painting } from "./usePainting";
 const MODES = { brush: "tools.brush", erase: "tools.erase", box: "tools.box" } as const;
 const GLYPHS = { brush: "brush", erase: "rubber", box: "box" } as const;
 
-export function MaskTool({ clip, busy, make, video, painting }: ToolProps & { painting: Painting }) {
+export function MaskTool({ clip, busy, make, video, quality, onQuality, painting }: ToolProps & { painting: Painting }) {
   const t = useT();
   const [prompt, setPrompt] = useState(clip.prompt);
   const [strength, setStrength] = useState(1);
@@ -21,7 +21,7 @@ export function MaskTool({ clip, busy, make, video, painting }: ToolProps & { pa
   const share = covered(painting.mask);
   const paint = async (): Promise<Video> => {
     const mask = new Blob([await toPng(painting.mask)], { type: "image/png" });
-    return api.edit({ video: { id: clip.id }, prompt, strength, mask });
+    return api.edit({ video: { id: clip.id }, prompt, strength, mask, quality });
   };
   const seek = (at: number) => {
     setTime(at);
@@ -58,11 +58,25 @@ export function MaskTool({ clip, busy, make, video, painting }: ToolProps & { pa
           onChange={painting.setRadius}
         />
       )}
-      <Slider label={t("tools.frame")} value={time} min={0} max={Number(clip.seconds)} step={1 / clip.native.fps} text={`${tidy(time)} s`} onChange={seek} />
+      <Slider
+        label={t("tools.frame")}
+        value={time}
+        min={0}
+        max={Number(clip.seconds)}
+        step={1 / clip.native.fps}
+        text={`${tidy(time)} s`}
+        onChange={seek}
+      />
       <p role="status">{share > 0 ? t("tools.covered", { n: Math.max(1, Math.round(100 * share)) }) : t("tools.wantMask")}</p>
       <Prompt label={t("tools.prompt")} value={prompt} onChange={setPrompt} />
       <Strength value={strength} onChange={setStrength} />
-      <Go busy={busy} disabled={share === 0 || !prompt.trim()} onClick={() => make(paint)}>
+      <Go
+        busy={busy}
+        quality={quality}
+        onQuality={onQuality}
+        disabled={share === 0 || !prompt.trim()}
+        onClick={() => make(paint)}
+      >
         {t("tools.make")}
       </Go>
     </>
@@ -97,7 +111,11 @@ function Corners({ clip, painting }: { clip: Video; painting: Painting }) {
           )}
         </Field>
       ))}
-      <Button onClick={() => painting.fill({ x: box.left, y: box.top }, { x: box.left + box.width, y: box.top + box.height }, "corners")}>
+      <Button
+        onClick={() =>
+          painting.fill({ x: box.left, y: box.top }, { x: box.left + box.width, y: box.top + box.height }, "corners")
+        }
+      >
         {t("tools.boxFill")}
       </Button>
     </div>

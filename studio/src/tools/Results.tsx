@@ -31,7 +31,19 @@ export function Results({ clip, results, shown, onShow }: Props) {
   );
 }
 
-function Tile({ video, name, shown, onShow, more = false }: { video: Video; name: string; shown: boolean; onShow: (id: string) => void; more?: boolean }) {
+function Tile({
+  video,
+  name,
+  shown,
+  onShow,
+  more = false,
+}: {
+  video: Video;
+  name: string;
+  shown: boolean;
+  onShow: (id: string) => void;
+  more?: boolean;
+}) {
   const t = useT();
   const tell = useToast();
   const ready = video.status === "completed";

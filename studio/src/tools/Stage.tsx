@@ -22,7 +22,10 @@ export function Stage({ film, video, painting, overlay }: Props) {
   }, [painting !== null, video]);
   return (
     <div className="tools-stage">
-      <div className="tools-frame" style={{ aspectRatio: `${width} / ${height}`, maxWidth: `calc(var(--stage-height) * ${width / height})` }}>
+      <div
+        className="tools-frame"
+        style={{ aspectRatio: `${width} / ${height}`, maxWidth: `calc(var(--stage-height) * ${width / height})` }}
+      >
         <Film key={film.id} id={film.id} prompt={film.prompt} ref={video} controls={!painting} autoPlay={!painting} />
         {painting && <MaskCanvas painting={painting} />}
         {overlay && <Over video={video} overlay={overlay} />}
@@ -48,5 +51,7 @@ function Over({ video, overlay }: { video: RefObject<HTMLVideoElement | null>; o
     });
     return () => cancelAnimationFrame(frame);
   }, [video]);
-  return <Film id={overlay.film.id} prompt={overlay.film.prompt} ref={over} className="film tools-over" tabIndex={-1} aria-hidden />;
+  return (
+    <Film id={overlay.film.id} prompt={overlay.film.prompt} ref={over} className="film tools-over" tabIndex={-1} aria-hidden />
+  );
 }

@@ -49,9 +49,21 @@ export function TrimTool({ clip, busy, make, video }: ToolProps) {
         <Button onClick={() => set("start", video.current?.currentTime ?? 0)}>{t("tools.fromHere")}</Button>
         <Button onClick={() => set("end", (video.current?.currentTime ?? seconds) + frame)}>{t("tools.toHere")}</Button>
       </div>
-      <Slider label={t("tools.position")} value={time} min={0} max={seconds} step={frame} text={`${tidy(time)} s`} onChange={(at) => video.current && (video.current.currentTime = at)} />
+      <Slider
+        label={t("tools.position")}
+        value={time}
+        min={0}
+        max={seconds}
+        step={frame}
+        text={`${tidy(time)} s`}
+        onChange={(at) => video.current && (video.current.currentTime = at)}
+      />
       <p role="status">{t("tools.kept", { n: kept, all: tidy(seconds) })}</p>
-      <Go busy={busy} disabled={whole} onClick={() => make(() => api.post<Video>("/v1/videos/cuts", { pieces: [{ id: clip.id, ...exact(marks) }] }))}>
+      <Go
+        busy={busy}
+        disabled={whole}
+        onClick={() => make(() => api.post<Video>("/v1/videos/cuts", { pieces: [{ id: clip.id, ...exact(marks) }] }))}
+      >
         {t("tools.cut")}
       </Go>
     </>
@@ -67,7 +79,8 @@ function useBetween(video: ToolProps["video"], marks: Marks, told: (seconds: num
       const film = video.current;
       if (film) {
         const { start, end } = latest.current;
-        if (!film.paused && !film.seeking && (film.currentTime >= end || film.currentTime < start - 0.05)) film.currentTime = start;
+        if (!film.paused && !film.seeking && (film.currentTime >= end || film.currentTime < start - 0.05))
+          film.currentTime = start;
         told(film.currentTime);
       }
       frame = requestAnimationFrame(look);

@@ -9,7 +9,14 @@ export type Way = "bridge" | "transition" | "curve";
 export type Span = readonly ["old" | "new" | "other", number];
 
 /** POST /v1/videos for two clips that become one. */
-export function blendBody(clip: Video, other: Video, way: Way, words: { prompt: string; then: string }, seconds: number, points: readonly Point[]): Fields {
+export function blendBody(
+  clip: Video,
+  other: Video,
+  way: Way,
+  words: { prompt: string; then: string },
+  seconds: number,
+  points: readonly Point[],
+): Fields {
   const both = { video: { id: clip.id }, to: { id: other.id }, ...words };
   if (way === "curve") return { ...both, curve: toText(points) };
   return { ...both, seconds: String(seconds), ...(way === "transition" ? { curve: "transition" } : {}) };
@@ -18,6 +25,14 @@ export function blendBody(clip: Video, other: Video, way: Way, words: { prompt: 
 /** What the whole is made of, where the clips last `a` and `b` seconds. */
 export function spansOf(way: Way, a: number, b: number, seconds: number): readonly Span[] {
   return way === "bridge"
-    ? [["old", a], ["new", seconds], ["other", b]]
-    : [["old", Math.max(0, a - seconds)], ["new", seconds], ["other", Math.max(0, b - seconds)]];
+    ? [
+        ["old", a],
+        ["new", seconds],
+        ["other", b],
+      ]
+    : [
+        ["old", Math.max(0, a - seconds)],
+        ["new", seconds],
+        ["other", Math.max(0, b - seconds)],
+      ];
 }

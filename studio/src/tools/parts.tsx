@@ -6,11 +6,16 @@ import { useT } from "../i18n";
 import { Button, Field } from "../ui";
 import type { Span } from "./blend";
 
+const QUALITIES = ["fast", "good", "best"] as const;
+export type Quality = (typeof QUALITIES)[number];
+
 export interface ToolProps {
   clip: Video;
   busy: boolean;
   make: (call: () => Promise<Video>) => void; // ask for a film; it appears among the results
   video: RefObject<HTMLVideoElement | null>; // the clip on the stage
+  quality: Quality;
+  onQuality: (quality: Quality) => void;
 }
 
 export function Prompt({ label, value, onChange }: { label: string; value: string; onChange: (value: string) => void }) {
@@ -60,11 +65,39 @@ export function Slider({ label, value, min, max, step, text, ends, onChange }: S
   );
 }
 
-export const Go = ({ busy, disabled = false, children, onClick }: { busy: boolean; disabled?: boolean; children: ReactNode; onClick: () => void }) => (
-  <Button kind="primary" disabled={busy || disabled} onClick={onClick}>
-    {children}
-  </Button>
-);
+interface GoProps {
+  busy: boolean;
+  disabled?: boolean;
+  quality?: Quality; // none where nothing is filmed
+  onQuality?: (quality: Quality) => void;
+  children: ReactNode;
+  onClick: () => void;
+}
+
+export function Go({ busy, disabled = false, quality, onQuality, children, onClick }: GoProps) {
+  const t = useT();
+  return (
+    <div className="go">
+      {quality && (
+        <select
+          className="input"
+          aria-label={t("board.quality")}
+          value={quality}
+          onChange={(event) => onQuality?.(event.target.value as Quality)}
+        >
+          {QUALITIES.map((each) => (
+            <option key={each} value={each}>
+              {t(`make.${each}`)}
+            </option>
+          ))}
+        </select>
+      )}
+      <Button kind="primary" disabled={busy || disabled} onClick={onClick}>
+        {children}
+      </Button>
+    </div>
+  );
+}
 
 /** Parts of a film in a row, as wide as they are long. */
 export function Spans({ spans, round = false }: { spans: readonly Span[]; round?: boolean }) {

@@ -20,4 +20,7 @@ export function marked(marks: Marks, moved: "start" | "end", at: number, seconds
 }
 
 /** As the server is told them: to the millisecond. */
-export const exact = ({ start, end }: Marks): Marks => ({ start: Math.round(start * 1000) / 1000, end: Math.round(end * 1000) / 1000 });
+export const exact = ({ start, end }: Marks): Marks => ({
+  start: Math.round(start * 1000) / 1000,
+  end: Math.round(end * 1000) / 1000,
+});
