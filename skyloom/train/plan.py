@@ -9,8 +9,8 @@ from ..base.sizes import Ruler, human_bytes, human_seconds, local_flops, transfo
 from ..config import Bucket, Config, ModelTrain
 from ..generate import conv_flops, machine_rate
 from ..models.dit import DiT
-from ..models.text import Vocabulary
 from ..models.vae import VAE
+from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
 
 STATE = 4 * 4  # bytes a weight: itself, its gradient, momentum, average; AdamW's second moment comes on top
@@ -25,7 +25,7 @@ def training_plan(config: Config) -> dict[str, str]:
         dit = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
     rate = machine_rate() * REACHED
     tokenizer, model = tokenizer_flops(config, vae), model_flops(config)
-    rows = {"machine": f"{rate / REACHED / 1e9:.0f} GFLOP/s in bfloat16 products, of which {REACHED:.0%} are counted on"}
+    rows = {"machine": f"{rate / REACHED / 1e9:.0f} GFLOP/s in matrix products, of which {REACHED:.0%} are counted on"}
     rows["tokenizer: weights"] = f"{_count(vae) / 1e6:.2f} M, {human_bytes(2 * _count(vae))} in the package"
     rows["tokenizer: steps"] = f"{config.tokenizer.steps} of {config.tokenizer.batch} crops, {tokenizer / 1e9:.0f} GFLOPs each"
     rows["tokenizer: time"] = human_seconds(tokenizer * config.tokenizer.steps / rate)
