@@ -49,6 +49,7 @@ test("what is not told yet comes next, in the order of the language", () => {
   expect(next("two penguins")?.hints[0]).toEqual({ text: "walks", prompt: "two penguins walks" });
   expect(next("a dog runs on a beach")?.told).toBe("light");
   expect(suggestions("一只企鹅站在海滩边", ZH, "zh", 0)?.told).toBe("does");
+  expect(next("a penguin walks on a beach at sunset")?.told).toBe("camera"); // "in" of "penguin" is none of a zoom
   expect(next("a dog runs")?.told).toBe("where");
   expect(next("a dog runs on the beach at sunset")?.hints[0]?.prompt).toBe("a dog runs on the beach at sunset, the camera zooms in");
   expect(next("a dog runs on the beach at sunset, the camera zooms in")).toBeNull();

@@ -21,7 +21,8 @@ const isLetter = (character: string | undefined): boolean => character !== undef
 export const bare = (phrase: string): string => phrase.replace(/^(an? |the |一.|在)(?=.)/, "");
 
 /** What cannot be missing where a phrase is told in other words: "on the beach" -> "beach", "walks" -> "walk", "在海滩上" -> "海滩". */
-const core = (phrase: string): string => (bare(phrase).split(" ").at(-1) ?? phrase).replace(/(?<=.)(s|[上下里中间])$/, "");
+const core = (phrase: string): string =>
+  /camera|镜头/.exec(phrase)?.[0] ?? (bare(phrase).split(" ").at(-1) ?? phrase).replace(/(?<=.)(s|[上下里中间])$/, "");
 
 /** How many of the last characters of `before` are the beginning of `phrase`: at a word's beginning, and not all of it. */
 function overlap(before: string, phrase: string): number {
@@ -51,7 +52,7 @@ export function completions(prompt: string, caret: number, phrases: Phrases, mos
 /** What the prompt does not tell yet, and phrases that would. `turn` chooses which of them. */
 export function suggestions(prompt: string, phrases: Phrases, language: Language, turn: number, most = 8): { told: Told; hints: Hint[] } | null {
   const text = prompt.toLowerCase();
-  const says = (phrase: string) => text.includes(core(phrase));
+  const says = (phrase: string) => new RegExp(`(?<![a-z])${core(phrase)}`).test(text);
   const told = ORDER[language].find((each) => phrases[each].length > 0 && !phrases[each].some(says));
   if (!told) return null;
   const all = phrases[told];
