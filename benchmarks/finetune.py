@@ -73,7 +73,7 @@ def main() -> None:
     for name, film in FILMS.items():
         for part in ("full", "decoder") if film.shown else ():
             save_sheet(a.out / name / RUNS[part], a.docs / "img" / f"finetune-{name}-{part}.jpg")
-    command = f"python benchmarks/finetune.py --steps {a.steps} --tokens {a.tokens}"
+    command = f"python benchmarks/finetune.py --footage FOLDER --steps {a.steps} --tokens {a.tokens}"
     report.publish(a.docs, "finetune", page(rows, a.steps), report.circumstances(command, 0, fingerprint(load_bundle(a.model))))
 
 
