@@ -35,9 +35,10 @@ def main() -> None:
     command = f"python benchmarks/serving.py {a.part} --seed {a.seed}"
     command += f" --seconds {a.seconds:g}" if a.part == "chaos" else ""
     command += f" --jobs {a.jobs} --pollers {a.pollers}" if a.part == "load" else ""
+    raised = priority()
     with tempfile.TemporaryDirectory(prefix="skyloom-serving-") as folder:
         result = PARTS[a.part][0](Path(folder), a)
-    result |= {"load": round(os.getloadavg()[0], 1), "priority": priority()}
+    result |= {"load": round(os.getloadavg()[0], 1), "priority": raised}
     report.save(a.out, f"serving-{a.part}", result, report.circumstances(command, a.seed))
     publish(a.out, a.docs)
 
@@ -64,7 +65,7 @@ def publish(out: Path, docs: Path) -> None:
             result = json.loads(path.read_text(encoding="utf-8"))
             about = result["about"]
             facts = [f"`{about['command']}`", about["date"], about["machine"], f"commit {about['commit']}"]
-            facts += [f"load average {result['load']:g}, scheduling group at nice {result['priority']}"]
+            facts += [f"load average {result['load']:g}, scheduling group at nice {result['priority']} when it began"]
             texts.append(" · ".join(facts) + f"\n\n{table(result)}")
             newest = about
     report.publish(docs, "serving", "\n".join(texts), newest | {"command": "python benchmarks/serving.py PART"})
