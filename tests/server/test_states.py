@@ -136,4 +136,4 @@ def test_api_database_and_disk_agree(served):
 
 @pytest.mark.full
 def test_api_database_and_disk_agree_in_many_stories(served):
-    play(served, examples=25, steps=20)
+    play(served, examples=15, steps=20)
