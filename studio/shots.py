@@ -101,6 +101,8 @@ def shoot_board(page: Page, at: str, folder: Path, ids: list[str]) -> None:
     page.evaluate("kept => localStorage.setItem('skyloom.storyboard', kept)", json.dumps({"version": 1, "strip": strip}))
     page.goto(f"{at}/#/storyboard")
     page.locator(".block canvas").nth(2).wait_for()
+    page.locator(".take img").nth(1).wait_for()
+    page.wait_for_timeout(1500)  # until the strips are drawn
     keep(page, folder, "storyboard")
 
 

@@ -77,7 +77,7 @@ interface GoProps {
 export function Go({ busy, disabled = false, quality, onQuality, children, onClick }: GoProps) {
   const t = useT();
   return (
-    <div className="go">
+    <div className="tool-go">
       {quality && (
         <select
           className="input"
