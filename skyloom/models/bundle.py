@@ -10,8 +10,8 @@ from torch import Tensor
 from ..base.checkpoint import load_weights, save_weights, write_atomic
 from ..config import Config, DiTConfig, TextConfig, VAEConfig, from_json, to_json
 from .dit import DiT
-from .vocabulary import Vocabulary
 from .vae import VAE
+from .vocabulary import Vocabulary
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
 SHIPPED = Path(__file__).parent.parent / "weights"
