@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -94,13 +95,21 @@ def events_of(lines):
         name, _, value = line.decode().rstrip("\n").partition(": ")
         if name:
             said[name] = value
-        elif "event" in said:
+        elif "event" not in said:  # a sign of life
+            yield "", {}, ""
+        else:
             yield said["event"], json.loads(said["data"]), said["id"]
             said = {}
 
 
-def first(events, wanted):
-    return next((name, data, id) for name, data, id in events if wanted(name, data))
+def first(events, wanted, patience=60):
+    """The first event that is wanted. A stream says something all the time, so that a read never times out by itself."""
+    end = time.monotonic() + patience
+    for name, data, id in events:
+        if wanted(name, data):
+            return name, data, id
+        assert time.monotonic() < end, f"still waiting, last told of: {name} {data}"
+    raise AssertionError("the stream ended")
 
 
 def film(server, prompt, **fields):
@@ -113,7 +122,7 @@ def film(server, prompt, **fields):
 def test_one_stream_tells_of_all_open_films(served):
     with stream(served) as events:
         assert next(events)[:2] == ("jobs", {"videos": []})
-        made = call(served, "/v1/videos", {"prompt": "a red fox", "seconds": "1", "size": "64x64", "steps": 40})[1]
+        made = call(served, "/v1/videos", {"prompt": "a red fox", "seconds": "8", "size": "64x64", "steps": 100})[1]
         name, video, _ = first(events, lambda name, data: data.get("status") == "in_progress")
         assert (name, video["id"]) == ("video", made["id"])
         preview = first(events, lambda name, _: name == "preview")[1]
@@ -182,6 +191,7 @@ def test_hints_are_phrases_of_known_words(quiet):
 def test_reading_a_prompt_does_not_wait_for_torch(tmp_path, model):
     code = f"""
 import sys
+import time
 from fastapi.testclient import TestClient
 from skyloom.server import settings
 from skyloom.server.app import create_app
