@@ -237,5 +237,5 @@ def test_a_run_becomes_a_model_with_a_card(tmp_path, capsys):
     (home / "model" / "metrics.jsonl").write_text('{"step": 20, "val1x64x64": 0.5}\n')
     assert run(["export", "--run", str(home), "--to", str(tmp_path / "out")]) == 0
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "license: apache-2.0" in card and "20 steps" in card and "val1x64x64" in card
+    assert "license: apache-2.0" in card and "20 steps" in card and "| 1x64x64 | 0.5 |" in card
     assert run(["generate", "a fox", *SHORT, "--model", str(tmp_path / "out"), "-o", str(tmp_path / "f.png")]) == 0
