@@ -71,10 +71,19 @@ def main(
         table = pages[name](results[name])
         print(f"\n{table}")
         if docs is not None:
-            report.publish(Path(docs), name, table, about)
+            report.publish(Path(docs), table_name(name), table, about)
             if name == "controls":
                 controls.gallery(Path(docs), bench.weights)
     return results
+
+
+def table_name(name: str) -> str:
+    """The table's name: speed has one of its own on CPUs without bfloat16, so that both kinds stand side by side."""
+    import torch
+
+    from ..models.bundle import cpu_dtype
+
+    return f"{name}-float32" if name == "speed" and cpu_dtype() is torch.float32 else name
 
 
 def find_probe(model: str, probe: str | Path | None) -> "Probe | None":
