@@ -208,7 +208,7 @@ def test_a_picture_is_dropped_and_four_films_are_made_of_it(visit, tmp_path):
 
 
 def test_the_gallery_finds_compares_and_gives_recipes_back(visit, served, tmp_path):
-    one, two = film(served, "a red fox runs"), film(served, "the snow", seed=12345)
+    one, two = film(served, "a red fox runs", seconds="2"), film(served, "the snow", seconds="2", seed=12345)
     remix = call(served, f"/v1/videos/{one}/remix", {"prompt": "a fox in the snow", "steps": 1})["id"]
     until(lambda: call(served, f"/v1/videos/{remix}")["status"] == "completed")
     page = visit("gallery")
@@ -228,7 +228,8 @@ def test_the_gallery_finds_compares_and_gives_recipes_back(visit, served, tmp_pa
     come_true(page, "[...document.querySelectorAll('.pair video')].filter(v => v.currentTime > 0.05).length === 2")
     page.get_by_role("button", name="Pause both").click()
     times = page.evaluate("[...document.querySelectorAll('.pair video')].map(v => v.currentTime)")
-    assert abs(times[0] - times[1]) < 0.2
+    gap = abs(times[0] - times[1])
+    assert min(gap, 2 - gap) < 0.2  # they loop: one may have begun anew a moment before the other
 
     file = tmp_path / "brought.mp4"
     with urllib.request.urlopen(f"{served.url}/v1/videos/{two}/content") as answer:
