@@ -6,7 +6,7 @@ from .config import Bucket, Config, DiTConfig, ModelTrain, ProbeConfig, TextConf
 
 # storybook: the shipped model.  `make train-storybook`; scores and hours in docs/RESULTS.md
 STORYBOOK = Config(
-    text=TextConfig(depth=3, looks=279),
+    text=TextConfig(depth=3),
     dit=DiTConfig(width=256, depth=8),
     tokenizer=TokenizerTrain(steps=520, warmup=50, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(

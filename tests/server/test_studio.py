@@ -15,7 +15,10 @@ from conftest import png, until
 def call(server, path, body=None):
     """Status and body of one call."""
     data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(server.url + path, data, {"Content-Type": "application/json"})
+    return answered(urllib.request.Request(server.url + path, data, {"Content-Type": "application/json"}))
+
+
+def answered(asked):
     try:
         with urllib.request.urlopen(asked) as answer:
             return answer.status, json.loads(answer.read())
@@ -72,13 +75,7 @@ def test_a_film_that_waits_has_no_recipe(quiet):
 def upload(server, path, data):
     """POST of a form with one file, `video`."""
     body = b'--x\r\nContent-Disposition: form-data; name="video"; filename="film"\r\n\r\n' + data + b"\r\n--x--\r\n"
-    asked = urllib.request.Request(server.url + path, body, {"Content-Type": "multipart/form-data; boundary=x"})
-    try:
-        with urllib.request.urlopen(asked) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read())
+    return answered(urllib.request.Request(server.url + path, body, {"Content-Type": "multipart/form-data; boundary=x"}))
 
 
 @contextlib.contextmanager
