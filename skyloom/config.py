@@ -37,7 +37,7 @@ class TextConfig:
     depth: int = 4
     heads: int = 4
     max_tokens: int = 128  # L
-    looks: int = 0  # how many nouns have tokens of their own that remember what they look like
+    looks: int = 0  # of how many nouns the model remembers a picture
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ class Bundle:
     dit: DiT
     vocabulary: Vocabulary
 
-    def read(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
-        """Prompts -> text_BLE, mask_BL on the model's device."""
+    def read(self, prompts: list[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """Prompts -> text_BLE, mask_BM, seen_BPASK on the model's device: what the transformer wants of them (DiT.read)."""
         device = next(self.dit.parameters()).device
         ids, mask, looks = (x.to(device) for x in self.vocabulary.batch(prompts, self.config.text.max_tokens))
         with autocast(device):
@@ -101,19 +101,20 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
 
 
 def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "runs", "in", "the", "snow")) -> Bundle:
-    """An untrained model of a few thousand weights, with every part of the real one: for tests."""
+    """An untrained model of a few thousand weights, with every part of the real one: for tests. It remembers two looks."""
     vae = VAEConfig(4, (8, 8, 16), (1, 1, 1))
     config = Config(
         name="tiny",
         vae=vae,
-        text=TextConfig(16, 1, 2, 32),
+        text=TextConfig(16, 1, 2, 32, looks=2),
         dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1),
     )
     torch.manual_seed(seed)
-    vocabulary = Vocabulary(words)
+    vocabulary = Vocabulary(words, [["fox", "foxes"], ["snow"]])
     model = DiT(config.dit, config.text, vae.channels, len(vocabulary))
     tokenizer = VAE(vae)
     torch.nn.init.orthogonal_(tokenizer.basis)
     for p in (model.cells_out.weight, model.modulation.weight, tokenizer.head.weight):
         torch.nn.init.normal_(p, std=0.2)  # zero at birth, which would make every film the same
+    model.looks.normal_()
     return Bundle(config, tokenizer.eval(), model.eval(), vocabulary)

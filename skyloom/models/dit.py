@@ -1,5 +1,6 @@
 """Spacetime diffusion transformer. Dimension key: B batch, C latent channels, T H W latent frames rows columns, p patch,
-L text tokens, E text width, N video tokens (T * H/p * W/p), D model width, A heads, K head width, G width of the local part.
+L text tokens, E text width, N video tokens (T * H/p * W/p), D model width, A heads, K head width, G width of the local part;
+Q looks of a prompt, S tokens of all of them, M tokens of the prompt and its looks (or distinct noise levels, of modulations).
 
 An hourglass: convolutions over the latent cells and their neighbours in time, a transformer over patches of p x p cells,
 convolutions again, which also see what the first ones made of the cells. The convolutions draw edges and textures alike
@@ -10,6 +11,11 @@ Full attention over space, time and the prompt at once: every block projects the
 puts them beside those of the video. The noise level of every cell enters through one shared modulation (adaLN-single,
 PixArt-alpha, arXiv 2310.00426), computed once per distinct level and added to a small table in each block. Rotary
 positions on three axes, QK-norm, SwiGLU, value residual (arXiv 2410.17897).
+
+The model remembers what some nouns look like: a small picture of each, in latents. Those that a prompt names are read
+first, as frames without noise from before the film, and their keys and values stay beside the film's at every step (compare
+Re-Imagen, arXiv 2209.14491, which looks pictures up, and OminiControl, arXiv 2411.15098, which reads them as we do). So to draw
+a fox is to find and copy, a skill that all nouns share; how it stands, moves, is lit and coloured is the transformer's work.
 """
 
 import torch
@@ -22,6 +28,8 @@ from .layers import Conv, SwiGLU, attention, rms, rope_table, rotate, split_head
 from .text import TextEncoder, hide_padding
 
 EXTENT = 32  # numbers that say how many rows, and how many columns, of patches the picture has
+LOOK = 8  # cells a side of a picture that is remembered
+BEFORE = 2.0  # latent frames from a film's first back to the first look, and from each look back to the next
 
 
 class DiT(nn.Module):
@@ -29,10 +37,12 @@ class DiT(nn.Module):
 
     The network's input and output are scaled channel by channel so that both have unit variance at every noise level, and it
     adds to the best linear guess from the channel alone (preconditioning as in EDM, arXiv 2206.00364, per channel, for
-    velocities). `gain_C` holds the channels' deviations.
+    velocities). `gain_C` holds the channels' deviations, `looks` the pictures that it remembers: latents, and how much of a
+    cell belongs to what is shown, one after the other (nouns, C + 1, LOOK, LOOK).
     """
 
     gain_C: Tensor
+    looks: Tensor
 
     def __init__(self, config: DiTConfig, text: TextConfig, channels: int, vocabulary_size: int):
         super().__init__()
@@ -57,24 +67,60 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         nn.init.zeros_(self.extent.weight)
+        if text.looks:
+            self.register_buffer("looks", torch.zeros(text.looks, channels + 1, LOOK, LOOK))
+            self.cover_in = nn.Linear(config.patch**2, width)
 
-    def read(self, ids_BL: Tensor, mask_BL: Tensor, looks_BK: Tensor) -> tuple[Tensor, Tensor]:
-        """A prompt's tokens and looks -> text_BLE, mask_BL, to be passed to `forward` at every step."""
-        return self.text(ids_BL, mask_BL, looks_BK)
+    def read(self, ids_BL: Tensor, mask_BL: Tensor, looks_BQ: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """A prompt's tokens and the looks it names (-1 is padding) -> what `forward` wants of it at every step:
 
-    def forward(self, z_BCTHW: Tensor, t_BTHW: Tensor, text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
-        """Noisy latents, their noise levels (any of T, H, W may be 1), encoded prompt -> velocity, like z_BCTHW."""
+        text_BLE; mask_BM, True where a token of the text or of a look stands; seen_BPASK, the looks' keys and values in every
+        block, one after the other (P is twice the depth).
+        """
+        text_BLE = self.text(ids_BL, mask_BL)
+        if not looks_BQ.shape[1]:
+            nothing = text_BLE.new_zeros(len(ids_BL), 2 * self.config.depth, self.config.heads, 0, self.config.head_dim)
+            return text_BLE, mask_BL, nothing
+        shown_BS = (looks_BQ >= 0).repeat_interleave((LOOK // self.config.patch) ** 2, 1)
+        seen = self._see(self.looks[looks_BQ.clamp(min=0)], shown_BS, text_BLE, mask_BL)
+        return text_BLE, torch.cat([mask_BL, shown_BS], 1), seen
+
+    def _see(self, looks_BQCHW: Tensor, shown_BS: Tensor, text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+        """seen_BPASK of pictures, which see each other and the prompt, and no film."""
+        p, count = self.config.patch, looks_BQCHW.shape[1]
+        grid = count, LOOK // p, LOOK // p
+        z, cover = looks_BQCHW.flatten(0, 1).split([looks_BQCHW.shape[2] - 1, 1], 1)
+        clean = torch.zeros(len(looks_BQCHW), 1, 1, 1, device=z.device)
+        c_B1D = F.silu(self._condition(clean, grid, text_BLE, mask_BL))
+        local = per_cell(self.local_modulation(c_B1D), (count, LOOK, LOOK), p)
+        cells = self.cells_in(channels_last(z / self.gain_C.view(1, -1, 1, 1)))
+        for block in self.enter_blocks:
+            cells = block(cells, *local, 1)
+        x = self.patch_in(rearrange(cells, "(B T) G (h p) (w q) -> B (T h w) (G p q)", T=count, p=p, q=p))
+        x = x + self.cover_in(rearrange(cover, "(B T) 1 (h p) (w q) -> B (T h w) (p q)", T=count, p=p, q=p))
+        modulation, seen = self.modulation(c_B1D)[:, :, None], []
+        rope = positions(*grid, self.config.head_dim, x.device, times=-BEFORE * torch.arange(1, count + 1))
+        bias = torch.cat([hide_padding(shown_BS), hide_padding(mask_BL)], -1)
+        first_v: Tensor | None = None
+        for block in self.blocks:
+            x, own = block(x, text_BLE, modulation + block.table, rope, bias, first_v, None)
+            first_v = own[1] if first_v is None else first_v
+            seen += own
+        return torch.stack(seen, 1)
+
+    def forward(self, z_BCTHW: Tensor, t_BTHW: Tensor, text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor) -> Tensor:
+        """Noisy latents, their noise levels (any of T, H, W may be 1), the prompt from `read` -> velocity, like z_BCTHW."""
         p = self.config.patch
         batch, _, frames, rows, columns = z_BCTHW.shape
         h, w = rows // p, columns // p
         scale_in, skip, scale_out = precondition(t_BTHW[:, None].float(), self.gain_C.view(1, -1, 1, 1, 1))
-        c_BMD = F.silu(self._condition(t_BTHW, (frames, h, w), text_BLE, mask_BL))
+        c_BMD = F.silu(self._condition(t_BTHW, (frames, h, w), text_BLE, mask_BM))
         local = per_cell(self.local_modulation(c_BMD), (frames, rows, columns), p)
         cells = self.cells_in(channels_last(rearrange(z_BCTHW * scale_in, "B C T H W -> (B T) C H W")))
         for block in self.enter_blocks:
             cells = block(cells, *local, frames)
         x = self.patch_in(rearrange(cells, "(B T) G (h p) (w q) -> B (T h w) (G p q)", B=batch, p=p, q=p))
-        x = self._transform(x, c_BMD, (frames, h, w), text_BLE, mask_BL)
+        x = self._transform(x, c_BMD, (frames, h, w), text_BLE, mask_BM, seen_BPASK)
         drawn = rearrange(self.patch_out(x), "B (T h w) (G p q) -> (B T) G (h p) (w q)", T=frames, h=h, w=w, p=p, q=p)
         cells = channels_last(cells + drawn)
         for block in self.leave_blocks:
@@ -82,20 +128,23 @@ class DiT(nn.Module):
         drawn = rearrange(self.cells_out(rms_map(cells)).float(), "(B T) C H W -> B C T H W", B=batch)
         return skip * z_BCTHW + scale_out * drawn
 
-    def _transform(self, x: Tensor, c_BMD: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+    def _transform(
+        self, x: Tensor, c_BMD: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor
+    ) -> Tensor:
         modulation = self.modulation(c_BMD)[:, :, None]
         rope = positions(*grid, self.config.head_dim, x.device)
-        bias = F.pad(hide_padding(mask_BL), (x.shape[1], 0))
+        bias = F.pad(hide_padding(mask_BM), (x.shape[1], 0))
         first_v: Tensor | None = None
-        for block in self.blocks:
-            x, first_v = block(x, text_BLE, modulation + block.table, rope, bias, first_v)
+        for block, look in zip(self.blocks, seen_BPASK.unflatten(1, (-1, 2)).unbind(1), strict=True):
+            x, own = block(x, text_BLE, modulation + block.table, rope, bias, first_v, look)
+            first_v = own[1] if first_v is None else first_v
         shift, scale = self.final(c_BMD)[:, :, None].chunk(2, -1)
         return modulate(x, shift, scale)
 
-    def _condition(self, t_BTHW: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+    def _condition(self, t_BTHW: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BM: Tensor) -> Tensor:
         """c_BMD: one vector for each distinct noise level; M divides N, and each serves N / M tokens in a row."""
         frames, h, w = grid
-        pooled = text_BLE.sum(1) / mask_BL.sum(1, keepdim=True)
+        pooled = text_BLE.sum(1) / mask_BM[:, : text_BLE.shape[1]].sum(1, keepdim=True)
         if t_BTHW.shape[2] > 1 or t_BTHW.shape[3] > 1:  # a level per cell: tokens take the mean of their cells
             full = t_BTHW.expand(-1, frames, h * self.config.patch, w * self.config.patch)
             levels = F.avg_pool2d(full, self.config.patch).flatten(1)
@@ -181,26 +230,43 @@ class DiTBlock(nn.Module):
         self.v_mix = nn.Parameter(torch.tensor(0.0))
 
     def forward(
-        self, x_BND: Tensor, text_BLE: Tensor, c_BM1D: Tensor, rope: tuple[Tensor, Tensor], bias: Tensor, first_v: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        x_BND: Tensor,
+        text_BLE: Tensor,
+        c_BM1D: Tensor,
+        rope: tuple[Tensor, Tensor],
+        bias: Tensor,
+        first_v: Tensor | None,
+        seen_B2ASK: Tensor | None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The tokens after the block, and the keys and values of their own that it made of them."""
         shift1, scale1, gate1, shift2, scale2, gate2 = c_BM1D.chunk(6, -1)
-        seen, v = self.look(modulate(x_BND, shift1, scale1), text_BLE, rope, bias, first_v)
-        x_BND = add_gated(x_BND, gate1, seen)
+        heard, own = self.look(modulate(x_BND, shift1, scale1), text_BLE, rope, bias, first_v, seen_B2ASK)
+        x_BND = add_gated(x_BND, gate1, heard)
         x_BND = add_gated(x_BND, gate2, self.mlp(modulate(x_BND, shift2, scale2)))
-        return x_BND, v if first_v is None else first_v
+        return x_BND, own
 
     def look(
-        self, x: Tensor, text: Tensor, rope: tuple[Tensor, Tensor], bias: Tensor, first_v: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Attention of the video over itself and the prompt; also returns the video's values."""
+        self,
+        x: Tensor,
+        text: Tensor,
+        rope: tuple[Tensor, Tensor],
+        bias: Tensor,
+        first_v: Tensor | None,
+        seen_B2ASK: Tensor | None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Attention of the video over itself, the prompt and the looks; also returns the video's keys and values."""
         q, k, v = (split_heads(part(x), self.heads) for part in (self.q, self.k, self.v))
         text_k, text_v = (split_heads(part(text), self.heads) for part in (self.text_k, self.text_v))
         if first_v is not None:
             v = v + self.v_mix.to(v.dtype) * (first_v - v)
         q = rotate(rms(q) * self.q_scale.to(q.dtype), rope)
-        k = torch.cat([rotate(rms(k) * self.k_scale.to(k.dtype), rope), rms(text_k) * self.k_scale.to(k.dtype)], 2)
-        seen = attention(q, k, torch.cat([v, text_v], 2), bias)
-        return self.out(rearrange(seen, "B A N K -> B N (A K)")), v
+        k = rotate(rms(k) * self.k_scale.to(k.dtype), rope)
+        keys, values = [k, rms(text_k) * self.k_scale.to(k.dtype)], [v, text_v]
+        if seen_B2ASK is not None:
+            keys, values = [*keys, seen_B2ASK[:, 0].to(k.dtype)], [*values, seen_B2ASK[:, 1].to(v.dtype)]
+        heard = attention(q, torch.cat(keys, 2), torch.cat(values, 2), bias)
+        return self.out(rearrange(heard, "B A N K -> B N (A K)")), (k, v)
 
 
 def modulate(x_BND: Tensor, shift_BM1D: Tensor, scale_BM1D: Tensor) -> Tensor:
@@ -214,12 +280,14 @@ def add_gated(x_BND: Tensor, gate_BM1D: Tensor, update_BND: Tensor) -> Tensor:
     return torch.addcmul(x_BND.unflatten(1, (levels, -1)), update_BND.unflatten(1, (levels, -1)), gate_BM1D).flatten(1, 2)
 
 
-def positions(frames: int, h: int, w: int, head_dim: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Rotary table of the token grid: time in latent frames; rows and columns centred, the short side spanning 8 units,
-    so that a picture keeps its composition when its resolution grows; fewer than 8 are a window into a picture."""
+def positions(
+    frames: int, h: int, w: int, head_dim: int, device: torch.device, times: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Rotary table of the token grid: time in latent frames, or as `times` says of each; rows and columns centred, the short
+    side spanning 8 units, so that a picture keeps its composition when its resolution grows; fewer are a window into one."""
     unit = min(1.0, 8 / min(h, w))
     t, y, x = torch.meshgrid(
-        torch.arange(frames).float(),
+        torch.arange(frames).float() if times is None else times,
         (torch.arange(h) - (h - 1) / 2) * unit,
         (torch.arange(w) - (w - 1) / 2) * unit,
         indexing="ij",

@@ -18,14 +18,14 @@ from .layers import attention, rms, rotate, split_heads
 
 
 def packed_velocity(
-    dit: DiT, clips: Sequence[Tensor], levels: Sequence[Tensor], text_BLE: Tensor, mask_BL: Tensor
+    dit: DiT, clips: Sequence[Tensor], levels: Sequence[Tensor], text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor
 ) -> list[Tensor]:
     """What `dit` says of each clip alone: latents C T H W and their levels T H W (each axis may be 1), a prompt each."""
     p, gain = dit.config.patch, dit.gain_C.view(-1, 1, 1, 1)
     grids = [(z.shape[1], z.shape[2] // p, z.shape[3] // p) for z in clips]
     factors = [precondition(t[None].float(), gain) for t in levels]
     conditions = [
-        F.silu(dit._condition(t[None], grid, text_BLE[i : i + 1], mask_BL[i : i + 1]))
+        F.silu(dit._condition(t[None], grid, text_BLE[i : i + 1], mask_BM[i : i + 1]))
         for i, (t, grid) in enumerate(zip(levels, grids, strict=True))
     ]
     groups = [Maps.of(dit, clips, conditions, numbers) for numbers in _alike(clips)]
@@ -35,7 +35,8 @@ def packed_velocity(
         group.enter(dit, cells)
         for i, part in zip(group.numbers, group.cells.split(group.frames), strict=True):
             rows[i] = rearrange(part, "T G (h p) (w q) -> 1 (T h w) (G p q)", p=p, q=p)
-    drawn = dit.patch_out(_transform(dit, dit.patch_in(torch.cat(rows, 1)), conditions, grids, text_BLE, mask_BL))
+    prompts = Prompts.of(text_BLE, mask_BM, seen_BPASK)
+    drawn = dit.patch_out(_transform(dit, dit.patch_in(torch.cat(rows, 1)), conditions, grids, prompts))
     tokens = drawn.split([T * h * w for T, h, w in grids], 1)
     velocities: list[Tensor] = [torch.empty(0)] * len(clips)
     for group in groups:
@@ -94,21 +95,35 @@ class Maps:
         return x + block.conv2(torch.cat(heard))
 
 
+@dataclass(frozen=True)
+class Prompts:
+    """The clips' prompts in one row without padding, and of each the looks that it names."""
+
+    text_1LE: Tensor
+    words: list[int]  # of each
+    seen: list[Tensor]  # of each: 1 P A S K, as DiT.read gives it
+
+    @classmethod
+    def of(cls, text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor) -> "Prompts":
+        told, shown = mask_BM.split([text_BLE.shape[1], seen_BPASK.shape[3]], 1)
+        text_1LE = torch.cat([text[mask] for text, mask in zip(text_BLE, told, strict=True)])[None]
+        seen = [part[None, :, :, mask] for part, mask in zip(seen_BPASK, shown, strict=True)]
+        return cls(text_1LE, told.sum(1).tolist(), seen)
+
+
 def _transform(
-    dit: DiT, x_1ND: Tensor, conditions: list[Tensor], grids: list[tuple[int, int, int]], text_BLE: Tensor, mask_BL: Tensor
+    dit: DiT, x_1ND: Tensor, conditions: list[Tensor], grids: list[tuple[int, int, int]], prompts: Prompts
 ) -> Tensor:
     sizes, counts = [T * h * w for T, h, w in grids], [c.shape[1] for c in conditions]
-    words = mask_BL.sum(1).tolist()
-    text_1LE = torch.cat([text[mask] for text, mask in zip(text_BLE, mask_BL, strict=True)])[None]  # without padding
     tables = [positions(*grid, dit.config.head_dim, x_1ND.device) for grid in grids]
     rope = torch.cat([cos for cos, _ in tables]), torch.cat([sin for _, sin in tables])
     c_1MD = torch.cat(conditions, 1)
     modulation = dit.modulation(c_1MD)
     first_v: Tensor | None = None
-    for block in dit.blocks:
+    for i, block in enumerate(dit.blocks):
         parts = (modulation + block.table)[:, :, None].split(counts, 1)
         assert isinstance(block, DiTBlock)
-        x_1ND, first_v = _block(block, x_1ND, text_1LE, parts, rope, sizes, words, first_v)
+        x_1ND, first_v = _block(block, x_1ND, prompts, i, parts, rope, sizes, first_v)
     finals = dit.final(c_1MD)[:, :, None].split(counts, 1)
     return torch.cat([modulate(x, *f.chunk(2, -1)) for x, f in zip(x_1ND.split(sizes, 1), finals, strict=True)], 1)
 
@@ -116,11 +131,11 @@ def _transform(
 def _block(
     block: DiTBlock,
     x_1ND: Tensor,
-    text_1LE: Tensor,
+    prompts: Prompts,
+    depth: int,
     modulation: Sequence[Tensor],
     rope: tuple[Tensor, Tensor],
     sizes: list[int],
-    words: list[int],
     first_v: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """DiTBlock.forward of every clip: each is modulated by its own levels, linear maps see all at once."""
@@ -133,7 +148,7 @@ def _block(
         pairs = zip(x.split(sizes, 1), update.split(sizes, 1), chunks, strict=True)
         return torch.cat([add_gated(part, c[at], new) for part, new, c in pairs], 1)
 
-    seen, v = _look(block, shaped(x_1ND, 0), text_1LE, rope, sizes, words, first_v)
+    seen, v = _look(block, shaped(x_1ND, 0), prompts, depth, rope, sizes, first_v)
     x_1ND = gated(x_1ND, seen, 2)
     x_1ND = gated(x_1ND, block.mlp(shaped(x_1ND, 3)), 5)
     return x_1ND, v if first_v is None else first_v
@@ -142,20 +157,24 @@ def _block(
 def _look(
     block: DiTBlock,
     x: Tensor,
-    text: Tensor,
+    prompts: Prompts,
+    depth: int,
     rope: tuple[Tensor, Tensor],
     sizes: list[int],
-    words: list[int],
     first_v: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """DiTBlock.look, each clip over itself and its own prompt."""
+    """DiTBlock.look in the block number `depth`, each clip over itself, its own prompt and looks."""
     q, k, v = (split_heads(part(x), block.heads) for part in (block.q, block.k, block.v))
-    text_k, text_v = (split_heads(part(text), block.heads) for part in (block.text_k, block.text_v))
+    text_k, text_v = (split_heads(part(prompts.text_1LE), block.heads) for part in (block.text_k, block.text_v))
     if first_v is not None:
         v = v + block.v_mix.to(v.dtype) * (first_v - v)
     q = rotate(rms(q) * block.q_scale.to(q.dtype), rope)
     k = rotate(rms(k) * block.k_scale.to(k.dtype), rope)
     text_k = rms(text_k) * block.k_scale.to(k.dtype)
-    parts = zip(*(t.split(sizes, 2) for t in (q, k, v)), *(t.split(words, 2) for t in (text_k, text_v)), strict=True)
-    seen = [attention(q1, torch.cat([k1, tk], 2), torch.cat([v1, tv], 2), None) for q1, k1, v1, tk, tv in parts]
-    return block.out(rearrange(torch.cat(seen, 2), "B A N K -> B N (A K)")), v
+    words = (t.split(prompts.words, 2) for t in (text_k, text_v))
+    looks = zip(*(part[:, 2 * depth : 2 * depth + 2].to(k.dtype).unbind(1) for part in prompts.seen), strict=True)
+    parts = zip(*(t.split(sizes, 2) for t in (q, k, v)), *words, *looks, strict=True)
+    heard = [
+        attention(q1, torch.cat([k1, tk, lk], 2), torch.cat([v1, tv, lv], 2), None) for q1, k1, v1, tk, tv, lk, lv in parts
+    ]
+    return block.out(rearrange(torch.cat(heard, 2), "B A N K -> B N (A K)")), v

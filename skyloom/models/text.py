@@ -1,11 +1,6 @@
 """Prompt -> text_BLE, mask_BL: a small encoder of the vocabulary's tokens, trained with the transformer.
 
-A noun that the model knows well brings its look along: LOOK more tokens, a memory of how it is drawn from its upper left to
-its lower right. To draw a fox is then to read from tokens that stand in the prompt, a skill that all nouns share, and not
-to keep every fox, cup and whale in the transformer's own weights (compare Re-Imagen, arXiv 2209.14491, which looks pictures
-up; here the memory is part of the model).
-
-Dimension key: B batch, L tokens, K looks of a prompt, E text width.
+Dimension key: B batch, L tokens, E text width.
 """
 
 import torch
@@ -15,11 +10,9 @@ from ..config import TextConfig
 from .layers import SwiGLU, attention, rms, split_heads
 from .vocabulary import Vocabulary as Vocabulary
 
-LOOK = 16  # tokens of a look, a grid of 4 x 4
-
 
 class TextEncoder(nn.Module):
-    """Pre-norm transformer over a prompt's tokens; the looks join them in its last block."""
+    """Pre-norm transformer over a prompt's tokens."""
 
     def __init__(self, config: TextConfig, vocabulary_size: int):
         super().__init__()
@@ -28,21 +21,13 @@ class TextEncoder(nn.Module):
         self.position = nn.Parameter(torch.randn(config.max_tokens, config.width) * 0.02)
         self.blocks = nn.ModuleList(TextBlock(config) for _ in range(config.depth))
         nn.init.normal_(self.embedding.weight, std=0.5)
-        if config.looks:
-            self.looks = nn.Parameter(torch.randn(config.looks, LOOK, config.width))
-            self.look_place = nn.Parameter(torch.randn(LOOK, config.width) * 0.5)
 
-    def forward(self, ids_BL: Tensor, mask_BL: Tensor, looks_BK: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens and looks -> text_BLE and mask_BL of both, L + K * LOOK tokens; rows of padding are zero."""
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
+        """Tokens -> text_BLE; rows of padding are zero."""
         x = self.embedding(ids_BL) + self.position[: ids_BL.shape[1]]
-        for block in self.blocks[:-1]:
+        for block in self.blocks:
             x = block(x, hide_padding(mask_BL))
-        if looks_BK.shape[1]:
-            shown = self.looks[looks_BK.clamp(min=0)] + self.look_place
-            x = torch.cat([x, shown.flatten(1, 2)], 1)
-            mask_BL = torch.cat([mask_BL, (looks_BK >= 0).repeat_interleave(LOOK, 1)], 1)
-        x = self.blocks[-1](x, hide_padding(mask_BL))
-        return rms(x) * mask_BL[..., None], mask_BL
+        return rms(x) * mask_BL[..., None]
 
 
 class TextBlock(nn.Module):

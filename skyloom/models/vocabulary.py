@@ -1,6 +1,6 @@
 """The words that a model knows, with byte fallback for all others, and the looks that its nouns have. Loads without torch.
 
-Dimension key: B batch, L tokens, K looks of a prompt.
+Dimension key: B batch, L tokens, Q looks of a prompt.
 """
 
 import difflib
@@ -69,7 +69,7 @@ class Vocabulary:
         return list(dict.fromkeys(found))[:MOST_LOOKS]
 
     def batch(self, texts: list[str], limit: int) -> "tuple[Tensor, Tensor, Tensor]":
-        """ids_BL (int64, padded with 0), mask_BL (True where a token stands) and looks_BK (padded with -1); longer texts
+        """ids_BL (int64, padded with 0), mask_BL (True where a token stands) and looks_BQ (padded with -1); longer texts
         are cut at `limit`."""
         ids = _padded([self.encode(text)[:limit] for text in texts], PAD)
         return ids, ids != PAD, _padded([self.looks(text) for text in texts], -1)

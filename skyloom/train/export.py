@@ -16,8 +16,11 @@ LIMIT = 90_000_000  # bytes of a model inside the package
 FREE = {"cc0", "cc0-1.0", "cc-by", "cc-by-4.0", "cc-by-3.0", "mit", "apache-2.0", "bsd", "bsd-3-clause", "public domain"}
 WORLD = """- Trained by this repository alone, from random weights, for {steps} steps, on scenes that
   `skyloom.worlds` draws: characters, animals, vehicles and things in painted places. No footage, no other model.
-- Art of the training scenes: Fluent Emoji by Microsoft, MIT licence. The weights are under Apache-2.0.
+{looks}- Art of the training scenes: Fluent Emoji by Microsoft, MIT licence. The weights are under Apache-2.0.
 - It knows its own small world and nothing else: no real people, places or events, no text in pictures, no sound.
+"""
+LOOKS = """- Remembers a picture of each of {count} nouns, as the tokenizer sees it (`looks` in dit.safetensors), and reads those
+  that a prompt names. How they stand, move, are coloured and lit is learned.
 """
 FOOTAGE = """- Trained on from `{base}` for {steps} steps, on the footage below.
 - It knows what it was shown, roughly, and learns small footage by heart. No text in pictures, no sound.
@@ -135,7 +138,8 @@ def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | 
     }
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
     steps = int(first_and_last_metrics(metrics)[1].get("step", 0))
-    origin = FOOTAGE.format(base=data["base"], steps=steps) if data else WORLD.format(steps=steps)
+    looks = LOOKS.format(count=config.text.looks) if config.text.looks else ""
+    origin = FOOTAGE.format(base=data["base"], steps=steps) if data else WORLD.format(steps=steps, looks=looks)
     return f"""---
 {licence_head(data)}
 {base}library_name: skyloom

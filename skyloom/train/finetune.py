@@ -195,10 +195,10 @@ def pack_errors(
     bundle: Bundle, clips: list[Tensor], noise: list[Tensor], levels: list[Tensor], captions: list[str]
 ) -> list[Tensor]:
     """Of each clip C T H W the squared error of the velocity, summed over the cells that are not given (levels T H W)."""
-    text, mask = bundle.read(captions)
+    words = bundle.read(captions)
     noised = [(1 - t) * z + t * e for z, e, t in zip(clips, noise, levels, strict=True)]
-    with autocast(text.device):
-        velocities = packed_velocity(bundle.dit, noised, levels, text, mask)
+    with autocast(words[0].device):
+        velocities = packed_velocity(bundle.dit, noised, levels, *words)
     parts = zip(velocities, clips, noise, levels, strict=True)
     return [((v.float() - (e - z)).square().mean(0) * (t > 0)).sum() for v, z, e, t in parts]
 
@@ -261,16 +261,16 @@ def look(bundle: Bundle, mixture: Mixture, sheet: Path, *, steps: int = 16, guid
 @torch.no_grad()
 def film(bundle: Bundle, caption: str, shape: tuple[int, ...], seed: int, steps: int, guidance: float) -> Tensor:
     """Latents z_BCTHW of a caption, of the given shape."""
-    text, mask = bundle.read([caption, ""])
+    words = bundle.read([caption, ""])
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
     def both(z: Tensor, t: Tensor) -> Tensor:
         with autocast(z.device):
-            return bundle.dit(z, t, text, mask)
+            return bundle.dit(z, t, *words)
 
     def conditional(z: Tensor, t: Tensor) -> Tensor:
         with autocast(z.device):
-            return bundle.dit(z, t, text[:1], mask[:1])
+            return bundle.dit(z, t, *(part[:1] for part in words))
 
     *_, z = sample(guided(conditional, both, guidance, (0.1, 1.0)), noise, unknown(shape), schedule(steps, 2.0))
     return z

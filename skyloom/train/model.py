@@ -24,7 +24,7 @@ from ..models.vae import VAE, to_frames
 from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
 from . import optim
-from .looks import first_looks, known_nouns, names_of
+from .looks import known_nouns, names_of, pictures
 
 GAMMAS = (16.97, 6.94)  # EMA windows of 5 % and 10 % of the run so far; the first is exported
 PROMPTS = (
@@ -66,7 +66,7 @@ def main(
     model = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
     model.gain_C.copy_(vae.gain_C)
     if nouns:
-        model.text.looks.data.copy_(first_looks(nouns, vae, config.text.width))
+        model.looks.copy_(pictures(nouns, vae))
     if init is not None:
         vocabulary = start_from(model, init, vocabulary.names)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)
@@ -139,12 +139,12 @@ def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple
 
 
 def bundle_loss(bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight: Tensor, captions: list[str]) -> Tensor:
-    text, mask = bundle.read(captions)
-    device = text.device
+    words = bundle.read(captions)
+    device = words[0].device
 
     def velocity(z_t: Tensor, t: Tensor) -> Tensor:
         with autocast(device):
-            return bundle.dit(z_t, t, text, mask)
+            return bundle.dit(z_t, t, *words)
 
     return flow_loss(velocity, z.to(device), noise.to(device), levels.to(device), weight.to(device))
 
@@ -188,15 +188,15 @@ def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guid
     cells = 256 // config.vae.stride
     shape = (len(PROMPTS), config.vae.channels, 1 + (frames - 1) // 4, cells, cells)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    text, mask = bundle.read([*PROMPTS, *[""] * len(PROMPTS)])
+    words = bundle.read([*PROMPTS, *[""] * len(PROMPTS)])
 
     def both(z: Tensor, t: Tensor) -> Tensor:
         with autocast(z.device):
-            return bundle.dit(z, t, text, mask)
+            return bundle.dit(z, t, *words)
 
     def conditional(z: Tensor, t: Tensor) -> Tensor:
         with autocast(z.device):
-            return bundle.dit(z, t, text[: len(z)], mask[: len(z)])
+            return bundle.dit(z, t, *(part[: len(z)] for part in words))
 
     velocity = guided(conditional, both, guidance, (0.1, 1.0))
     *_, z = sample(velocity, noise, unknown(shape), schedule(steps, 2.0))

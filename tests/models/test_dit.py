@@ -2,14 +2,13 @@ import torch
 
 from skyloom.config import DiTConfig, TextConfig
 from skyloom.models.bundle import load_bundle, save_bundle, tiny_bundle
-from skyloom.models.dit import DiT, LocalBlock, precondition
+from skyloom.models.dit import LOOK, DiT, LocalBlock, precondition
 from skyloom.models.vocabulary import Vocabulary
 
 
 def run(bundle, z, t, prompts):
     with torch.no_grad():
-        text, mask = bundle.dit.read(*bundle.vocabulary.batch(prompts, 32))
-        return bundle.dit(z, t, text, mask)
+        return bundle.dit(z, t, *bundle.read(prompts))
 
 
 def test_velocity_has_the_shape_of_the_latents():
@@ -38,12 +37,34 @@ def test_the_prompt_and_its_padding():
     assert torch.allclose(both[0], fox[0], atol=1e-4)
 
 
+def test_looks_are_seen_by_the_prompts_that_name_them():
+    bundle, prompts = tiny_bundle(), ["a red fox runs", "a fox in the snow", "snow", "a red", "snow, a fox"]
+    z, t = torch.randn(1, 4, 2, 4, 4).expand(5, -1, -1, -1, -1), torch.full((5, 1, 1, 1), 0.7)
+    text, mask, seen = bundle.read(prompts)
+    tokens = (LOOK // 2) ** 2
+    assert seen.shape == (5, 2 * 2, 2, 2 * tokens, 16)
+    assert mask[:, text.shape[1] :].sum(1).tolist() == [tokens, 2 * tokens, tokens, 0, 2 * tokens]
+    before = run(bundle, z, t, prompts)
+    for prompt, together in zip(prompts, before, strict=True):
+        assert torch.allclose(run(bundle, z[:1], t[:1], [prompt])[0], together, atol=1e-4)
+    bundle.dit.looks[0] += 1
+    after = run(bundle, z, t, prompts)
+    assert [torch.allclose(a, b, atol=1e-5) for a, b in zip(before, after, strict=True)] == [False, False, True, True, False]
+
+
+def test_how_much_of_a_look_is_covered_matters():
+    bundle, z, t = tiny_bundle(), torch.randn(1, 4, 1, 4, 4), torch.full((1, 1, 1, 1), 0.7)
+    before = run(bundle, z, t, ["a fox"])
+    bundle.dit.looks[0, -1] += 1
+    assert not torch.allclose(run(bundle, z, t, ["a fox"]), before, atol=1e-4)
+
+
 def test_a_bundle_travels(tmp_path):
     bundle = tiny_bundle()
     save_bundle(bundle, tmp_path)
     again = load_bundle(tmp_path)
     assert again.config == bundle.config
-    assert again.vocabulary.words == bundle.vocabulary.words
+    assert again.vocabulary.words == bundle.vocabulary.words and again.vocabulary.names == bundle.vocabulary.names
     z, t = torch.randn(1, 4, 2, 4, 4), torch.rand(1, 1, 1, 1)
     assert torch.allclose(run(bundle, z, t, ["a fox"]), run(again, z, t, ["a fox"]), atol=0.05)  # bfloat16 on disk
 
@@ -65,9 +86,9 @@ def test_an_untrained_model_guesses_linearly():
     model = DiT(DiTConfig(32, 1, 16, local_width=16, local_depth=1), TextConfig(16, 1, 2, 32), 4, 300)
     model.gain_C.copy_(torch.tensor([2.0, 1.0, 0.5, 0.1]))
     z, t = torch.randn(2, 4, 2, 4, 4), torch.rand(2, 2, 1, 1)
-    text, mask = model.read(*Vocabulary(["fox"]).batch(["fox fox fox", "fox fox fox"], 8))
+    words = model.read(*Vocabulary(["fox"]).batch(["fox fox fox", "fox fox fox"], 8))
     _, skip, _ = precondition(t[:, None], model.gain_C.view(1, -1, 1, 1, 1))
-    assert torch.allclose(model(z, t, text, mask), skip * z, atol=1e-5)
+    assert torch.allclose(model(z, t, *words), skip * z, atol=1e-5)
 
 
 def test_a_cell_hears_its_neighbours_in_time_and_no_further():

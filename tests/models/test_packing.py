@@ -48,5 +48,5 @@ def test_a_pack_gives_the_gradients_of_its_clips(packed):
     sum(v.square().sum() for v in packed_velocity(bundle.dit, clips, levels, *text)).backward()
     together, weight.grad = weight.grad.clone(), None
     for i, (z, t) in enumerate(zip(clips, levels, strict=True)):
-        bundle.dit(z[None], t[None], text[0][i : i + 1], text[1][i : i + 1]).square().sum().backward()
+        bundle.dit(z[None], t[None], *(part[i : i + 1] for part in text)).square().sum().backward()
     assert torch.allclose(together, weight.grad, rtol=1e-3, atol=1e-3 * float(together.abs().max()))

@@ -154,6 +154,7 @@ def test_the_keyboard_is_enough(visit):
     page = visit()
     page.locator("#prompt:focus").wait_for()
     page.keyboard.type("a red f")
+    page.get_by_role("button", name="fox", exact=True).wait_for()  # hints come once the server has told its words
     tab_to(page, "fox")
     page.keyboard.press("Enter")
     playwright.expect(page.locator("#prompt")).to_have_value(re.compile("a red fox"))

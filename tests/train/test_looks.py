@@ -2,21 +2,21 @@ import pytest
 import torch
 
 from skyloom.config import VAEConfig
-from skyloom.models.text import LOOK
+from skyloom.models.dit import LOOK
 from skyloom.models.vae import VAE
-from skyloom.train.looks import first_looks, known_nouns, names_of
+from skyloom.train.looks import known_nouns, names_of, pictures
 
 
-def test_first_looks_tell_nouns_apart():
+def test_pictures_are_those_of_the_sprites():
     torch.manual_seed(0)
     vae = VAE(VAEConfig(8, (8, 8, 16), (1, 1, 1)))
     torch.nn.init.orthogonal_(vae.basis)
-    nouns = known_nouns(6)
-    looks = first_looks(nouns, vae.eval(), 32)
-    assert looks.shape == (6, LOOK, 32)
-    assert looks.square().mean().item() == pytest.approx(1, abs=1e-3)
-    distances = torch.cdist(looks.flatten(1), looks.flatten(1)) + torch.eye(6) * 1e3
+    looks = pictures(known_nouns(6), vae.eval())
+    assert looks.shape == (6, 8 + 1, LOOK, LOOK)
+    z, cover = looks[:, :-1], looks[:, -1]
+    distances = torch.cdist(z.flatten(1), z.flatten(1)) + torch.eye(6) * 1e3
     assert distances.min() > 1
+    assert cover.min() == 0 and 0.9 < cover.max() <= 1
 
 
 def test_names_are_those_of_both_languages():
