@@ -113,6 +113,7 @@ class ModelTrain:
     uniform: float = 0.15  # share of uniform noise levels
     drop_text: float = 0.1
     actor_weight: float = 2.0
+    places_weight: float = 0.1  # of the loss of what is said of where the looks are
     clip_grad: float = 1.0
     patterns: tuple[float, ...] = (0.45, 0.25, 0.10, 0.10, 0.10)  # equal, prefix, both ends, ramp, independent
     dense: tuple[float, ...] = (0.2, 0.5, 0.3)  # share of tag, sentence and dense captions

@@ -1,14 +1,15 @@
 """Draw scenes and encode them: (seed, index) -> clip -> int8 latents, actor weights and the scene's record, in parts on disk.
 
-FOLDER/SPLIT/FRAMESxHEIGHTxWIDTH/000000.{z.npy,w.npy,jsonl}: latents int8 (n, C, T, H, W), the share of each cell that
-actors cover uint8 (n, T, H, W), one Scene a line. The jsonl is renamed into place last: a part exists or it does not, and a
-rerun draws only what is missing. Dimension key as in models/vae.
+FOLDER/SPLIT/FRAMESxHEIGHTxWIDTH/000000.{z.npy,w.npy,s.npy,jsonl}: latents int8 (n, C, T, H, W), the share of each cell that
+actors cover uint8 (n, T, H, W), where their sprites lie float32 (n, T, BODIES, 8), one Scene a line. The jsonl is renamed into
+place last: a part exists or it does not, and a rerun draws only what is missing. Dimension key as in models/vae.
 """
 
 import multiprocessing
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,9 +17,12 @@ from einops import rearrange
 from torch import Tensor
 
 from ..base.checkpoint import load_weights, write_atomic
-from ..config import Bucket, Config
+from ..config import Bucket, Config, VAEConfig
 from ..models.bundle import autocast
 from ..models.vae import VAE, to_video
+
+if TYPE_CHECKING:
+    from ..worlds.scene import Scene
 
 PART = 64  # clips a part
 INT8 = 127 / 5  # latents beyond 5 deviations are clipped; the step, 0.04, is far below the tokenizer's own error
@@ -74,7 +78,7 @@ def encode_part(job: Job) -> None:
 
     vae = _load_vae(job)
     bucket, fps = job.bucket, job.config.fps
-    latents, weights, records = [], [], []
+    latents, weights, places, records = [], [], [], []
     for index in range(job.start, job.start + job.count):
         seconds = max(bucket.frames, 17) / fps
         scene = sample_scene(job.config.model.seed + bucket_stream(bucket), index, split=job.split, seconds=seconds)
@@ -82,13 +86,22 @@ def encode_part(job: Job) -> None:
         frames, mask = render(scene, bucket.height, bucket.width, bucket.frames, fps, start=start, masks=True)
         latents.append(encode_clip(vae, frames))
         weights.append(pool_mask(mask, vae.config.stride))
+        places.append(stances_in_cells(scene, bucket, start, fps, vae.config.stride))
         records.append(scene.to_json())
     job.stem.parent.mkdir(parents=True, exist_ok=True)
-    for suffix, array in ((".z.npy", np.stack(latents)), (".w.npy", np.stack(weights))):
+    for suffix, array in ((".z.npy", latents), (".w.npy", weights), (".s.npy", places)):
         beside = job.stem.with_suffix(f".{os.getpid()}.npy")
-        np.save(beside, array)
+        np.save(beside, np.stack(array))
         os.replace(beside, job.stem.with_suffix(suffix))
     write_atomic(job.stem.with_suffix(".jsonl"), "".join(record + "\n" for record in records))
+
+
+def stances_in_cells(scene: "Scene", bucket: Bucket, start: float, fps: float, stride: int) -> np.ndarray:
+    """worlds.storybook.stances at the middle of each latent frame, in cells: T BODIES 8."""
+    from ..worlds.storybook import stances
+
+    middles = np.array([0, *(np.arange(1, bucket.frames, VAEConfig.time_stride) + (VAEConfig.time_stride - 1) / 2)])
+    return stances(scene, bucket.height, bucket.width, start + middles / fps) / np.array([*(stride,) * 6, 1, 1], np.float32)
 
 
 def encode_clip(vae: VAE, frames_THWC: np.ndarray) -> np.ndarray:

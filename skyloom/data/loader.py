@@ -21,6 +21,7 @@ STYLES = ("tags", "sentence", "dense")
 class Batch:
     z_BCTHW: Tensor  # latents, as models/vae gives them
     coverage_BTHW: Tensor  # 0..1, how much of a cell is actor
+    stances_BTR8: Tensor  # where sprites lie, in cells (encode.stances_in_cells); R is 0 where nobody knows
     scenes: list[Scene]
     captions: list[str]
     kind: str  # frames, and w for windows: names its loss in the diary
@@ -31,24 +32,24 @@ class Shelf:
 
     def __init__(self, folder: Path, bucket: Bucket, split: str):
         self.folder, self.bucket = folder / split / bucket_name(bucket), bucket
-        self.parts: list[tuple[np.ndarray, np.ndarray, list[str]]] = []
+        self.parts: list[tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]] = []
         self.rescan()
 
     def rescan(self, limit: int | None = None) -> int:
         """Opens parts that have come since, at most `limit` in all; returns how many are open."""
         stems = sorted(self.folder.glob("*.jsonl"))[:limit]
         for path in stems[len(self.parts) :]:
-            z, w = (np.load(path.with_suffix(suffix), mmap_mode="r") for suffix in (".z.npy", ".w.npy"))
-            self.parts.append((z, w, path.read_text().splitlines()))
+            z, w, s = (np.load(path.with_suffix(suffix), mmap_mode="r") for suffix in (".z.npy", ".w.npy", ".s.npy"))
+            self.parts.append((z, w, s, path.read_text().splitlines()))
         return len(self.parts)
 
     def __len__(self) -> int:
-        return sum(len(records) for _, _, records in self.parts)
+        return sum(len(records) for *_, records in self.parts)
 
     @functools.cached_property
     def alone(self) -> list[int]:
         """The clips with a single actor, for windows; of the parts that were open when first asked."""
-        records = (record for _, _, part in self.parts for record in part)
+        records = (record for *_, part in self.parts for record in part)
         return [i for i, record in enumerate(records) if _one_actor(Scene.from_json(record))]
 
     def draw(self, count: int, rng: np.random.Generator) -> list[int]:
@@ -57,10 +58,9 @@ class Shelf:
             return [self.alone[i] for i in rng.integers(0, len(self.alone), count)]
         return rng.integers(0, len(self), count).tolist()
 
-    def take(self, index: int) -> tuple[np.ndarray, np.ndarray, str]:
-        size = len(self.parts[0][2])
-        z, w, records = self.parts[index // size]
-        return z[index % size], w[index % size], records[index % size]
+    def take(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+        size = len(self.parts[0][-1])
+        return tuple(part[index % size] for part in self.parts[index // size])  # type: ignore[return-value]
 
 
 class Loader:
@@ -97,15 +97,18 @@ class Loader:
 
 
 def collate(shelf: Shelf, indices: list[int], config: ModelTrain, gain_C: Tensor, rng: np.random.Generator) -> Batch:
-    zs, ws, records = zip(*(shelf.take(i) for i in indices), strict=True)
+    zs, ws, stances, records = zip(*(shelf.take(i) for i in indices), strict=True)
     scenes = [Scene.from_json(record) for record in records]
     captions = [draw_caption(scene, shelf.bucket, config, rng) for scene in scenes]
     if side := shelf.bucket.window:
         views = [view_of_actor(w, side, rng) for w in ws]
         zs, ws = ([a[..., rows, columns] for a, (rows, columns) in zip(part, views, strict=True)] for part in (zs, ws))
+        corners = [np.array([0, 0, columns.start, 0, 0, rows.start, 0, 0]) for rows, columns in views]
+        stances = [s - corner for s, corner in zip(stances, corners, strict=True)]
     coverage = torch.from_numpy(np.stack(ws)).float() / 255
     kind = f"{shelf.bucket.frames}{'w' if shelf.bucket.window else ''}"
-    return Batch(decode_int8(np.stack(zs), gain_C), coverage, scenes, captions, kind)
+    where = torch.from_numpy(np.stack(stances)).float()
+    return Batch(decode_int8(np.stack(zs), gain_C), coverage, where, scenes, captions, kind)
 
 
 def view_of_actor(cover_THW: np.ndarray, side: int, rng: np.random.Generator) -> tuple[slice, slice]:

@@ -170,7 +170,8 @@ class Mixture:
             latents.append(z[:, : self.ruler.latent_frames(group.bucket.frames)])
             captions.append("" if rng.random() < drop_text else pick(record["captions"], rng, self.dense))
         z_BCTHW = decode_int8(np.stack(latents), self.gain_C)
-        return Batch(z_BCTHW, torch.zeros(len(latents), *z_BCTHW.shape[2:]), [], captions, str(group.bucket.frames))
+        nobody = torch.zeros(len(latents), z_BCTHW.shape[2], 0, 8)
+        return Batch(z_BCTHW, torch.zeros(len(latents), *z_BCTHW.shape[2:]), nobody, [], captions, str(group.bucket.frames))
 
 
 @functools.lru_cache(maxsize=8)

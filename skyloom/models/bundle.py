@@ -26,8 +26,8 @@ class Bundle:
     dit: DiT
     vocabulary: Vocabulary
 
-    def read(self, prompts: list[str]) -> tuple[Tensor, Tensor, Tensor]:
-        """Prompts -> text_BLE, mask_BM, seen_BPASK on the model's device: what the transformer wants of them (DiT.read)."""
+    def read(self, prompts: list[str]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Prompts -> text_BLE, mask_BM, seen_BPASK, pictures_BQ4SS on the model's device: what DiT.read makes of them."""
         device = next(self.dit.parameters()).device
         ids, mask, looks = (x.to(device) for x in self.vocabulary.batch(prompts, self.config.text.max_tokens))
         with autocast(device):
@@ -114,7 +114,8 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
     model = DiT(config.dit, config.text, vae.channels, len(vocabulary))
     tokenizer = VAE(vae)
     torch.nn.init.orthogonal_(tokenizer.basis)
-    for p in (model.cells_out.weight, model.modulation.weight, tokenizer.head.weight):
+    for p in (model.cells_out.weight, model.modulation.weight, tokenizer.head.weight, model.places.cell_in.weight):
         torch.nn.init.normal_(p, std=0.2)  # zero at birth, which would make every film the same
     model.looks.normal_()
+    model.pictures.copy_(torch.tensor([[200, 40, 20, 255], [90, 90, 120, 128]], dtype=torch.uint8)[..., None, None])
     return Bundle(config, tokenizer.eval(), model.eval(), vocabulary)

@@ -16,6 +16,7 @@ The model remembers what some nouns look like: a small picture of each, in laten
 first, as frames without noise from before the film, and their keys and values stay beside the film's at every step (compare
 Re-Imagen, arXiv 2209.14491, which looks pictures up, and OminiControl, arXiv 2411.15098, which reads them as we do). So to draw
 a fox is to find and copy, a skill that all nouns share; how it stands, moves, is lit and coloured is the transformer's work.
+Half way through, places.py lays the same pictures out as a sketch of the film.
 """
 
 import torch
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 
 from ..config import DiTConfig, TextConfig
 from .layers import Conv, SwiGLU, attention, rms, rope_table, rotate, split_heads, wave
+from .places import SIDE, Places
 from .text import TextEncoder, hide_padding
 
 EXTENT = 32  # numbers that say how many rows, and how many columns, of patches the picture has
@@ -38,11 +40,13 @@ class DiT(nn.Module):
     The network's input and output are scaled channel by channel so that both have unit variance at every noise level, and it
     adds to the best linear guess from the channel alone (preconditioning as in EDM, arXiv 2206.00364, per channel, for
     velocities). `gain_C` holds the channels' deviations, `looks` the pictures that it remembers: latents, and how much of a
-    cell belongs to what is shown, one after the other (nouns, C + 1, LOOK, LOOK).
+    cell belongs to what is shown, one after the other (nouns, C + 1, LOOK, LOOK), and `pictures` the same in colours, uint8
+    premultiplied red, green, blue, alpha (nouns, 4, SIDE, SIDE).
     """
 
     gain_C: Tensor
     looks: Tensor
+    pictures: Tensor
 
     def __init__(self, config: DiTConfig, text: TextConfig, channels: int, vocabulary_size: int):
         super().__init__()
@@ -69,21 +73,25 @@ class DiT(nn.Module):
         nn.init.zeros_(self.extent.weight)
         if text.looks:
             self.register_buffer("looks", torch.zeros(text.looks, channels + 1, LOOK, LOOK))
+            self.register_buffer("pictures", torch.zeros(text.looks, 4, SIDE, SIDE, dtype=torch.uint8))
             self.cover_in = nn.Linear(config.patch**2, width)
+            self.places = Places(width, local, config.patch)
 
-    def read(self, ids_BL: Tensor, mask_BL: Tensor, looks_BQ: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def read(self, ids_BL: Tensor, mask_BL: Tensor, looks_BQ: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """A prompt's tokens and the looks it names (-1 is padding) -> what `forward` wants of it at every step:
 
         text_BLE; mask_BM, True where a token of the text or of a look stands; seen_BPASK, the looks' keys and values in every
-        block, one after the other (P is twice the depth).
+        block, one after the other (P is twice the depth); pictures_BQ4SS, premultiplied, colours from -alpha to alpha.
         """
         text_BLE = self.text(ids_BL, mask_BL)
         if not looks_BQ.shape[1]:
             nothing = text_BLE.new_zeros(len(ids_BL), 2 * self.config.depth, self.config.heads, 0, self.config.head_dim)
-            return text_BLE, mask_BL, nothing
+            return text_BLE, mask_BL, nothing, text_BLE.new_zeros(len(ids_BL), 0, 4, SIDE, SIDE)
         shown_BS = (looks_BQ >= 0).repeat_interleave((LOOK // self.config.patch) ** 2, 1)
         seen = self._see(self.looks[looks_BQ.clamp(min=0)], shown_BS, text_BLE, mask_BL)
-        return text_BLE, torch.cat([mask_BL, shown_BS], 1), seen
+        pictures = self.pictures[looks_BQ.clamp(min=0)].float() / 255 * (looks_BQ >= 0)[..., None, None, None]
+        pictures[:, :, :3] = 2 * pictures[:, :, :3] - pictures[:, :, 3:]
+        return text_BLE, torch.cat([mask_BL, shown_BS], 1), seen, pictures
 
     def _see(self, looks_BQCHW: Tensor, shown_BS: Tensor, text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
         """seen_BPASK of pictures, which see each other and the prompt, and no film."""
@@ -108,8 +116,14 @@ class DiT(nn.Module):
             seen += own
         return torch.stack(seen, 1)
 
-    def forward(self, z_BCTHW: Tensor, t_BTHW: Tensor, text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor) -> Tensor:
+    def forward(self, z_BCTHW: Tensor, t_BTHW: Tensor, *words: Tensor) -> Tensor:
         """Noisy latents, their noise levels (any of T, H, W may be 1), the prompt from `read` -> velocity, like z_BCTHW."""
+        return self.film(z_BCTHW, t_BTHW, *words)[0]
+
+    def film(
+        self, z_BCTHW: Tensor, t_BTHW: Tensor, text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor, pictures_BQ4SS: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """The same, and what the network says of where the looks are (places.py), None where the prompts name none."""
         p = self.config.patch
         batch, _, frames, rows, columns = z_BCTHW.shape
         h, w = rows // p, columns // p
@@ -120,26 +134,43 @@ class DiT(nn.Module):
         for block in self.enter_blocks:
             cells = block(cells, *local, frames)
         x = self.patch_in(rearrange(cells, "(B T) G (h p) (w q) -> B (T h w) (G p q)", B=batch, p=p, q=p))
-        x = self._transform(x, c_BMD, (frames, h, w), text_BLE, mask_BM, seen_BPASK)
+        words = text_BLE, mask_BM, seen_BPASK, pictures_BQ4SS
+        x, said, sketch = self._transform(x, c_BMD, (frames, h, w), *words)
         drawn = rearrange(self.patch_out(x), "B (T h w) (G p q) -> (B T) G (h p) (w q)", T=frames, h=h, w=w, p=p, q=p)
-        cells = channels_last(cells + drawn)
+        cells = channels_last(cells + drawn if sketch is None else cells + drawn + sketch)
         for block in self.leave_blocks:
             cells = block(cells, *local, frames)
         drawn = rearrange(self.cells_out(rms_map(cells)).float(), "(B T) C H W -> B C T H W", B=batch)
-        return skip * z_BCTHW + scale_out * drawn
+        return skip * z_BCTHW + scale_out * drawn, said
 
     def _transform(
-        self, x: Tensor, c_BMD: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor
-    ) -> Tensor:
+        self,
+        x: Tensor,
+        c_BMD: Tensor,
+        grid: tuple[int, int, int],
+        text_BLE: Tensor,
+        mask_BM: Tensor,
+        seen_BPASK: Tensor,
+        pictures_BQ4SS: Tensor,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Tokens after all blocks; what was said half way, and the sketch of that for the cells."""
         modulation = self.modulation(c_BMD)[:, :, None]
         rope = positions(*grid, self.config.head_dim, x.device)
         bias = F.pad(hide_padding(mask_BM), (x.shape[1], 0))
-        first_v: Tensor | None = None
-        for block, look in zip(self.blocks, seen_BPASK.unflatten(1, (-1, 2)).unbind(1), strict=True):
+        first_v, said, sketch = None, None, None
+        for i, (block, look) in enumerate(zip(self.blocks, seen_BPASK.unflatten(1, (-1, 2)).unbind(1), strict=True)):
+            if i == self.middle and pictures_BQ4SS.shape[1]:
+                said, tokens, sketch = self.places(x, grid, pictures_BQ4SS)
+                x = x + tokens
             x, own = block(x, text_BLE, modulation + block.table, rope, bias, first_v, look)
             first_v = own[1] if first_v is None else first_v
         shift, scale = self.final(c_BMD)[:, :, None].chunk(2, -1)
-        return modulate(x, shift, scale)
+        return modulate(x, shift, scale), said, sketch
+
+    @property
+    def middle(self) -> int:
+        """The block before which the sketch is laid out."""
+        return self.config.depth // 2
 
     def _condition(self, t_BTHW: Tensor, grid: tuple[int, int, int], text_BLE: Tensor, mask_BM: Tensor) -> Tensor:
         """c_BMD: one vector for each distinct noise level; M divides N, and each serves N / M tokens in a row."""

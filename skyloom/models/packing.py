@@ -18,7 +18,13 @@ from .layers import attention, rms, rotate, split_heads
 
 
 def packed_velocity(
-    dit: DiT, clips: Sequence[Tensor], levels: Sequence[Tensor], text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor
+    dit: DiT,
+    clips: Sequence[Tensor],
+    levels: Sequence[Tensor],
+    text_BLE: Tensor,
+    mask_BM: Tensor,
+    seen_BPASK: Tensor,
+    pictures_BQ4SS: Tensor,
 ) -> list[Tensor]:
     """What `dit` says of each clip alone: latents C T H W and their levels T H W (each axis may be 1), a prompt each."""
     p, gain = dit.config.patch, dit.gain_C.view(-1, 1, 1, 1)
@@ -35,14 +41,17 @@ def packed_velocity(
         group.enter(dit, cells)
         for i, part in zip(group.numbers, group.cells.split(group.frames), strict=True):
             rows[i] = rearrange(part, "T G (h p) (w q) -> 1 (T h w) (G p q)", p=p, q=p)
-    prompts = Prompts.of(text_BLE, mask_BM, seen_BPASK)
-    drawn = dit.patch_out(_transform(dit, dit.patch_in(torch.cat(rows, 1)), conditions, grids, prompts))
+    prompts = Prompts.of(text_BLE, mask_BM, seen_BPASK, pictures_BQ4SS)
+    x, sketches = _transform(dit, dit.patch_in(torch.cat(rows, 1)), conditions, grids, prompts)
+    drawn = dit.patch_out(x)
     tokens = drawn.split([T * h * w for T, h, w in grids], 1)
     velocities: list[Tensor] = [torch.empty(0)] * len(clips)
     for group in groups:
         h, w = grids[group.numbers[0]][1:]
         form = "1 (T h w) (G p q) -> T G (h p) (w q)"
         added = torch.cat([rearrange(tokens[i], form, h=h, w=w, p=p, q=p) for i in group.numbers])
+        if sketches:
+            added = added + torch.cat([sketches[i] for i in group.numbers])
         out = dit.cells_out(rms_map(group.leave(dit, added))).float()
         for i, part in zip(group.numbers, out.split(group.frames), strict=True):
             _, skip, scale_out = factors[i]
@@ -102,30 +111,39 @@ class Prompts:
     text_1LE: Tensor
     words: list[int]  # of each
     seen: list[Tensor]  # of each: 1 P A S K, as DiT.read gives it
+    pictures_BQ4SS: Tensor
 
     @classmethod
-    def of(cls, text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor) -> "Prompts":
+    def of(cls, text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor, pictures_BQ4SS: Tensor) -> "Prompts":
         told, shown = mask_BM.split([text_BLE.shape[1], seen_BPASK.shape[3]], 1)
         text_1LE = torch.cat([text[mask] for text, mask in zip(text_BLE, told, strict=True)])[None]
         seen = [part[None, :, :, mask] for part, mask in zip(seen_BPASK, shown, strict=True)]
-        return cls(text_1LE, told.sum(1).tolist(), seen)
+        return cls(text_1LE, told.sum(1).tolist(), seen, pictures_BQ4SS)
 
 
 def _transform(
     dit: DiT, x_1ND: Tensor, conditions: list[Tensor], grids: list[tuple[int, int, int]], prompts: Prompts
-) -> Tensor:
+) -> tuple[Tensor, list[Tensor]]:
+    """All tokens after all blocks, and each clip's sketch for its cells (none where no prompt names a look)."""
     sizes, counts = [T * h * w for T, h, w in grids], [c.shape[1] for c in conditions]
     tables = [positions(*grid, dit.config.head_dim, x_1ND.device) for grid in grids]
     rope = torch.cat([cos for cos, _ in tables]), torch.cat([sin for _, sin in tables])
     c_1MD = torch.cat(conditions, 1)
     modulation = dit.modulation(c_1MD)
     first_v: Tensor | None = None
+    sketches: list[Tensor] = []
     for i, block in enumerate(dit.blocks):
+        if i == dit.middle and prompts.pictures_BQ4SS.shape[1]:
+            looks = prompts.pictures_BQ4SS.split(1)
+            placed = [dit.places(x, grid, look) for x, grid, look in zip(x_1ND.split(sizes, 1), grids, looks, strict=True)]
+            x_1ND = x_1ND + torch.cat([part[1] for part in placed], 1)
+            sketches = [part[2] for part in placed]
         parts = (modulation + block.table)[:, :, None].split(counts, 1)
         assert isinstance(block, DiTBlock)
         x_1ND, first_v = _block(block, x_1ND, prompts, i, parts, rope, sizes, first_v)
     finals = dit.final(c_1MD)[:, :, None].split(counts, 1)
-    return torch.cat([modulate(x, *f.chunk(2, -1)) for x, f in zip(x_1ND.split(sizes, 1), finals, strict=True)], 1)
+    x_1ND = torch.cat([modulate(x, *f.chunk(2, -1)) for x, f in zip(x_1ND.split(sizes, 1), finals, strict=True)], 1)
+    return x_1ND, sketches
 
 
 def _block(

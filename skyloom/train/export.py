@@ -19,8 +19,8 @@ WORLD = """- Trained by this repository alone, from random weights, for {steps} 
 {looks}- Art of the training scenes: Fluent Emoji by Microsoft, MIT licence. The weights are under Apache-2.0.
 - It knows its own small world and nothing else: no real people, places or events, no text in pictures, no sound.
 """
-LOOKS = """- Remembers a picture of each of {count} nouns, as the tokenizer sees it (`looks` in dit.safetensors), and
-  reads those that a prompt names. How they stand, move, are coloured and lit is learned.
+LOOKS = """- Remembers a picture of each of {count} nouns (`pictures` and `looks` in dit.safetensors: the art itself, MIT licence) and
+  lays those that a prompt names out as a sketch. Where they are, how they move, are coloured and lit is learned.
 """
 FOOTAGE = """- Trained on from `{base}` for {steps} steps, on the footage below.
 - It knows what it was shown, roughly, and learns small footage by heart. No text in pictures, no sound.
@@ -61,7 +61,7 @@ def export_merged(adapters: Sequence[str], to: Path | None = None, model: str | 
 def write_model(bundle: Bundle, to: Path | None, run: Path, size: int = 0) -> Path:
     """Weights and card in `to`, or in the package where they are small enough; `run` knows how they were trained."""
     folder = to or SHIPPED / bundle.config.name
-    size += sum(2 * t.numel() for part in (bundle.vae, bundle.dit) for t in part.state_dict().values())
+    size += sum(min(2, t.element_size()) * t.numel() for part in (bundle.vae, bundle.dit) for t in part.state_dict().values())
     if to is None and size > LIMIT:
         raise ValueError(
             f"{bundle.config.name}: {human_bytes(size)} of weights, at most {human_bytes(LIMIT)} ship. Give a folder with --to."

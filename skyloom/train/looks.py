@@ -1,6 +1,6 @@
-"""A model's memory of looks: the world's sprites as the tokenizer sees them. Read by the transformer, never trained.
+"""A model's memory of looks: the world's sprites, as they are and as the tokenizer sees them. Read, never trained.
 
-Dimension key: Q looks, C latent channels, H W LOOK cells a side.
+Dimension key: K looks, C latent channels, H W LOOK cells a side, S pixels a side; B batch, R bodies of a scene.
 """
 
 import numpy as np
@@ -9,10 +9,13 @@ from torch import Tensor
 
 from ..models.bundle import autocast
 from ..models.dit import LOOK
+from ..models.places import SIDE
 from ..models.vae import VAE, to_video
+from ..models.vocabulary import Vocabulary
 from ..worlds.art import sprite_frames
 from ..worlds.captions import LANGUAGES, noun_words
 from ..worlds.nouns import Noun, core_nouns
+from ..worlds.scene import Scene
 
 GREY = 128  # what a sprite stands before
 
@@ -30,13 +33,34 @@ def names_of(nouns: list[Noun]) -> list[list[str]]:
     return [[name for language in LANGUAGES for name in noun_words(noun, language)] for noun in nouns]
 
 
-def pictures(nouns: list[Noun], vae: VAE) -> Tensor:
-    """Q C+1 H W: the first picture of each sprite as latents, and how much of each cell it covers, 0..1."""
-    return torch.cat([_picture(noun, vae) for noun in nouns])
+def pictures(nouns: list[Noun]) -> Tensor:
+    """K 4 S S: the first picture of each sprite, uint8 premultiplied red, green, blue, alpha."""
+    sprites = torch.stack([torch.from_numpy(np.array(sprite_frames(noun)[0], np.float32)) for noun in nouns]).permute(
+        0, 3, 1, 2
+    )
+    return torch.nn.functional.interpolate(sprites, size=(SIDE, SIDE), mode="area").round().byte()
+
+
+def latents(nouns: list[Noun], vae: VAE) -> Tensor:
+    """K C+1 H W: the first picture of each sprite as latents, and how much of each cell it covers, 0..1."""
+    return torch.cat([_latents(noun, vae) for noun in nouns])
+
+
+def looks_of_bodies(captions: list[str], scenes: list[Scene], stances_BTR8: Tensor, vocabulary: Vocabulary) -> Tensor:
+    """looks_BR: which of the looks that its caption names a body has, -1 for none."""
+    keys = {noun.key: i for i, noun in enumerate(known_nouns(len(vocabulary.names)))}
+    actors_BR = stances_BTR8[..., 7].amax(1).long()  # a body has one actor; -1 in frames where it is too small to be seen
+    found = torch.full(actors_BR.shape, -1)
+    for b, (caption, scene) in enumerate(zip(captions, scenes, strict=True)):
+        named = vocabulary.looks(caption)
+        slots = [named.index(k) if (k := keys.get(actor.noun, -1)) in named else -1 for actor in scene.actors]
+        for r, actor in enumerate(actors_BR[b].tolist()):
+            found[b, r] = slots[actor] if actor >= 0 else -1
+    return found
 
 
 @torch.no_grad()
-def _picture(noun: Noun, vae: VAE) -> Tensor:
+def _latents(noun: Noun, vae: VAE) -> Tensor:
     sprite = torch.from_numpy(np.array(sprite_frames(noun)[0], np.float32)).permute(2, 0, 1)[None]
     sprite = torch.nn.functional.interpolate(sprite, size=(LOOK * vae.config.stride,) * 2, mode="area")
     cover = sprite[:, 3:] / 255

@@ -20,11 +20,12 @@ from ..diffusion.patterns import training_levels, unknown
 from ..diffusion.sampler import guided, sample, schedule
 from ..models.bundle import Bundle, autocast, load_bundle, save_bundle
 from ..models.dit import DiT
+from ..models.places import errors, truth
 from ..models.vae import VAE, to_frames
 from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
 from . import optim
-from .looks import known_nouns, names_of, pictures
+from .looks import known_nouns, latents, looks_of_bodies, names_of, pictures
 
 GAMMAS = (16.97, 6.94)  # EMA windows of 5 % and 10 % of the run so far; the first is exported
 PROMPTS = (
@@ -66,7 +67,8 @@ def main(
     model = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
     model.gain_C.copy_(vae.gain_C)
     if nouns:
-        model.looks.copy_(pictures(nouns, vae))
+        model.looks.copy_(latents(nouns, vae))
+        model.pictures.copy_(pictures(nouns))
     if init is not None:
         vocabulary = start_from(model, init, vocabulary.names)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)
@@ -85,7 +87,7 @@ def main(
     triples = held_out(data, config, vae.gain_C)
     began = saved = looked = time.time()
     while step < c.steps:
-        loss, kind = train_step(bundle, loader.batch(step), config, step)
+        loss, parts = train_step(bundle, loader.batch(step), config, step)
         loss.backward()
         dist.average_gradients(model)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), c.clip_grad)
@@ -94,7 +96,7 @@ def main(
         for ema in emas:
             ema.update(model, step)
         if step % 20 == 0:
-            log.row(step, **{f"loss{kind}": float(dist.average(loss.detach())), "norm": float(norm)})
+            log.row(step, **{name: float(dist.average(part.detach())) for name, part in parts.items()}, norm=float(norm))
         now, improved = time.time(), False
         last = step == c.steps or dist.any_rank(now - began > minutes * 60)
         if step % check_every == 0 or last:
@@ -124,8 +126,8 @@ def start_from(model: DiT, init: str | Path, names: list[tuple[str, ...]]) -> Vo
     return Vocabulary(old.vocabulary.words, names)
 
 
-def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple[Tensor, str]:
-    """Loss of this rank's share of a batch, and its kind."""
+def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss of this rank's share of a batch, and its parts by name: that of the flow, and that of what is said of places."""
     c = config.model
     whole = batch.z_BCTHW
     rng = dist.step_rng(c.seed, step)
@@ -133,18 +135,52 @@ def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple
     levels = training_levels(len(whole), (whole.shape[2], whole.shape[3], whole.shape[4]), c.patterns, c.shift, c.uniform, rng)
     mine = dist.share(len(whole))
     weight = 1 + c.actor_weight * batch.coverage_BTHW
-    loss = bundle_loss(bundle, whole[mine], noise[mine], levels[mine], weight[mine], batch.captions[mine])
+    words = bundle.read(batch.captions[mine])
+    said: list[Tensor | None] = []
+    loss = words_loss(bundle, words, whole[mine], noise[mine], levels[mine], weight[mine], said)
     counted = weight * (levels > 0)  # a mean over the whole batch is not that over the ranks' own means
-    return loss * (counted[mine].sum() * dist.world_size() / counted.sum()), batch.kind
+    loss = loss * (counted[mine].sum() * dist.world_size() / counted.sum())
+    if not config.text.looks:
+        return loss, {f"loss{batch.kind}": loss}
+    places = places_loss(bundle, batch, mine, words[3], said[0])
+    return loss + c.places_weight * places, {f"loss{batch.kind}": loss, "places": places}
+
+
+def places_loss(bundle: Bundle, batch: Batch, mine: slice, pictures_BQ4SS: Tensor, said_BTHWP: Tensor | None) -> Tensor:
+    """How wrong what was said of this rank's share is, over what there is to say of the whole batch."""
+    device = pictures_BQ4SS.device
+    sums, counts = torch.zeros(2, device=device), torch.zeros(2, device=device)
+    if said_BTHWP is not None:
+        stances, scenes, captions = batch.stances_BTR8[mine], batch.scenes[mine], batch.captions[mine]
+        looks_BR = looks_of_bodies(captions, scenes, stances, bundle.vocabulary).to(device)
+        known = truth(stances.to(device), looks_BR, pictures_BQ4SS, (said_BTHWP.shape[2], said_BTHWP.shape[3]))
+        heard_B = torch.tensor([bool(bundle.vocabulary.looks(caption)) for caption in captions], device=device)
+        sums, counts = errors(said_BTHWP, *known, heard_B)
+    [counts] = dist.total([counts])  # by every rank, whether or not its prompts name anyone
+    return (sums / counts.clamp(min=1)).sum() * dist.world_size()
 
 
 def bundle_loss(bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight: Tensor, captions: list[str]) -> Tensor:
-    words = bundle.read(captions)
+    return words_loss(bundle, bundle.read(captions), z, noise, levels, weight, [])
+
+
+def words_loss(
+    bundle: Bundle,
+    words: tuple[Tensor, ...],
+    z: Tensor,
+    noise: Tensor,
+    levels: Tensor,
+    weight: Tensor,
+    said: list[Tensor | None],
+) -> Tensor:
+    """The flow loss of latents under prompts that were read; what the model says of where the looks are joins `said`."""
     device = words[0].device
 
     def velocity(z_t: Tensor, t: Tensor) -> Tensor:
         with autocast(device):
-            return bundle.dit(z_t, t, *words)
+            v, places = bundle.dit.film(z_t, t, *words)
+        said.append(places)
+        return v
 
     return flow_loss(velocity, z.to(device), noise.to(device), levels.to(device), weight.to(device))
 

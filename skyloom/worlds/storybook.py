@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .backdrop import Layer, paint
+from .art import sprite_extent
+from .backdrop import Layer, horizon_row, paint
 from .brush import FAR, FEET_FAR, FEET_NEAR, NEAR
 from .motion import AIRY_PLACES, Poses, poses
 from .puppets import Cast, Stand, actor_side, darken, foam, over, paste, resolve, sprite_matrix
@@ -18,6 +19,7 @@ from .scenery import PROP_BOX, PROP_SWAY
 from .weather import draw_air, draw_stars, make_air
 
 BACK_PARALLAX, FRONT_PARALLAX = 0.35, 1.15
+BODIES = 4  # at most, in a scene
 cv2.setNumThreads(1)
 
 
@@ -80,36 +82,37 @@ def render(
     return pictures if coverage is None else (pictures, coverage)
 
 
-class _Shot:
-    """One clip: what does not change from frame to frame, and how a frame is put together."""
+def stances(scene: Scene, height: int, width: int, times: np.ndarray) -> np.ndarray:
+    """Where `render` puts the actors' sprites at `times` (T, seconds): float32 (T, BODIES, 8), nobody drawn.
+
+    Of each body: the matrix a b c, d e f by which it maps its sprite, whose sides run from 0 to 1, to pixels (x is a u + b v
+    + c), its depth, and the number of its actor: -1, and zeros, where there is no body, or one too small to be drawn.
+    """
+    staging = _Staging(scene, height, width, times)
+    found = np.zeros((len(times), BODIES, 8), np.float32)
+    found[..., 7] = -1
+    for i in range(len(times)):
+        spots = staging.spots(i)
+        for b, spot in enumerate(spots):
+            side, matrix, _ = staging.stance(b, i, spot)
+            if side >= 1:
+                found[i, b] = [*matrix.ravel(), staging.poses.depth[b, i], staging.poses.actor[b]]
+    return found
+
+
+class _Staging:
+    """Who stands where in a clip, and where the camera is."""
 
     def __init__(self, scene: Scene, height: int, width: int, times: np.ndarray):
         self.scene, self.height, self.width, self.times = scene, height, width, times
         self.unit = float(min(height, width))
         self.half_width = width / self.unit / 2
         self.airy = scene.place in AIRY_PLACES
-        nouns = [resolve(actor.noun) for actor in scene.actors]
-        self.sides = [actor_side(a, n) for a, n in zip(scene.actors, nouns, strict=True)]
+        self.horizon = horizon_row(scene.place, scene.seed, height)
+        self.nouns = [resolve(actor.noun) for actor in scene.actors]
+        self.sides = [actor_side(a, n) for a, n in zip(scene.actors, self.nouns, strict=True)]
         self.poses = self._track(times)
         self.camera = self._camera(times, self.poses)
-        self.backdrop = paint(scene.place, scene.light, scene.weather, scene.seed, height, width, *self._margins())
-        self.cast = [Cast(n, a, self.backdrop) for n, a in zip(nouns, scene.actors, strict=True)]
-        self.props = [Stand(prop, k, scene, self.backdrop) for k, prop in enumerate(scene.props)]
-        self.air = make_air("bubbles" if scene.place == "underwater" else scene.weather, scene.seed, height, width)
-        self.starry = self.air is not None and self.air.kind == "stars"
-        lively = self.starry or scene.place == "sea" or scene.camera != "still"
-        self.static = None if lively else self._background(0)
-        self.far_props = self._set_far_props()
-
-    def _set_far_props(self) -> set[int]:
-        """Draw what always stands behind everyone into the still background, once."""
-        if self.static is None:
-            return set()
-        nearest = self.poses.depth.min(initial=2)
-        far = [k for k, s in enumerate(self.props) if s.prop.depth < nearest and s.prop.kind not in PROP_SWAY]
-        for k in sorted(far, key=lambda k: self.props[k].prop.depth):
-            self._prop(self.static, None, k, 0, [])
-        return set(far)
 
     def _track(self, times: np.ndarray) -> Poses:
         on_screen = tuple(s * float(depth_scale(a.depth)) for s, a in zip(self.sides, self.scene.actors, strict=True))
@@ -128,6 +131,63 @@ class _Shot:
         both = {"chase", "meet"} & set(first.actions) and 0 < first.partner < len(self.scene.actors)
         return [0, first.partner] if both else [0]
 
+    def _spot(self, i: int, x: float, depth: float, side: float) -> tuple[float, float, float]:
+        """Frame column and row under a thing's feet, and the length in pixels of one unit of its size."""
+        camera, scale = self.camera, FAR + (NEAR - FAR) * depth
+        if self.airy:
+            row = self.height * (0.36 + 0.3 * depth) + 0.5 * side * scale * self.unit
+        else:
+            row = self.horizon + (self.height - self.horizon) * (FEET_FAR + (FEET_NEAR - FEET_FAR) * depth)
+        zoom, centre_y = camera.zoom[i], 0.6 * self.height
+        column = self.width / 2 + zoom * (x - camera.x[i] * (scale - camera.pivot[i])) * self.unit
+        return column, centre_y + zoom * (row - camera.y[i] * self.unit - centre_y), zoom * self.unit * scale
+
+    def spots(self, i: int) -> list[tuple[float, float, float]]:
+        """`_spot` of every body."""
+        track = self.poses
+        return [self._spot(i, track.x[b, i], track.depth[b, i], self.sides[k]) for b, k in enumerate(track.actor)]
+
+    def stance(self, b: int, i: int, spot: tuple[float, float, float]) -> tuple[float, np.ndarray, float | None]:
+        """A body's length on screen, the matrix from its sprite (sides 0 to 1) to pixels, and the water line if it floats."""
+        track, zoom, noun = self.poses, self.camera.zoom[i], self.nouns[self.poses.actor[b]]
+        _, tall = sprite_extent(noun)
+        side = self.sides[track.actor[b]] * spot[2]
+        flip = -1 if noun.facing and track.look[b, i] != noun.facing else 1
+        height = track.height[b, i]
+        row, cut = spot[1] - height * zoom * self.unit, None
+        if self.scene.place == "sea" and height < 0.1:  # afloat: a part stays below the water line
+            row = spot[1] + (0.24 * tall * side - 0.4 * height * zoom * self.unit) * (1 - height / 0.1)
+            row += 0.008 * self.unit * np.sin(2.0 * self.times[i] + 3 * b) - height * zoom * self.unit * height / 0.1
+            cut = spot[1]
+        turn = track.angle[b, i], track.pivot[b, i] * tall
+        matrix = sprite_matrix(1, side, flip * track.wide[b, i], track.tall[b, i], *turn, spot[0], row)
+        return side, matrix, cut if cut is not None and row > cut else None
+
+
+class _Shot(_Staging):
+    """One clip: what does not change from frame to frame, and how a frame is put together."""
+
+    def __init__(self, scene: Scene, height: int, width: int, times: np.ndarray):
+        super().__init__(scene, height, width, times)
+        self.backdrop = paint(scene.place, scene.light, scene.weather, scene.seed, height, width, *self._margins())
+        self.cast = [Cast(n, a, self.backdrop) for n, a in zip(self.nouns, scene.actors, strict=True)]
+        self.props = [Stand(prop, k, scene, self.backdrop) for k, prop in enumerate(scene.props)]
+        self.air = make_air("bubbles" if scene.place == "underwater" else scene.weather, scene.seed, height, width)
+        self.starry = self.air is not None and self.air.kind == "stars"
+        lively = self.starry or scene.place == "sea" or scene.camera != "still"
+        self.static = None if lively else self._background(0)
+        self.far_props = self._set_far_props()
+
+    def _set_far_props(self) -> set[int]:
+        """Draw what always stands behind everyone into the still background, once."""
+        if self.static is None:
+            return set()
+        nearest = self.poses.depth.min(initial=2)
+        far = [k for k, s in enumerate(self.props) if s.prop.depth < nearest and s.prop.kind not in PROP_SWAY]
+        for k in sorted(far, key=lambda k: self.props[k].prop.depth):
+            self._prop(self.static, None, k, 0, [])
+        return set(far)
+
     def _margins(self) -> tuple[float, float]:
         """How far any layer travels beyond the frame, over the whole scene so that a part of it looks like the whole."""
         times = np.union1d(np.linspace(0, self.scene.seconds, 12), self.times)
@@ -137,7 +197,7 @@ class _Shot:
 
     def _matrix(self, layer: Layer, i: int, far: float, near: float, zoom_power: float = 1.0) -> np.ndarray:
         """Layer pixels to frame pixels; parallax grows from `far` at depth 0 to `near` at depth 1: a shear of the ground."""
-        camera, horizon = self.camera, self.backdrop.horizon
+        camera, horizon = self.camera, self.horizon
         floor = self.height - horizon
         slope = (near - far) / ((FEET_NEAR - FEET_FAR) * floor)
         at_horizon = far - slope * FEET_FAR * floor
@@ -153,7 +213,7 @@ class _Shot:
         matrix = self._matrix(scenery.back, i, BACK_PARALLAX, BACK_PARALLAX, 0.6)
         picture = cv2.warpAffine(scenery.back.pixels, matrix, (self.width, self.height), borderMode=cv2.BORDER_REFLECT)
         if self.air and self.starry:
-            low = self.backdrop.horizon if scenery.ground else self.height
+            low = self.horizon if scenery.ground else self.height
             draw_stars(self.air, picture, time, self.camera.x[i], low / self.unit)
         if scenery.mid:
             edge = FAR - (NEAR - FAR) * FEET_FAR / (FEET_NEAR - FEET_FAR)  # parallax of the ground at the horizon
@@ -183,7 +243,7 @@ class _Shot:
         """Far to near: scenery, shadows, actors and props by depth, the fringe in front, weather."""
         picture[:] = self._background(i) if self.static is None else self.static
         track, time = self.poses, self.times[i]
-        spots = [self._spot(i, track.x[b, i], track.depth[b, i], self.sides[k]) for b, k in enumerate(track.actor)]
+        spots = self.spots(i)
         things: list[tuple[float, Callable, int]] = [(track.depth[b, i], self._body, b) for b in range(len(spots))]
         things += [(stand.prop.depth, self._prop, k) for k, stand in enumerate(self.props) if k not in self.far_props]
         for b, spot in enumerate(spots):
@@ -201,17 +261,6 @@ class _Shot:
         if self.air and not self.starry:
             draw_air(self.air, picture, time, self.camera.x[i], self.scene.light == "night")
 
-    def _spot(self, i: int, x: float, depth: float, side: float) -> tuple[float, float, float]:
-        """Frame column and row under a thing's feet, and the length in pixels of one unit of its size."""
-        camera, scale = self.camera, FAR + (NEAR - FAR) * depth
-        if self.airy:
-            row = self.height * (0.36 + 0.3 * depth) + 0.5 * side * scale * self.unit
-        else:
-            row = self.backdrop.horizon + (self.height - self.backdrop.horizon) * (FEET_FAR + (FEET_NEAR - FEET_FAR) * depth)
-        zoom, centre_y = camera.zoom[i], 0.6 * self.height
-        column = self.width / 2 + zoom * (x - camera.x[i] * (scale - camera.pivot[i])) * self.unit
-        return column, centre_y + zoom * (row - camera.y[i] * self.unit - centre_y), zoom * self.unit * scale
-
     def _shadow(self, picture: np.ndarray, b: int, i: int, spot: tuple[float, float, float]) -> None:
         if self.airy or self.scene.place == "sea":
             return
@@ -223,26 +272,14 @@ class _Shot:
         darken(picture, spot[0], spot[1] - 0.012 * spot[2], max(half, 2), max(half * 0.26, 1.2), self.backdrop.shadow * fade)
 
     def _body(self, picture: np.ndarray, coverage: np.ndarray | None, b: int, i: int, spots: list) -> None:
-        track, spot, zoom = self.poses, spots[b], self.camera.zoom[i]
-        cast = self.cast[track.actor[b]]
-        side = self.sides[track.actor[b]] * spot[2]
+        side, matrix, cut = self.stance(b, i, spots[b])
         if side < 1:
             return
-        flip = -1 if cast.facing and track.look[b, i] != cast.facing else 1
-        height = track.height[b, i]
-        row, cut = spot[1] - height * zoom * self.unit, None
-        if self.scene.place == "sea" and height < 0.1:  # afloat: a part stays below the water line
-            row = spot[1] + (0.24 * cast.tall * side - 0.4 * height * zoom * self.unit) * (1 - height / 0.1)
-            row += 0.008 * self.unit * np.sin(2.0 * self.times[i] + 3 * b) - height * zoom * self.unit * height / 0.1
-            cut = spot[1]
+        track, cast = self.poses, self.cast[self.poses.actor[b]]
         frame = cast.frame(self.times[i], track.phase[b], side)
-        pivot = track.pivot[b, i] * cast.tall
-        matrix = sprite_matrix(
-            len(frame), side, flip * track.wide[b, i], track.tall[b, i], track.angle[b, i], pivot, spot[0], row
-        )
-        paste(picture, coverage, frame, matrix, cut)
-        if cut is not None and row > cut:
-            foam(picture, spot[0], cut, 0.44 * side * cast.wide * abs(track.wide[b, i]), self.scene.light == "night")
+        paste(picture, coverage, frame, matrix / [len(frame), len(frame), 1], cut)
+        if cut is not None:
+            foam(picture, spots[b][0], cut, 0.44 * side * cast.wide * abs(track.wide[b, i]), self.scene.light == "night")
 
     def _prop(self, picture: np.ndarray, coverage: np.ndarray | None, k: int, i: int, spots: list) -> None:
         stand = self.props[k]

@@ -40,7 +40,7 @@ def test_the_prompt_and_its_padding():
 def test_looks_are_seen_by_the_prompts_that_name_them():
     bundle, prompts = tiny_bundle(), ["a red fox runs", "a fox in the snow", "snow", "a red", "snow, a fox"]
     z, t = torch.randn(1, 4, 2, 4, 4).expand(5, -1, -1, -1, -1), torch.full((5, 1, 1, 1), 0.7)
-    text, mask, seen = bundle.read(prompts)
+    text, mask, seen, _ = bundle.read(prompts)
     tokens = (LOOK // 2) ** 2
     assert seen.shape == (5, 2 * 2, 2, 2 * tokens, 16)
     assert mask[:, text.shape[1] :].sum(1).tolist() == [tokens, 2 * tokens, tokens, 0, 2 * tokens]
