@@ -83,6 +83,7 @@ def generate(
     last: str = "",
     at: Several = (),
     shot: Several = (),
+    cast: Several = (),
     like: str = "",
     vary: float = 0.3,
     making: Making | None = None,
@@ -107,6 +108,9 @@ def generate(
     shot:
         'FROM-TOs: TEXT', what happens from one second to another, in place of the prompt; may be given again. 'cut FROM-TOs:
         TEXT' begins anew.
+    cast:
+        NAME=FILE, a picture of who plays NAME, a word of the prompt, known or new; on a transparent or plain ground. May be
+        given again.
     like:
         A film to vary: its recipe is filmed again with its noise turned towards another seed.
     vary:
@@ -116,7 +120,7 @@ def generate(
     if like:
         making.make(_variation(like, vary, making))
         return
-    making.film(prompt, seconds=seconds, size=size, image=image, last=last, images=_placed(at), shots=shot)
+    making.film(prompt, seconds=seconds, size=size, image=image, last=last, images=_placed(at), shots=shot, cast=_named(cast))
 
 
 @app.command
@@ -236,6 +240,14 @@ def _placed(at: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
         if not colon or not path:
             raise ValueError(f"at {text[:40]!r}: wanted SECOND:FILE, for example 1.5:card.png.")
     return tuple(placed)
+
+
+def _named(cast: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """'fox=fox.png' -> ('fox', 'fox.png')."""
+    for text in cast:
+        if not all(text.partition("=")):
+            raise ValueError(f"cast {text[:40]!r}: wanted NAME=FILE, for example fox=fox.png.")
+    return tuple((name, path) for name, _, path in (text.partition("=") for text in cast))
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..base import sizes, video
 from ..worlds.prompt import emoji_to_words
+from .casting import read_sprite
 from .controls import write_script
 from .cost import (
     DECODED_AT_ONCE,
@@ -37,7 +38,7 @@ from .cost import (
 )  # fmt: skip
 from .expansion import expand
 from .request import QUALITY, STRENGTHS, Preview, Progress, Quality, Request, Shot
-from .takes import Script, Take, settle
+from .takes import Script, Take, provenance, settle
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -162,10 +163,13 @@ def _shoot(request: Request, bundle: "Bundle | None", on_step: Progress | None, 
     script = write_script(request, ruler_of(bundle), window_of(bundle))
     planned = measure(script, request, bundle)
     check_memory(planned, held)
+    weights, bundle = fingerprint(bundle), _with_cast(bundle, request)
     script, notes = _in_its_words(script, request, bundle)
+    _check_cast(request, script, bundle)
     notes += _remarks(request, planned, bundle)
-    recipe = {**dataclasses.asdict(request), "skyloom": version(), "weights": fingerprint(bundle)}
-    recipe |= {"inputs": script.inputs} if script.inputs else {}
+    recipe = {**dataclasses.asdict(request), "skyloom": version(), "weights": weights}
+    inputs = script.inputs | {path: provenance(path) for _, path in request.cast}
+    recipe |= {"inputs": inputs} if inputs else {}
     frames = _frames(script, request, bundle, on_step or (lambda done, steps: None), on_preview)
     return Reel(frames, script.frames, request.fps, recipe, notes)
 
@@ -205,6 +209,24 @@ def _in_its_words(script: Script, request: Request, bundle: "Bundle") -> tuple[S
     return dataclasses.replace(script, parts=tuple(parts)), list(dict.fromkeys([*notes, *script.notes]))
 
 
+def _with_cast(bundle: "Bundle", request: Request) -> "Bundle":
+    """The model with the request's pictures in its memory."""
+    if not request.cast:
+        return bundle
+    sprites = [(name, read_sprite(path)) for name, path in request.cast]
+    from ..models.looks import with_cast
+
+    return with_cast(bundle, sprites)
+
+
+def _check_cast(request: Request, script: Script, bundle: "Bundle") -> None:
+    """ValueError for a name that no prompt speaks of, where it would be looked up."""
+    spoken = {look for take in script.takes for prompt in take.prompts for look in bundle.vocabulary.looks(prompt)}
+    for name, _ in request.cast:
+        if bundle.vocabulary.look(name) not in spoken:
+            raise ValueError(f"cast: the prompt does not speak of {name!r}, or of too many others first. Name it there.")
+
+
 def _remarks(request: Request, planned: Plan, bundle: "Bundle") -> list[str]:
     """Notes on sizes, rates and lengths that the model was never trained on."""
     c = bundle.config
@@ -238,7 +260,7 @@ def fingerprint(bundle: "Bundle") -> str:
     digest = hashlib.sha256()
     for module in (bundle.vae, bundle.dit):
         for name, tensor in sorted(module.state_dict().items()):
-            digest.update(name.encode() + tensor.cpu().contiguous().float().numpy().tobytes())
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
 
 

@@ -33,6 +33,8 @@ LANGUAGES = ("auto", "en", "zh")
 WAYS = ("forward", "backward", "both")
 LONGEST = 600  # seconds
 MOST_SHOTS = 100
+MOST_CAST = 4  # names
+LONGEST_NAME = 40  # characters
 FILES = ("image", "last", "clip", "to", "mask")
 SPAN = re.compile(r"\s*(cut\s+)?(\d+(?:\.\d+)?)\s*s?\s*[-–]\s*(\d+(?:\.\d+)?)\s*s?\s*[:：]\s*(.+)", re.DOTALL)
 RECTANGLE = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*")
@@ -101,6 +103,7 @@ class Request:
     expand: str = ""  # "local", or the address of a chat service: the prompt is told in full first
     expanded: str = field(default="")  # what came of it; given, it is filmed as it stands
     lora: tuple[str, ...] = ()  # adapters put onto the model: FILE or FILE:SCALE each
+    cast: tuple[tuple[str, str], ...] = ()  # a name in the prompt, known or new, and a picture file of who plays it
 
     def __post_init__(self) -> None:
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
@@ -128,6 +131,7 @@ class Request:
         put("seeds", tuple(_pair("seeds", pair, int, 2**63 - 1, float, 1) for pair in _several("seeds", self.seeds)))
         put("images", tuple(_pair("images", pair, float, LONGEST, str) for pair in _several("images", self.images)))
         put("lora", tuple(words("lora", name) for name in _several("lora", self.lora)))
+        put("cast", tuple(_part(pair) for pair in _several("cast", self.cast)))
         put("interval", _pair("interval", self.interval, float, 1, float, 1))
         if self.curve:
             influences(self.curve)
@@ -214,6 +218,9 @@ def check_together(request: Request) -> None:
         raise ValueError(f"expand={request.expand[:60]!r}: wanted 'local', or the address of a chat service: http://HOST/v1.")
     if request.expand and request.shots:
         raise ValueError("expand: goes with one prompt, not with shots.")
+    names = [name.lower() for name, _ in request.cast]
+    if len(names) > MOST_CAST or len(names) > len(set(names)):
+        raise ValueError(f"cast: {', '.join(names)}: wanted at most {MOST_CAST} names, each once.")
     check_shots(request.shots)
 
 
@@ -289,6 +296,16 @@ def _pair(name: str, value: Any, kind: type, high: float, second: type, most: fl
     if second is str:
         return first, words(name, os.fspath(value[1]) if isinstance(value[1], os.PathLike) else value[1])
     return first, number(name, value[1], second, 0, most)
+
+
+def _part(value: Any) -> tuple[str, str]:
+    """A name and the file of a picture."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f"cast: {value!r} is no pair. Wanted a name and a file: ('fox', 'fox.png').")
+    name, path = words("cast", value[0]).strip(), words("cast", os.fspath(value[1]))
+    if not name or len(name) > LONGEST_NAME:
+        raise ValueError(f"cast: {name[:60]!r} is no name. Wanted 1 to {LONGEST_NAME} characters, as the prompt has them.")
+    return name, path
 
 
 def _shot(value: Any) -> Shot:

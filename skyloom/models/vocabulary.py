@@ -35,6 +35,7 @@ class Vocabulary:
         self.ids = {word: FIRST_WORD + i for i, word in enumerate(self.words)}
         self.names = [tuple(called) for called in names]
         self._looks = {tuple(split_words(name)): look for look, called in enumerate(self.names) for name in called}
+        self._shown = {word for words in self._looks for word in words}  # known by sight, if by nothing else
         self._longest = max(map(len, self._looks), default=0)
 
     def __len__(self) -> int:
@@ -58,6 +59,10 @@ class Vocabulary:
             ids += [known] if known is not None else [FIRST_BYTE + byte for byte in word.encode()]
         return ids or [NULL]
 
+    def look(self, name: str) -> int | None:
+        """The look that goes by this name, None where none does."""
+        return self._looks.get(tuple(split_words(name)))
+
     def looks(self, text: str) -> list[int]:
         """The looks that a text names, in its order, each once; of names that begin alike the longest counts."""
         words, found, at = split_words(text), [], 0
@@ -78,7 +83,7 @@ class Vocabulary:
         """Each word that the model never saw, and the nearest one that it did ("" where none is near)."""
         found: dict[str, str] = {}
         for word in split_words(text):
-            if word in self.ids or word in PUNCTUATION or word.isdigit():
+            if word in self.ids or word in self._shown or word in PUNCTUATION or word.isdigit():
                 continue
             near = [] if HANZI.match(word) else difflib.get_close_matches(word, self.words, n=1, cutoff=0.7)
             found[word] = near[0] if near else ""

@@ -25,7 +25,7 @@ from ..models.vae import VAE, to_frames
 from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
 from . import optim
-from .looks import known_nouns, latents, looks_of_bodies, names_of, pictures
+from .looks import known_nouns, looks_of_bodies, memory_of, names_of
 
 GAMMAS = (16.97, 6.94)  # EMA windows of 5 % and 10 % of the run so far; the first is exported
 PROMPTS = (
@@ -67,8 +67,7 @@ def main(
     model = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
     model.gain_C.copy_(vae.gain_C)
     if nouns:
-        model.looks.copy_(latents(nouns, vae))
-        model.pictures.copy_(pictures(nouns))
+        model.looks, model.pictures = memory_of(nouns, vae)
     if init is not None:
         vocabulary = start_from(model, init, vocabulary.names)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)

@@ -129,7 +129,7 @@ def _frames(key: str, code: str, cache: Path, art: bool) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):  # not there yet, or damaged
-        frames = _trim(_decode(picture))
+        frames = as_sprite(_decode(picture))
         _save(path, frames)
         return frames
 
@@ -160,8 +160,9 @@ def _decode(picture: Path) -> np.ndarray:
     return np.stack(frames)
 
 
-def _trim(rgba: np.ndarray) -> np.ndarray:
-    """Crop to what is ever visible (and 2 px), scale its larger side to S, stand it on the lower edge, premultiply."""
+def as_sprite(rgba: np.ndarray) -> np.ndarray:
+    """Straight RGBA (F, H, W, 4) -> a sprite (F, S, S, 4): cropped to what is ever visible (and 2 px), its larger side scaled
+    to S, standing on the lower edge, premultiplied."""
     seen = rgba[..., 3].max(0) > 8
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     top, left = max(rows[0] - 2, 0), max(columns[0] - 2, 0)

@@ -3,16 +3,18 @@ import torch
 
 from skyloom.config import VAEConfig
 from skyloom.models.dit import LOOK
+from skyloom.models.places import SIDE
 from skyloom.models.vae import VAE
-from skyloom.train.looks import known_nouns, names_of, pictures
+from skyloom.train.looks import known_nouns, memory_of, names_of
 
 
 def test_pictures_are_those_of_the_sprites():
     torch.manual_seed(0)
     vae = VAE(VAEConfig(8, (8, 8, 16), (1, 1, 1)))
     torch.nn.init.orthogonal_(vae.basis)
-    looks = pictures(known_nouns(6), vae.eval())
+    looks, pictures = memory_of(known_nouns(6), vae.eval())
     assert looks.shape == (6, 8 + 1, LOOK, LOOK)
+    assert pictures.shape == (6, 4, SIDE, SIDE) and pictures.dtype == torch.uint8
     z, cover = looks[:, :-1], looks[:, -1]
     distances = torch.cdist(z.flatten(1), z.flatten(1)) + torch.eye(6) * 1e3
     assert distances.min() > 1

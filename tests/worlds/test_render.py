@@ -172,7 +172,7 @@ def test_no_art_is_said_clearly(monkeypatch):
 def test_trimmed_sprites_stand_on_the_lower_edge():
     picture = np.zeros((2, 40, 60, 4), np.uint8)
     picture[0, 10:20, 5:25] = (200, 100, 50, 255)
-    frames = art._trim(picture)
+    frames = art.as_sprite(picture)
     assert frames.shape == (2, art.SIDE, art.SIDE, 4)
     assert (frames[0, -20, :, 3] > 200).mean() > 0.8 and (frames[0, :20, :, 3] == 0).all()
 
