@@ -121,7 +121,14 @@ class DiT(nn.Module):
         return self.film(z_BCTHW, t_BTHW, *words)[0]
 
     def film(
-        self, z_BCTHW: Tensor, t_BTHW: Tensor, text_BLE: Tensor, mask_BM: Tensor, seen_BPASK: Tensor, pictures_BQ4SS: Tensor
+        self,
+        z_BCTHW: Tensor,
+        t_BTHW: Tensor,
+        text_BLE: Tensor,
+        mask_BM: Tensor,
+        seen_BPASK: Tensor,
+        pictures_BQ4SS: Tensor,
+        told: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """The same, and what the network says of where the looks are (places.py), None where the prompts name none."""
         p = self.config.patch
@@ -135,7 +142,7 @@ class DiT(nn.Module):
             cells = block(cells, *local, frames)
         x = self.patch_in(rearrange(cells, "(B T) G (h p) (w q) -> B (T h w) (G p q)", B=batch, p=p, q=p))
         words = text_BLE, mask_BM, seen_BPASK, pictures_BQ4SS
-        x, said, sketch = self._transform(x, c_BMD, (frames, h, w), *words)
+        x, said, sketch = self._transform(x, c_BMD, (frames, h, w), *words, told)
         drawn = rearrange(self.patch_out(x), "B (T h w) (G p q) -> (B T) G (h p) (w q)", T=frames, h=h, w=w, p=p, q=p)
         cells = channels_last(cells + drawn if sketch is None else cells + drawn + sketch)
         for block in self.leave_blocks:
@@ -152,6 +159,7 @@ class DiT(nn.Module):
         mask_BM: Tensor,
         seen_BPASK: Tensor,
         pictures_BQ4SS: Tensor,
+        told: tuple[Tensor, Tensor] | None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Tokens after all blocks; what was said half way, and the sketch of that for the cells."""
         modulation = self.modulation(c_BMD)[:, :, None]
@@ -160,7 +168,7 @@ class DiT(nn.Module):
         first_v, said, sketch = None, None, None
         for i, (block, look) in enumerate(zip(self.blocks, seen_BPASK.unflatten(1, (-1, 2)).unbind(1), strict=True)):
             if i == self.middle and pictures_BQ4SS.shape[1]:
-                said, tokens, sketch = self.places(x, grid, pictures_BQ4SS)
+                said, tokens, sketch = self.places(x, grid, pictures_BQ4SS, told)
                 x = x + tokens
             x, own = block(x, text_BLE, modulation + block.table, rope, bias, first_v, look)
             first_v = own[1] if first_v is None else first_v

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from .layers import rms
+from .layers import exact, rms
 from .vocabulary import MOST_LOOKS
 
 SIDE = 96  # S
@@ -28,6 +28,10 @@ SHARES, SPOT, TURN = (
 )  # nothing or one of the looks; where in it, -1 to 1; how that changes from cell to cell
 TURN_SCALE = 4.0  # of what the network says of TURN: a sprite spans some 8 cells
 SAID = SHARES + SPOT + TURN  # P
+HIT = 0.3  # alpha
+SURE = 12.0  # logit of what is known
+BODIES = 4  # of one look, at most, that are laid out
+LEAST_CELLS = 2.0  # of a body
 MARGIN = 9  # pixels around what a picture shows that still belong to it, so that sketches have their edges
 
 
@@ -43,12 +47,21 @@ class Places(nn.Module):
         for layer in (self.token_in, self.cell_in):
             nn.init.zeros_(layer.weight)
 
-    def forward(self, x_BND: Tensor, grid: tuple[int, int, int], pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, x_BND: Tensor, grid: tuple[int, int, int], pictures_BQ4SS: Tensor, told: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens, their grid (T, H/p, W/p), the prompt's pictures -> said_BTHWP, and the sketch for the tokens, B N D, and for
-        the cells, (B T) G H W."""
+        the cells, (B T) G H W. What is `told` (like `said`, and a mask B or BT) is laid out in place of what was said;
+        by default, but while it learns, what was said is made whole."""
         p, (frames, h, w) = self.patch, grid
         said = rearrange(self.head(rms(x_BND)), "B (T h w) (p q P) -> B T (h p) (w q) P", T=frames, h=h, w=w, p=p, q=p).float()
-        sketch = lay_out(said.detach(), pictures_BQ4SS).to(x_BND.dtype)
+        heard = said.detach()
+        with exact(x_BND.device):
+            if told is None and not self.training:
+                told = settle(heard, pictures_BQ4SS)
+            if told is not None:
+                heard = torch.where(told[1].view(len(heard), -1, 1, 1, 1), told[0], heard)
+            sketch = lay_out(heard, pictures_BQ4SS).to(x_BND.dtype)
         tokens = self.token_in(rearrange(sketch, "B T (h p) (w q) d -> B (T h w) (p q d)", p=p, q=p))
         return said, tokens, rearrange(self.cell_in(sketch), "B T H W G -> (B T) G H W")
 
@@ -87,10 +100,10 @@ def truth(
     y, x = torch.meshgrid(rows, columns, indexing="ij")
     away = torch.stack([x - c[..., None, None], y - f[..., None, None]], -1)  # B T R H W 2
     spot = 2 * torch.einsum("BTRij,BTRHWj->BTRHWi", inverse.unflatten(-1, (2, 2)), away) - 1
-    solid = F.max_pool2d(pictures_BQ4SS[:, :, 3].float(), 2 * MARGIN + 1, 1, MARGIN)  # B Q S S
+    solid = _solid(pictures_BQ4SS)
     solid = solid.gather(1, looks_BR.clamp(min=0)[..., None, None].expand(-1, -1, *solid.shape[2:]))  # B R S S
     grid = rearrange(spot, "B T R H W xy -> (B R) (T H) W xy")
-    hit = F.grid_sample(solid.flatten(0, 1)[:, None], grid, align_corners=False) > 0.3
+    hit = F.grid_sample(solid.flatten(0, 1)[:, None], grid, align_corners=False) > HIT
     hit = rearrange(hit, "(B R) 1 (T H) W -> B T R H W", B=len(a), T=a.shape[1]) & there[..., None, None]
     nearness, body = (hit * (1 + depth[..., None, None])).max(2)
     pick = lambda v: v.gather(2, body[:, :, None, ..., None].expand(-1, -1, 1, -1, -1, v.shape[-1]))[:, :, 0]  # noqa: E731
@@ -99,6 +112,81 @@ def truth(
     )
     turn = 2 * TURN_SCALE * inverse[..., None, None, :].expand(*spot.shape[:-1], 4)
     return which, pick(spot), pick(turn)
+
+
+def _solid(pictures_BQ4SS: Tensor) -> Tensor:
+    """What belongs to each picture, B Q S S: more than HIT there."""
+    return F.max_pool2d(pictures_BQ4SS[:, :, 3].float(), 2 * MARGIN + 1, 1, MARGIN)
+
+
+def surely(which_BTHW: Tensor, spot_BTHW2: Tensor, turn_BTHW4: Tensor) -> Tensor:
+    """said_BTHWP of somebody who knows."""
+    return torch.cat([SURE * F.one_hot(which_BTHW, SHARES).float(), spot_BTHW2, turn_BTHW4], -1)
+
+
+def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor]:
+    """What is said, made whole: sprites are flat and move as one, so that all cells of one must agree where it lies.
+
+    Cells next to each other that most likely show the same look are one body. Where it lies is the affine map that takes the
+    picture's centre and spread to the body's, turned as its cells say (orthogonal Procrustes). Returns said_BTHWP as `surely`
+    says it, and a mask BT: frames in which every look was found.
+    """
+    count = pictures_BQ4SS.shape[1]
+    shares = said_BTHWP[..., :SHARES].softmax(-1)[..., 1 : count + 1].permute(0, 1, 4, 2, 3)  # B T Q H W
+    weights_BTRN = _bodies(shares)
+    looks_BR = torch.arange(count, device=shares.device).repeat_interleave(BODIES).expand(len(shares), -1)
+    rows, columns = (torch.arange(n, device=shares.device) + 0.5 for n in shares.shape[3:])
+    cells_N2 = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1).flatten(0, 1)
+    spot = said_BTHWP[..., SHARES : SHARES + SPOT].flatten(2, 3)[:, :, None]
+    mass, middle, spread = _moments(weights_BTRN, cells_N2)
+    _, said_middle, _ = _moments(weights_BTRN, spot)
+    alpha = (F.avg_pool2d(_solid(pictures_BQ4SS), 4) > HIT).float()
+    grain = (torch.arange(alpha.shape[-1], device=alpha.device) + 0.5) / (alpha.shape[-1] / 2) - 1
+    points = torch.stack(torch.meshgrid(grain, grain, indexing="xy"), -1).flatten(0, 1)
+    drawn, own_middle, own_spread = (part.repeat_interleave(BODIES, 1)[:, None] for part in _moments(alpha.flatten(2), points))
+    away, said_away = cells_N2 - middle[..., None, :], spot - said_middle[..., None, :]
+    together = torch.einsum("...n,...ni,...nj->...ij", weights_BTRN, away, said_away) / mass.clamp(min=1e-3)[..., None, None]
+    body, own = _root(spread), _root(own_spread)
+    eye = torch.eye(2, device=mass.device)
+    u, _, v = torch.linalg.svd(torch.linalg.inv(body) @ together @ torch.linalg.inv(own) + 1e-4 * eye)
+    linear = body @ u @ v @ torch.linalg.inv(own)  # from the picture, -1 to 1, to cells
+    corner = middle - (linear @ (own_middle + 1)[..., None])[..., 0]
+    there = (mass >= LEAST_CELLS) & (mass >= 0.25 * mass.unflatten(2, (count, BODIES)).amax(3).repeat_interleave(BODIES, 2))
+    a, b, d, e = (2 * linear).flatten(-2).unbind(-1)
+    c, f = corner.unbind(-1)
+    stances = torch.stack([a, b, c, d, e, f, middle[..., 1] / len(rows), torch.where(there, 0.0, -1.0)], -1)
+    named = drawn.squeeze(1)[:, ::BODIES] > 0  # padding has an empty picture
+    found = (there.unflatten(2, (count, BODIES)).any(3) | ~named[:, None]).all(2)
+    return surely(*truth(stances, looks_BR, pictures_BQ4SS, (len(rows), len(columns)))), found
+
+
+def _bodies(shares_BTQHW: Tensor) -> Tensor:
+    """Weights of cells, B T R N: for each look its BODIES heaviest groups of neighbouring cells that likely show it."""
+    rows, columns = shares_BTQHW.shape[3:]
+    likely = (shares_BTQHW > 0.5).flatten(0, 2).float()
+    label = likely * torch.arange(1, rows * columns + 1, device=likely.device).view(rows, columns)
+    for _ in range(rows + columns):  # every cell takes the highest number that reaches it
+        label = F.max_pool2d(label[:, None], 3, 1, 1)[:, 0] * likely
+    label, share = label.flatten(1).long(), (shares_BTQHW.flatten(0, 2) * likely).flatten(1)
+    masses = torch.zeros(len(label), rows * columns + 1, device=share.device).scatter_add_(1, label, share)
+    masses[:, 0] = 0
+    chosen = masses.topk(BODIES, 1).indices
+    weights = share[:, None] * (label[:, None] == chosen[..., None])
+    return weights.unflatten(0, shares_BTQHW.shape[:3]).flatten(2, 3)
+
+
+def _moments(weights: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mass ..., mean ... 2 and covariance ... 2 2 of points N 2."""
+    mass = weights.sum(-1)
+    shares = weights / mass.clamp(min=1e-3)[..., None]
+    mean = (shares[..., None] * points).sum(-2)
+    away = points - mean[..., None, :]
+    return mass, mean, torch.einsum("...n,...ni,...nj->...ij", shares, away, away)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(covariance)
+    return vectors @ torch.diag_embed(values.clamp(min=1e-2).sqrt()) @ vectors.transpose(-1, -2)
 
 
 def errors(

@@ -20,7 +20,7 @@ from ..diffusion.patterns import training_levels, unknown
 from ..diffusion.sampler import guided, sample, schedule
 from ..models.bundle import Bundle, autocast, load_bundle, save_bundle
 from ..models.dit import DiT
-from ..models.places import errors, truth
+from ..models.places import errors, surely, truth
 from ..models.vae import VAE, to_frames
 from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
@@ -134,29 +134,30 @@ def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple
     levels = training_levels(len(whole), (whole.shape[2], whole.shape[3], whole.shape[4]), c.patterns, c.shift, c.uniform, rng)
     mine = dist.share(len(whole))
     weight = 1 + c.actor_weight * batch.coverage_BTHW
+    told = torch.rand(len(whole), generator=rng)[mine] < c.told
     words = bundle.read(batch.captions[mine])
+    known = places_known(bundle, batch, mine, words[3]) if words[3].shape[1] else None
     said: list[Tensor | None] = []
-    loss = words_loss(bundle, words, whole[mine], noise[mine], levels[mine], weight[mine], said)
+    hint = (surely(*known), told.to(words[0].device)) if known else None
+    loss = words_loss(bundle, words, whole[mine], noise[mine], levels[mine], weight[mine], said, hint)
     counted = weight * (levels > 0)  # a mean over the whole batch is not that over the ranks' own means
     loss = loss * (counted[mine].sum() * dist.world_size() / counted.sum())
     if not config.text.looks:
         return loss, {f"loss{batch.kind}": loss}
-    places = places_loss(bundle, batch, mine, words[3], said[0])
+    sums, counts = torch.zeros(2, device=loss.device), torch.zeros(2, device=loss.device)
+    if known and said[0] is not None:
+        named = torch.tensor([bool(bundle.vocabulary.looks(text)) for text in batch.captions[mine]], device=loss.device)
+        sums, counts = errors(said[0], *known, named)
+    [counts] = dist.total([counts])  # by every rank, whether or not its prompts name anyone
+    places = (sums / counts.clamp(min=1)).sum() * dist.world_size()
     return loss + c.places_weight * places, {f"loss{batch.kind}": loss, "places": places}
 
 
-def places_loss(bundle: Bundle, batch: Batch, mine: slice, pictures_BQ4SS: Tensor, said_BTHWP: Tensor | None) -> Tensor:
-    """How wrong what was said of this rank's share is, over what there is to say of the whole batch."""
-    device = pictures_BQ4SS.device
-    sums, counts = torch.zeros(2, device=device), torch.zeros(2, device=device)
-    if said_BTHWP is not None:
-        stances, scenes, captions = batch.stances_BTR8[mine], batch.scenes[mine], batch.captions[mine]
-        looks_BR = looks_of_bodies(captions, scenes, stances, bundle.vocabulary).to(device)
-        known = truth(stances.to(device), looks_BR, pictures_BQ4SS, (said_BTHWP.shape[2], said_BTHWP.shape[3]))
-        heard_B = torch.tensor([bool(bundle.vocabulary.looks(caption)) for caption in captions], device=device)
-        sums, counts = errors(said_BTHWP, *known, heard_B)
-    [counts] = dist.total([counts])  # by every rank, whether or not its prompts name anyone
-    return (sums / counts.clamp(min=1)).sum() * dist.world_size()
+def places_known(bundle: Bundle, batch: Batch, mine: slice, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is to be said of the cells of this rank's share, from the scenes' records (places.truth)."""
+    stances, device = batch.stances_BTR8[mine], pictures_BQ4SS.device
+    looks_BR = looks_of_bodies(batch.captions[mine], batch.scenes[mine], stances, bundle.vocabulary)
+    return truth(stances.to(device), looks_BR.to(device), pictures_BQ4SS, (batch.z_BCTHW.shape[3], batch.z_BCTHW.shape[4]))
 
 
 def bundle_loss(bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight: Tensor, captions: list[str]) -> Tensor:
@@ -171,13 +172,15 @@ def words_loss(
     levels: Tensor,
     weight: Tensor,
     said: list[Tensor | None],
+    hint: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """The flow loss of latents under prompts that were read; what the model says of where the looks are joins `said`."""
+    """The flow loss of latents under prompts that were read; what the model says of where the looks are joins `said`, and
+    `hint` tells it (Places.forward)."""
     device = words[0].device
 
     def velocity(z_t: Tensor, t: Tensor) -> Tensor:
         with autocast(device):
-            v, places = bundle.dit.film(z_t, t, *words)
+            v, places = bundle.dit.film(z_t, t, *words, hint)
         said.append(places)
         return v
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skyloom.models.places import DOTS, SAID, SHARES, SIDE, TURN_SCALE, Places, errors, lay_out, truth
+from skyloom.models.places import DOTS, SAID, SHARES, SIDE, TURN_SCALE, Places, errors, lay_out, settle, surely, truth
 from skyloom.worlds.scene import Actor, Scene
 from skyloom.worlds.storybook import render, stances
 
@@ -66,6 +66,34 @@ def test_the_truth_lies_where_the_renderer_draws():
         _, mask = render(scene, 128, 128, 1, 12, start=float(time), masks=True)
         drawn = torch.from_numpy(mask[0].reshape(8, CELL, 8, CELL).mean((1, 3)) > 128)
         assert drawn.any() and (which[0, i] > 0)[drawn].all()
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [(8.0, 0, 3.0, 0, 8.0, 5.0)],
+        [(-6.0, 0, 12.0, 0, 6.0, 4.0)],  # looks the other way
+        [(4.0, 3.0, 5.0, -3.0, 4.0, 7.0)],  # turned
+        [(5.0, 0, 1.0, 0, 5.0, 5.0), (5.0, 0, 9.0, 0, 5.0, 5.0)],  # two alike
+    ],
+)
+def test_what_is_said_with_noise_is_made_whole(bodies):
+    stances = lying(*((*matrix, 0.5, 0) for matrix in bodies))
+    known = truth(stances, torch.zeros(1, len(bodies), dtype=torch.int64), a_picture(), (16, 16))
+    noise = torch.randn(1, 1, 16, 16, SAID, generator=torch.Generator().manual_seed(0))
+    right, said = (lay_out(what, a_picture()) for what in (surely(*known), surely(*known) + 0.2 * noise))
+    told, found = settle(surely(*known) + 0.2 * noise, a_picture())
+    assert found.tolist() == [[True]]
+    settled = (lay_out(told, a_picture()) - right).abs().mean()
+    assert settled < 0.5 * (said - right).abs().mean() and settled < 0.2 * right.abs().mean()
+
+
+def test_frames_in_which_nobody_is_seen_stay_as_they_were_said():
+    known = truth(lying((8.0, 0, 3.0, 0, 8.0, 5.0, 0.5, 0)), torch.tensor([[0]]), a_picture(), (16, 16))
+    said = torch.cat([surely(*known), torch.zeros(1, 1, 16, 16, SAID)], 1)
+    assert settle(said, a_picture())[1].tolist() == [[True, False]]
+    absent = torch.cat([a_picture(), torch.zeros_like(a_picture())], 1)  # the second look is padding
+    assert settle(said, absent)[1].tolist() == [[True, False]]
 
 
 def test_errors_are_sums_over_what_there_is_to_say():
