@@ -128,6 +128,7 @@ class DiT(nn.Module):
         mask_BM: Tensor,
         seen_BPASK: Tensor,
         pictures_BQ4SS: Tensor,
+        *,
         told: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """The same, and what the network says of where the looks are (places.py), None where the prompts name none."""

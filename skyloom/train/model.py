@@ -180,7 +180,7 @@ def words_loss(
 
     def velocity(z_t: Tensor, t: Tensor) -> Tensor:
         with autocast(device):
-            v, places = bundle.dit.film(z_t, t, *words, hint)
+            v, places = bundle.dit.film(z_t, t, *words, told=hint)
         said.append(places)
         return v
 
