@@ -6,13 +6,15 @@ from .config import Bucket, Config, DiTConfig, ModelTrain, ProbeConfig, TextConf
 
 # storybook: the shipped model.  `make train-storybook`; scores and hours in docs/RESULTS.md
 STORYBOOK = Config(
-    text=TextConfig(depth=3),
+    text=TextConfig(depth=3, looks=279),
     dit=DiTConfig(width=256, depth=8),
     tokenizer=TokenizerTrain(steps=520, warmup=50, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(
         steps=5600,
         decay=0.14,
-        shift=2.0,
+        shift=1.4,
+        uniform=0.25,
+        actor_weight=3.0,
         warmup=50,
         buckets=(
             Bucket(1, 256, 256, 16384, 128, window=8),
@@ -57,16 +59,18 @@ TINY = Config(
 )
 
 # small, base, large: the same code with a larger dial, for GPUs; not trained by us, sizes from `skyloom plan train`
-SMALL = dataclasses.replace(STORYBOOK, name="small", text=TextConfig(), dit=DiTConfig(width=512, depth=12, local_width=256))
+SMALL = dataclasses.replace(
+    STORYBOOK, name="small", text=TextConfig(looks=279), dit=DiTConfig(width=512, depth=12, local_width=256)
+)
 BASE = dataclasses.replace(
     STORYBOOK,
     name="base",
     vae=VAEConfig(96, (160, 320, 512), (2, 3, 3)),
-    text=TextConfig(512, 6, 4, 192),
+    text=TextConfig(512, 6, 4, 192, looks=279),
     dit=DiTConfig(width=1024, depth=20, local_width=384),
 )
 LARGE = dataclasses.replace(
-    BASE, name="large", text=TextConfig(768, 8, 6, 256), dit=DiTConfig(width=2048, depth=28, local_width=512)
+    BASE, name="large", text=TextConfig(768, 8, 6, 256, looks=279), dit=DiTConfig(width=2048, depth=28, local_width=512)
 )
 
 PRESETS = {config.name: config for config in (STORYBOOK, TINY, SMALL, BASE, LARGE)}
