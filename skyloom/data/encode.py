@@ -42,7 +42,8 @@ class Job:
 def main(config: Config, weights: Path, folder: Path, *, processes: int | None = None, held_out: int = 64) -> None:
     """Encodes every bucket of config.model (and `held_out` validation clips each) that is not yet in `folder`."""
     jobs = {job.stem: job for bucket in config.model.buckets for job in bucket_jobs(config, weights, folder, bucket, held_out)}
-    missing = [job for job in jobs.values() if not job.stem.with_suffix(".jsonl").exists()]
+    last = (".jsonl", ".s.npy")  # parts of older versions lack the second
+    missing = [job for job in jobs.values() if not all(job.stem.with_suffix(suffix).exists() for suffix in last)]
     count = processes or os.cpu_count() or 1
     if not missing:
         return

@@ -39,6 +39,8 @@ class Shelf:
         """Opens parts that have come since, at most `limit` in all; returns how many are open."""
         stems = sorted(self.folder.glob("*.jsonl"))[:limit]
         for path in stems[len(self.parts) :]:
+            if not path.with_suffix(".s.npy").exists():
+                raise FileNotFoundError(f"{path}: encoded by an older version. Run `skyloom train encode` again.")
             z, w, s = (np.load(path.with_suffix(suffix), mmap_mode="r") for suffix in (".z.npy", ".w.npy", ".s.npy"))
             self.parts.append((z, w, s, path.read_text().splitlines()))
         return len(self.parts)

@@ -21,14 +21,12 @@ from .vocabulary import MOST_LOOKS
 
 SIDE = 96  # S
 DOTS = 8  # of a sketch, along each side of a cell
-SHARES, SPOT, TURN = (
-    MOST_LOOKS + 1,
-    2,
-    4,
-)  # nothing or one of the looks; where in it, -1 to 1; how that changes from cell to cell
+SHARES = MOST_LOOKS + 1  # nothing, or one of the looks
+SPOT = 2  # where in it: right and down, -1 to 1
+TURN = 4  # how that changes from a cell to the next: right by right, right by down, down by right, down by down
 TURN_SCALE = 4.0  # of what the network says of TURN: a sprite spans some 8 cells
 SAID = SHARES + SPOT + TURN  # P
-HIT = 0.3  # alpha
+HIT = 0.3  # alpha above which a pixel belongs to a picture
 SURE = 12.0  # logit of what is known
 BODIES = 4  # of one look, at most, that are laid out
 LEAST_CELLS = 2.0  # of a body

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 from skyloom.base import checkpoint
 from skyloom.config import to_json
+from skyloom.data import encode
 from skyloom.data.loader import Loader
 from skyloom.models.bundle import load_bundle
 from skyloom.models.vae import VAE, fit, to_video
@@ -168,3 +170,16 @@ def test_an_average_of_a_still_model_is_that_model():
     for step in range(1, 5):
         ema.update(layer, step)
     assert torch.allclose(ema.average["weight"], layer.weight)
+
+
+def test_parts_of_an_older_version_are_encoded_again(tiny, encoded, tokenizer_run, tmp_path):
+    folder = shutil.copytree(encoded, tmp_path / "latents")
+    lacking = sorted(folder.glob("train/*/*.s.npy"))[0]
+    before = np.load(lacking)
+    lacking.unlink()
+    gain = torch.ones(tiny.vae.channels)
+    with pytest.raises(FileNotFoundError, match="encoded by an older version"):
+        Loader(folder, tiny.model, gain)
+    encode.main(tiny, tokenizer_run / "export" / "vae.safetensors", folder, processes=1, held_out=4)
+    assert np.array_equal(np.load(lacking), before)
+    Loader(folder, tiny.model, gain)
