@@ -115,6 +115,7 @@ class ModelTrain:
     actor_weight: float = 2.0
     places_weight: float = 0.3  # of the loss of what is said of where the looks are
     told: float = 0.5  # share of clips in which the sketch is the true one, so that the other half learns to trust it
+    guidance: float = 1.0  # of a scale above 1, what guidance would add is learned too (train/model.learned_guidance)
     clip_grad: float = 1.0
     patterns: tuple[float, ...] = (0.45, 0.25, 0.10, 0.10, 0.10)  # equal, prefix, both ends, ramp, independent
     dense: tuple[float, ...] = (0.2, 0.5, 0.3)  # share of tag, sentence and dense captions

@@ -35,6 +35,45 @@ STORYBOOK = Config(
     ),
 )
 
+# storybook-gpu: storybook on from its weights, for an accelerator, from clips that are drawn meanwhile: `skyloom train model
+# --preset storybook-gpu --init storybook --device cuda --draw 14 --minutes 9 --anneal`, and `skyloom train probe` likewise
+STORYBOOK_GPU = dataclasses.replace(
+    STORYBOOK,
+    model=dataclasses.replace(
+        STORYBOOK.model,
+        steps=100_000,
+        lr=1.5e-3,
+        decay=0.55,
+        told=0.4,
+        buckets=(
+            Bucket(1, 256, 256, 65536, 768),
+            Bucket(17, 256, 256, 40960, 256),
+            Bucket(49, 256, 256, 16384, 96),
+            Bucket(1, 256, 448, 16384, 384),
+            Bucket(1, 448, 256, 16384, 384),
+            Bucket(17, 256, 448, 8192, 128),
+            Bucket(17, 448, 256, 8192, 128),
+        ),
+        phases=((0, (0.12, 0.42, 0.26, 0.03, 0.03, 0.07, 0.07)),),
+        seed=6,
+    ),
+    probe=dataclasses.replace(
+        STORYBOOK.probe,
+        steps=100_000,
+        lr=3e-3,
+        warmup=50,
+        decay=0.7,
+        buckets=(
+            Bucket(1, 128, 128, 12000, 256),
+            Bucket(17, 128, 128, 6000, 96),
+            Bucket(49, 128, 128, 3000, 64),
+            Bucket(17, 128, 224, 2000, 48),
+            Bucket(17, 224, 128, 2000, 48),
+        ),
+        phases=((0, (0.15, 0.45, 0.28, 0.06, 0.06)),),
+    ),
+)
+
 # tiny: for tests.  Seconds; it learns colours and places of procedural sprites, nothing more
 TINY = Config(
     name="tiny",
@@ -73,4 +112,4 @@ LARGE = dataclasses.replace(
     BASE, name="large", text=TextConfig(768, 8, 6, 256, looks=279), dit=DiTConfig(width=2048, depth=28, local_width=512)
 )
 
-PRESETS = {config.name: config for config in (STORYBOOK, TINY, SMALL, BASE, LARGE)}
+PRESETS = {config.name: config for config in (STORYBOOK, TINY, SMALL, BASE, LARGE)} | {"storybook-gpu": STORYBOOK_GPU}

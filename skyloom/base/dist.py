@@ -31,10 +31,10 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def step_rng(seed: int, step: int, stream: int = 0) -> torch.Generator:
-    """A CPU generator that depends on nothing but its arguments."""
+def step_rng(seed: int, step: int, stream: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator that depends on nothing but its arguments."""
     mixed = (seed * 1_000_003 + step) * 31 + stream
-    return torch.Generator().manual_seed(mixed & 0x7FFF_FFFF_FFFF_FFFF)
+    return torch.Generator(device).manual_seed(mixed & 0x7FFF_FFFF_FFFF_FFFF)
 
 
 def share(batch: int, *, even: bool = True) -> slice:

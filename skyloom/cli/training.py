@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 
 Data = Annotated[tuple[str, ...], Parameter(negative="", help="Learn from this data set, SET or SET:WEIGHT; again for more.")]
+Device = Annotated[str, Parameter(help="Where to learn: cpu, or cuda (cuda:1, ...).")]
+Draw = Annotated[int, Parameter(help="Learn from clips that so many processes draw meanwhile, not from encoded ones.")]
+Anneal = Annotated[bool, Parameter(negative="", help="Let the learning rate fall to zero by the end of --minutes.")]
 Init = Annotated[str | None, Parameter(help="A model to start from, by name or folder [storybook, with --data].")]
 
 
@@ -68,6 +71,9 @@ def train_model(
     frames: int | None = None,
     stills: float = 0.2,
     pack: Flag = False,
+    device: Device = "cpu",
+    draw: Draw = 0,
+    anneal: Anneal = False,
     minutes: Minutes = math.inf,
 ) -> None:
     """Stage 3: the transformer and its text encoder; or, with --data, a model on from footage, into runs/mine.
@@ -85,7 +91,10 @@ def train_model(
     pack:
         With --data: whole clips of all shapes in one step, instead of the beginnings of clips of one shape.
     """
+    _check_device(device, anneal, minutes)
     if data:
+        if draw or anneal or device != "cpu":
+            raise ValueError("device, draw and anneal are for the world's own clips: leave --data out.")
         sources, home = _footage(data, preset, run)
         from ..train import finetune
 
@@ -99,16 +108,27 @@ def train_model(
     config, home = _setup(settings, preset, run)
     from ..train import model
 
-    print(model.main(config, home / "model", home / "data", _tokenizer_of(home), init=init, minutes=minutes))
+    how: dict = {"init": init, "minutes": minutes, "device": device, "draw": draw, "anneal": anneal}
+    print(model.main(config, home / "model", home / "data", _tokenizer_of(home, init), **how))
 
 
 @train.command(name="probe")
-def train_probe(*settings: Setting, preset: Preset = "storybook", run: Run = None, minutes: Minutes = math.inf) -> None:
+def train_probe(
+    *settings: Setting,
+    preset: Preset = "storybook",
+    run: Run = None,
+    init: Annotated[str | None, Parameter(help="A probe to start from, by the name of its model or its folder.")] = None,
+    device: Device = "cpu",
+    draw: Draw = 0,
+    anneal: Anneal = False,
+    minutes: Minutes = math.inf,
+) -> None:
     """Stage 4, for evaluation: the probe that reads a clip back into its record."""
+    _check_device(device, anneal, minutes)
     config, home = _setup(settings, preset, run)
     from ..train import probe
 
-    print(probe.main(config, home / "probe", minutes=minutes))
+    print(probe.main(config, home / "probe", minutes=minutes, device=device, draw=draw, init=init, anneal=anneal))
 
 
 @plan.command(name="train")
@@ -175,8 +195,27 @@ def _footage(data: tuple[str, ...], preset: str, run: Path | None) -> "tuple[lis
     return [Source.parse(text) for text in data], run or Path("runs/mine")
 
 
-def _tokenizer_of(home: Path) -> Path:
+def _check_device(device: str, anneal: bool, minutes: float) -> None:
+    import torch
+
+    if anneal and not math.isfinite(minutes):
+        raise ValueError("anneal: the rate falls by the end of --minutes. Say how many.")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device {device!r} cannot be had here ({reason}). Try cpu, or cuda with a build of torch for it."
+        ) from None
+
+
+def _tokenizer_of(home: Path, init: str | None = None) -> Path:
+    """The run's own tokenizer, or that of the model to start from."""
     weights = home / "tokenizer" / "export" / "vae.safetensors"
+    if init and not weights.is_file():
+        from ..models.bundle import find_model
+
+        weights = find_model(init) / "vae.safetensors"
     if not weights.is_file():
         raise FileNotFoundError(f"{weights}: no trained tokenizer there. Run `skyloom train tokenizer` first.")
     return weights

@@ -18,6 +18,16 @@ STYLES = ("tags", "sentence", "dense")
 
 
 @dataclass(frozen=True)
+class Prompts:
+    """Captions as the model reads them (Vocabulary.batch); which of its prompt's looks each body of a scene has, -1 none."""
+
+    ids_BL: Tensor
+    mask_BL: Tensor
+    looks_BQ: Tensor
+    bodies_BR: Tensor
+
+
+@dataclass(frozen=True)
 class Batch:
     z_BCTHW: Tensor  # latents, as models/vae gives them
     coverage_BTHW: Tensor  # 0..1, how much of a cell is actor
@@ -25,6 +35,7 @@ class Batch:
     scenes: list[Scene]
     captions: list[str]
     kind: str  # frames, and w for windows: names its loss in the diary
+    prompts: Prompts | None = None  # in place of scenes and captions, where they were read before
 
 
 class Shelf:
@@ -124,12 +135,12 @@ def view_of_actor(cover_THW: np.ndarray, side: int, rng: np.random.Generator) ->
     return slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side)
 
 
-def draw_caption(scene: Scene, bucket: Bucket, config: ModelTrain, rng: np.random.Generator) -> str:
-    """One of the scene's captions; for a share of `drop_text` none, which teaches guidance.
+def draw_caption(scene: Scene, bucket: Bucket, config: ModelTrain, rng: np.random.Generator, *, whole: bool = False) -> str:
+    """One of the scene's captions; for a share of `drop_text` none, which teaches guidance, unless `whole`.
 
     Windows get no dense ones: those speak of much that a window leaves out.
     """
-    if rng.random() < config.drop_text:
+    if not whole and rng.random() < config.drop_text:
         return ""
     language = "zh" if rng.random() < config.chinese else "en"
     shares = np.array(config.dense) * (1, 1, 0 if bucket.window else 1)

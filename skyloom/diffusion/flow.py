@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 Velocity = Callable[[Tensor, Tensor], Tensor]  # (z_BCTHW, t_BTHW) -> v_BCTHW
+Pull = Callable[[Tensor, Tensor, Tensor], Tensor]  # (what the model said v_BCTHW, z_BCTHW, t_BTHW) -> what to add to the aim
 
 
 def shift_levels(t: Tensor, shift: float) -> Tensor:
@@ -29,9 +30,18 @@ def noised(z: Tensor, noise: Tensor, t_BTHW: Tensor) -> Tensor:
     return (1 - t) * z + t * noise
 
 
-def flow_loss(velocity: Velocity, z: Tensor, noise: Tensor, t_BTHW: Tensor, weight_BTHW: Tensor) -> Tensor:
-    """Mean squared error of the velocity; cells that are given (t = 0) teach nothing and count for nothing."""
-    v = velocity(noised(z, noise, t_BTHW), t_BTHW)
-    error = (v.float() - (noise - z)).square().mean(1)  # B T H W
+def flow_loss(
+    velocity: Velocity, z: Tensor, noise: Tensor, t_BTHW: Tensor, weight_BTHW: Tensor, pull: Pull | None = None
+) -> Tensor:
+    """Mean squared error of the velocity; cells that are given (t = 0) teach nothing and count for nothing.
+
+    `pull` moves the aim further than the data (guidance that is learned, arXiv 2502.12154).
+    """
+    z_t = noised(z, noise, t_BTHW)
+    v = velocity(z_t, t_BTHW)
+    aim = noise - z
+    if pull is not None:
+        aim = aim + pull(v.detach().float(), z_t, t_BTHW)
+    error = (v.float() - aim).square().mean(1)  # B T H W
     weight = weight_BTHW * (t_BTHW > 0)
     return (error * weight).sum() / weight.expand_as(error).sum()

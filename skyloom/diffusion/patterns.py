@@ -85,23 +85,21 @@ def training_levels(
     if frames == 1:
         return level
     kinds = torch.multinomial(torch.tensor(mix), batch, replacement=True, generator=rng)
-    t = level.expand(batch, frames, 1, 1).clone()
     each = draw_levels((batch, frames, 1, 1), shift, uniform, rng)
     lengths = torch.randint(1, frames, (batch,), generator=rng)
     shown = torch.rand((batch,), generator=rng)
-    for b, kind in enumerate(kinds.tolist()):
-        known = shown[b] * SINK_NOISE * 5 if shown[b] < 0.2 else torch.tensor(0.0)  # a fifth of them noisy, 0..0.3
-        n = int(lengths[b])
-        if KINDS[kind] == "prefix":
-            t[b, : n if n < frames - 1 else 1] = known
-        elif KINDS[kind] == "ends":
-            t[b, 0], t[b, -1] = known, known
-        elif KINDS[kind] == "ramp":
-            width = torch.linspace(0, 1, frames).view(-1, 1, 1)
-            t[b] = (width + level[b] * 2 - 1).clamp(0, 1)
-            t[b, 0] = 0
-        elif KINDS[kind] == "independent":
-            t[b] = each[b]
+    known = torch.where(shown < 0.2, shown * SINK_NOISE * 5, 0.0)[:, None]  # a fifth of what is given is noisy, 0..0.3
+    place, equal = torch.arange(frames), level[:, :, 0, 0]
+    given = torch.where(lengths < frames - 1, lengths, 1)[:, None]
+    ramp = (torch.linspace(0, 1, frames) + equal * 2 - 1).clamp(0, 1)
+    levels = {
+        "equal": equal.expand(-1, frames),
+        "prefix": torch.where(place < given, known, equal),
+        "ends": torch.where((place == 0) | (place == frames - 1), known, equal),
+        "ramp": torch.where(place == 0, 0.0, ramp),
+        "independent": each[:, :, 0, 0],
+    }
+    t = torch.stack([levels[kind] for kind in KINDS])[kinds, torch.arange(batch)].view(batch, frames, 1, 1)
     if mix[4] > 0 and torch.rand((), generator=rng) < mix[4]:
         return _with_regions(t, rows, columns, rng)
     return t

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..base import sizes
 from ..base.sizes import Ruler
-from .request import Request
+from .request import Request, pull_of
 from .takes import Script, latents_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def measure(script: Script, request: Request, bundle: "Bundle") -> Plan:
     latents = [latents_of(take.frames) for take in script.takes]
     seen = max((min(count, window) for count in latents), default=0) * per_frame
     prompts = max((take.prompts_at_once(window) for take in script.takes), default=1)
-    passes = prompts + (request.guidance != 1)
+    passes = prompts + (pull_of(request, config.model.guidance) != 1)
     weights = sum(4 * p.numel() for module in (bundle.vae, bundle.dit) for p in module.parameters())
     context = seen + config.text.max_tokens
     thinking = passes * seen * (config.dit.heads * context * SCORE_BYTES + config.dit.width * TOKEN_BYTES)

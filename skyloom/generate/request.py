@@ -23,10 +23,11 @@ Preview = Callable[[np.ndarray], object]  # frames_THWC of what takes shape: sma
 @dataclass(frozen=True)
 class Quality:
     steps: int
-    guidance: float  # how hard the prompt pulls; 1 is off and twice as fast
+    guidance: float  # how hard the prompt pulls in all; what a model has learned of it costs no second pass
 
 
 QUALITY = {"fast": Quality(8, 2.0), "good": Quality(20, 2.0), "best": Quality(40, 2.0)}
+AWAY = 1.5  # the least pull away from a negative prompt
 STRENGTHS = {"subtle": 0.3, "mild": 0.5, "strong": 0.75}  # of an edit: the noise level that the clip is lifted to
 CURVES = ("transition", "mix", "sample")  # how the influence of the second clip runs in a blend
 LANGUAGES = ("auto", "en", "zh")
@@ -187,6 +188,16 @@ class Request:
         preset = QUALITY[self.quality]
         steps = preset.steps if self.steps is None else self.steps
         return dataclasses.replace(self, steps=steps, guidance=preset.guidance if self.guidance is None else self.guidance)
+
+
+def pull_of(request: Request, learned: float) -> float:
+    """How hard a model must be pulled whose own films are already guided by `learned`, for the guidance that a request wants.
+
+    1 costs one pass a step, all else two; a negative prompt always pulls, as it would not count else.
+    """
+    assert request.guidance is not None
+    scale = request.guidance / learned
+    return max(scale, AWAY) if request.negative and request.guidance > 1 else scale
 
 
 def check_together(request: Request) -> None:

@@ -17,7 +17,7 @@ from ..diffusion import patterns, sampler
 from ..diffusion.flow import Velocity
 from ..models.bundle import autocast
 from ..models.vae import to_frames, to_video
-from .request import Preview, Progress, Request
+from .request import Preview, Progress, Request, pull_of
 from .takes import CHUNK, Take, latents_of
 
 if TYPE_CHECKING:
@@ -157,8 +157,8 @@ def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
         v = bundle.dit(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both)
         return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
 
-    assert request.guidance is not None
-    return sampler.guided(conditional, with_and_without, request.guidance, request.interval)
+    pull = pull_of(request, bundle.config.model.guidance)
+    return sampler.guided(conditional, with_and_without, pull, request.interval)
 
 
 def _sample(velocity: Velocity, noise: Tensor, pattern: patterns.Pattern, stage: Stage) -> Tensor:

@@ -107,7 +107,7 @@ class DiT(nn.Module):
         x = self.patch_in(rearrange(cells, "(B T) G (h p) (w q) -> B (T h w) (G p q)", T=count, p=p, q=p))
         x = x + self.cover_in(rearrange(cover, "(B T) 1 (h p) (w q) -> B (T h w) (p q)", T=count, p=p, q=p))
         modulation, seen = self.modulation(c_B1D)[:, :, None], []
-        rope = positions(*grid, self.config.head_dim, x.device, times=-BEFORE * torch.arange(1, count + 1))
+        rope = positions(*grid, self.config.head_dim, x.device, times=-BEFORE * torch.arange(1, count + 1, device=x.device))
         bias = torch.cat([hide_padding(shown_BS), hide_padding(mask_BL)], -1)
         first_v: Tensor | None = None
         for block in self.blocks:
@@ -190,7 +190,8 @@ class DiT(nn.Module):
             levels = F.avg_pool2d(full, self.config.patch).flatten(1)
         else:
             levels = t_BTHW.flatten(1)
-        extent = self.extent(wave(torch.tensor([h, w], device=levels.device) / 64, EXTENT).flatten())
+        sides = torch.stack([torch.full((), n / 64, device=levels.device) for n in (h, w)])  # no copy to wait for
+        extent = self.extent(wave(sides, EXTENT).flatten())
         return self.time(wave(levels, 256)) + (self.pooled(pooled) + extent)[:, None]
 
 
@@ -248,7 +249,7 @@ def per_cell(modulation_BMG: Tensor, grid: tuple[int, int, int], patch: int) -> 
 
 def rms_map(x: Tensor) -> Tensor:
     """RMS norm over the channels of feature maps."""
-    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-5)
+    return x * torch.rsqrt((x * x).mean(1, keepdim=True) + 1e-5).to(x.dtype)
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -327,11 +328,10 @@ def positions(
     side spanning 8 units, so that a picture keeps its composition when its resolution grows; fewer are a window into one."""
     unit = min(1.0, 8 / min(h, w))
     t, y, x = torch.meshgrid(
-        torch.arange(frames).float() if times is None else times,
-        (torch.arange(h) - (h - 1) / 2) * unit,
-        (torch.arange(w) - (w - 1) / 2) * unit,
+        torch.arange(frames, device=device).float() if times is None else times,
+        (torch.arange(h, device=device) - (h - 1) / 2) * unit,
+        (torch.arange(w, device=device) - (w - 1) / 2) * unit,
         indexing="ij",
     )
     third = head_dim // 8 * 3  # rows and columns; time takes the remaining quarter
-    cos, sin = rope_table(torch.stack([t, y, x], -1).reshape(-1, 3), (head_dim - 2 * third, third, third))
-    return cos.to(device), sin.to(device)
+    return rope_table(torch.stack([t, y, x], -1).reshape(-1, 3), (head_dim - 2 * third, third, third))

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 
 def rms(x: Tensor, eps: float = 1e-5) -> Tensor:
-    """x over its root mean square, written out: F.rms_norm is unfused under CPU autocast."""
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+    """x over its root mean square, written out: F.rms_norm is unfused under CPU autocast, and CUDA's makes powers float32."""
+    return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + eps).to(x.dtype)
 
 
 def exact(device: torch.device) -> contextlib.AbstractContextManager:
@@ -61,7 +61,7 @@ def rope_table(positions_NX: Tensor, dims: tuple[int, ...], base: float = 100.0)
     """Cosines and sines, each N K/2, of an axial rotary embedding: axis i turns dims[i] of the K channels."""
     angles = []
     for axis, dim in enumerate(dims):
-        frequencies = base ** (-torch.arange(0, dim, 2, dtype=torch.float32) / dim)
+        frequencies = base ** (-torch.arange(0, dim, 2, dtype=torch.float32, device=positions_NX.device) / dim)
         angles.append(positions_NX[:, axis, None] * frequencies * (math.pi / 2))
     table = torch.cat(angles, -1)
     return table.cos(), table.sin()

@@ -49,14 +49,16 @@ class Places(nn.Module):
         self, x_BND: Tensor, grid: tuple[int, int, int], pictures_BQ4SS: Tensor, told: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens, their grid (T, H/p, W/p), the prompt's pictures -> said_BTHWP, and the sketch for the tokens, B N D, and for
-        the cells, (B T) G H W. What is `told` (like `said`, and a mask B or BT) is laid out in place of what was said;
-        by default, but while it learns, what was said is made whole."""
+        the cells, (B T) G H W. What is `told` (like `said`, and a mask B or BT) is laid out in place of what was said.
+        By default what was said is made whole, but not while it learns: then only the truth looks sure, and the rest of the
+        network learns to follow what looks sure."""
         p, (frames, h, w) = self.patch, grid
         said = rearrange(self.head(rms(x_BND)), "B (T h w) (p q P) -> B T (h p) (w q) P", T=frames, h=h, w=w, p=p, q=p).float()
         heard = said.detach()
         with exact(x_BND.device):
-            if told is None and not self.training:
-                told = settle(heard, pictures_BQ4SS)
+            if not self.training:
+                whole, found_BT = settle(heard, pictures_BQ4SS)
+                heard = torch.where(found_BT[..., None, None, None], whole, heard)
             if told is not None:
                 heard = torch.where(told[1].view(len(heard), -1, 1, 1, 1), told[0], heard)
             sketch = lay_out(heard, pictures_BQ4SS).to(x_BND.dtype)
@@ -114,7 +116,8 @@ def truth(
 
 def _solid(pictures_BQ4SS: Tensor) -> Tensor:
     """What belongs to each picture, B Q S S: more than HIT there."""
-    return F.max_pool2d(pictures_BQ4SS[:, :, 3].float(), 2 * MARGIN + 1, 1, MARGIN)
+    rows = F.max_pool2d(pictures_BQ4SS[:, :, 3].float(), (1, 2 * MARGIN + 1), 1, (0, MARGIN))
+    return F.max_pool2d(rows, (2 * MARGIN + 1, 1), 1, (MARGIN, 0))
 
 
 def surely(which_BTHW: Tensor, spot_BTHW2: Tensor, turn_BTHW4: Tensor) -> Tensor:
@@ -144,10 +147,8 @@ def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor]:
     drawn, own_middle, own_spread = (part.repeat_interleave(BODIES, 1)[:, None] for part in _moments(alpha.flatten(2), points))
     away, said_away = cells_N2 - middle[..., None, :], spot - said_middle[..., None, :]
     together = torch.einsum("...n,...ni,...nj->...ij", weights_BTRN, away, said_away) / mass.clamp(min=1e-3)[..., None, None]
-    body, own = _root(spread), _root(own_spread)
-    eye = torch.eye(2, device=mass.device)
-    u, _, v = torch.linalg.svd(torch.linalg.inv(body) @ together @ torch.linalg.inv(own) + 1e-4 * eye)
-    linear = body @ u @ v @ torch.linalg.inv(own)  # from the picture, -1 to 1, to cells
+    body, own = _root(spread), _inverse(_root(own_spread))
+    linear = body @ _turn(_inverse(body) @ together @ own) @ own  # from the picture, -1 to 1, to cells
     corner = middle - (linear @ (own_middle + 1)[..., None])[..., 0]
     there = (mass >= LEAST_CELLS) & (mass >= 0.25 * mass.unflatten(2, (count, BODIES)).amax(3).repeat_interleave(BODIES, 2))
     a, b, d, e = (2 * linear).flatten(-2).unbind(-1)
@@ -183,8 +184,36 @@ def _moments(weights: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _root(covariance: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors @ torch.diag_embed(values.clamp(min=1e-2).sqrt()) @ vectors.transpose(-1, -2)
+    """The square root of matrices ... 2 2 without negative directions (Cayley and Hamilton's); none is thinner than 0.1."""
+    eye = torch.eye(2, device=covariance.device)
+    half = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)
+    least = half - (half.square() - _determinant(covariance)).clamp(min=0).sqrt()
+    wide = covariance + (1e-2 - least).clamp(min=0)[..., None, None] * eye
+    area = _determinant(wide).clamp(min=1e-8).sqrt()
+    sides = (wide.diagonal(dim1=-2, dim2=-1).sum(-1) + 2 * area).sqrt()
+    return (wide + area[..., None, None] * eye) / sides[..., None, None]
+
+
+def _turn(matrix: Tensor) -> Tensor:
+    """The nearest turn or mirror image to matrices ... 2 2: their orthogonal polar factor, the identity where they are 0."""
+    matrix = matrix + 1e-6 * torch.eye(2, device=matrix.device)
+    side = torch.where(_determinant(matrix) < 0, -1.0, 1.0)[..., None, None]
+    turn = matrix + side * _cofactors(matrix)
+    return turn / (turn.square().sum((-2, -1), keepdim=True) / 2).sqrt().clamp(min=1e-12)
+
+
+def _inverse(matrix: Tensor) -> Tensor:
+    return _cofactors(matrix).mT / _determinant(matrix)[..., None, None]
+
+
+def _cofactors(matrix: Tensor) -> Tensor:
+    a, b, c, d = matrix.flatten(-2).unbind(-1)
+    return torch.stack([d, -c, -b, a], -1).unflatten(-1, (2, 2))
+
+
+def _determinant(matrix: Tensor) -> Tensor:
+    a, b, c, d = matrix.flatten(-2).unbind(-1)
+    return a * d - b * c
 
 
 def errors(

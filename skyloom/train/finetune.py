@@ -29,7 +29,7 @@ from ..models.bundle import Bundle, autocast, find_model, load_bundle, save_bund
 from ..models.packing import packed_velocity
 from ..models.vae import to_frames
 from . import optim
-from .model import bundle_loss
+from .model import GUIDED_ABOVE, bundle_loss
 
 GAMMA = 16.97  # EMA window of 5 % of the run so far
 LEVELS = 16  # noise levels, at least, at which held-out clips are looked at
@@ -173,7 +173,8 @@ def step_loss(bundle: Bundle, batch: Batch, step: int) -> Tensor | None:
     if mine.start == mine.stop:
         return None
     counted = (levels > 0).expand(-1, *whole.shape[2:]).float()
-    loss = bundle_loss(bundle, whole[mine], noise[mine], levels[mine], torch.ones_like(counted[mine]), batch.captions[mine])
+    flat = torch.ones_like(counted[mine])
+    loss = bundle_loss(bundle, whole[mine], noise[mine], levels[mine], flat, batch.captions[mine], learn=True)
     return loss * (counted[mine].sum() * dist.world_size() / counted.sum())
 
 
@@ -199,8 +200,25 @@ def pack_errors(
     noised = [(1 - t) * z + t * e for z, e, t in zip(clips, noise, levels, strict=True)]
     with autocast(words[0].device):
         velocities = packed_velocity(bundle.dit, noised, levels, *words)
-    parts = zip(velocities, clips, noise, levels, strict=True)
-    return [((v.float() - (e - z)).square().mean(0) * (t > 0)).sum() for v, z, e, t in parts]
+    pulls = [torch.zeros((), device=words[0].device)] * len(clips)
+    if bundle.config.model.guidance > 1:
+        said = [v.detach().float() for v in velocities]
+        pulls = packed_guidance(bundle, said, noised, levels, captions)
+    parts = zip(velocities, clips, noise, levels, pulls, strict=True)
+    return [((v.float() - (e - z + pull)).square().mean(0) * (t > 0)).sum() for v, z, e, t, pull in parts]
+
+
+@torch.no_grad()
+def packed_guidance(
+    bundle: Bundle, said: list[Tensor], noised: list[Tensor], levels: list[Tensor], captions: list[str]
+) -> list[Tensor]:
+    """learned_guidance of a pack: what it adds to the aim of each clip, of whose velocity `said` is what the model says."""
+    nothing = bundle.read([""] * len(captions))
+    with autocast(nothing[0].device):
+        without = packed_velocity(bundle.dit, noised, levels, *nothing)
+    share = 1 - 1 / bundle.config.model.guidance
+    parts = zip(said, without, levels, captions, strict=True)
+    return [share * bool(words) * (t > GUIDED_ABOVE) * (v - u.float()) for v, u, t, words in parts]
 
 
 @dataclass(frozen=True)
@@ -262,6 +280,7 @@ def look(bundle: Bundle, mixture: Mixture, sheet: Path, *, steps: int = 16, guid
 def film(bundle: Bundle, caption: str, shape: tuple[int, ...], seed: int, steps: int, guidance: float) -> Tensor:
     """Latents z_BCTHW of a caption, of the given shape."""
     words = bundle.read([caption, ""])
+    guidance /= bundle.config.model.guidance
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
     def both(z: Tensor, t: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 The page reads top to bottom: set up, loop {step, log, once in a while validate, look and save}, export.
 """
 
+import dataclasses
 import math
 import time
 from pathlib import Path
@@ -14,20 +15,22 @@ from torch import Tensor
 from ..base import checkpoint, dist
 from ..base.log import Log, save_sheet
 from ..config import Bucket, Config, to_json
-from ..data.loader import Batch, Loader, Shelf, collate
-from ..diffusion.flow import flow_loss
+from ..data.loader import Batch, Loader, Prompts, Shelf, collate
+from ..diffusion.flow import Pull, flow_loss
 from ..diffusion.patterns import training_levels, unknown
 from ..diffusion.sampler import guided, sample, schedule
 from ..models.bundle import Bundle, autocast, load_bundle, save_bundle
 from ..models.dit import DiT
 from ..models.places import errors, surely, truth
 from ..models.vae import VAE, to_frames
-from ..models.vocabulary import Vocabulary
+from ..models.vocabulary import NULL, Vocabulary
 from ..worlds.captions import all_words
 from . import optim
+from .drawn import Stock
 from .looks import known_nouns, looks_of_bodies, memory_of, names_of
 
 GAMMAS = (16.97, 6.94)  # EMA windows of 5 % and 10 % of the run so far; the first is exported
+GUIDED_ABOVE = 0.1  # noise level
 PROMPTS = (
     "a red fox runs to the right in a snowy field at sunset",
     "a penguin jumps on a beach",
@@ -51,12 +54,18 @@ def main(
     save_minutes: float = 5,
     look_minutes: float = 20,
     check_every: int = 500,
+    device: str = "cpu",
+    draw: int = 0,
+    anneal: bool = False,
 ) -> Path:
     """Trains in `run` on the parts in `data`, encoded by the weights in `tokenizer`; exports run/export.
 
-    `init` names a model to start from. Stops early, with everything saved and exported, after `minutes`.
+    `init` names a model to start from. Stops early, with everything saved and exported, after `minutes`; with `anneal` the
+    learning rate falls so that it is zero by then. With `draw`, so many processes draw clips meanwhile, and `data` is for
+    validation only.
     """
     c = config.model
+    place = torch.device(device)
     rank, _ = dist.start()
     checkpoint.claim(run, to_json(config), ("vae", "text", "dit", "model", "fps"))
     nouns = known_nouns(config.text.looks)
@@ -70,27 +79,31 @@ def main(
         model.looks, model.pictures = memory_of(nouns, vae)
     if init is not None:
         vocabulary = start_from(model, init, vocabulary.names)
+    model.to(place)
+    vae.to(place)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)
     emas = [optim.PowerEMA(model, gamma) for gamma in GAMMAS]
-    loader = Loader(data, c, vae.gain_C)
+    loader = Stock(config, vae, vocabulary, draw) if draw else Loader(data, c, vae.gain_C.cpu())
     step, best = 0, math.inf
     if state := checkpoint.load_latest(run):
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         for ema, average in zip(emas, state["emas"], strict=True):
-            ema.average = average
+            ema.average = {name: value.to(place) for name, value in average.items()}
         step, best = state["step"], state["best"]
         loader.restore(state["parts"])
     log = Log(run, step, quiet=rank > 0)
     bundle = Bundle(config, vae, model, vocabulary)
-    triples = held_out(data, config, vae.gain_C)
+    triples = held_out(data, config, vae.gain_C.cpu())
+    loader.batch(step)  # a stock waits for its first clips: that is not time to learn
     began = saved = looked = time.time()
     while step < c.steps:
         loss, parts = train_step(bundle, loader.batch(step), config, step)
         loss.backward()
         dist.average_gradients(model)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), c.clip_grad)
-        optimiser.step(optim.schedule(step, c.steps, c.warmup, c.decay))
+        gone = (time.time() - began) / (60 * minutes) if anneal else 0.0
+        optimiser.step(min(optim.schedule(step, c.steps, c.warmup, c.decay), max(0.0, 1 - gone) / c.decay))
         step += 1
         for ema in emas:
             ema.update(model, step)
@@ -103,16 +116,18 @@ def main(
             log.row(step, **scores)
             score = sum(scores.values()) / max(1, len(scores))
             improved, best = bool(scores) and score < best, min(best, score if scores else best)
-        if rank == 0 and (last or now - looked > look_minutes * 60):
-            look(averaged(bundle, emas[0]), run / "samples" / f"{step:06d}.png")
-            looked = now
         if rank == 0 and (last or improved or now - saved > save_minutes * 60):
             state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "emas": [e.average for e in emas]}
             checkpoint.save(run, step, {**state, "best": best, "parts": loader.state()}, best=improved)
             save_bundle(averaged(bundle, emas[0]), run / "export")
             saved = now
+        if rank == 0 and (last or now - looked > look_minutes * 60):
+            look(averaged(bundle, emas[0]), run / "samples" / f"{step:06d}.png")
+            looked = now
         if last:
             break
+    if isinstance(loader, Stock):
+        loader.close()
     dist.stop()
     return run / "export"
 
@@ -128,40 +143,59 @@ def start_from(model: DiT, init: str | Path, names: list[tuple[str, ...]]) -> Vo
 def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of this rank's share of a batch, and its parts by name: that of the flow, and that of what is said of places."""
     c = config.model
-    whole = batch.z_BCTHW
-    rng = dist.step_rng(c.seed, step)
-    noise = torch.randn(whole.shape, generator=rng)
-    levels = training_levels(len(whole), (whole.shape[2], whole.shape[3], whole.shape[4]), c.patterns, c.shift, c.uniform, rng)
+    rng, device = dist.step_rng(c.seed, step), bundle.vae.gain_C.device
+    whole = batch.z_BCTHW.to(device)
+    own = rng if device.type == "cpu" else dist.step_rng(c.seed, step, 0, device)
+    noise = torch.randn(whole.shape, device=device, generator=own)
+    grid = whole.shape[2], whole.shape[3], whole.shape[4]
+    levels = training_levels(len(whole), grid, c.patterns, c.shift, c.uniform, rng).to(device, non_blocking=True)
     mine = dist.share(len(whole))
-    weight = 1 + c.actor_weight * batch.coverage_BTHW
-    told = torch.rand(len(whole), generator=rng)[mine] < c.told
-    words = bundle.read(batch.captions[mine])
-    known = places_known(bundle, batch, mine, words[3]) if words[3].shape[1] else None
+    weight = 1 + c.actor_weight * batch.coverage_BTHW.to(device)
+    told = (torch.rand(len(whole), generator=rng)[mine] < c.told).to(device, non_blocking=True)
+    prompts = prompts_of(bundle, batch, mine)
+    with autocast(device):
+        words = bundle.dit.read(prompts.ids_BL, prompts.mask_BL, prompts.looks_BQ)
+    known = None
+    if prompts.looks_BQ.shape[1]:
+        known = truth(batch.stances_BTR8[mine].to(device), prompts.bodies_BR, words[3], (whole.shape[3], whole.shape[4]))
     said: list[Tensor | None] = []
-    hint = (surely(*known), told.to(words[0].device)) if known else None
-    loss = words_loss(bundle, words, whole[mine], noise[mine], levels[mine], weight[mine], said, hint)
+    hint = (surely(*known), told) if known else None
+    pull = learned_guidance(bundle, prompts.ids_BL, c.guidance) if c.guidance > 1 else None
+    loss = words_loss(bundle, words, whole[mine], noise[mine], levels[mine], weight[mine], said, hint, pull)
     counted = weight * (levels > 0)  # a mean over the whole batch is not that over the ranks' own means
     loss = loss * (counted[mine].sum() * dist.world_size() / counted.sum())
     if not config.text.looks:
         return loss, {f"loss{batch.kind}": loss}
-    sums, counts = torch.zeros(2, device=loss.device), torch.zeros(2, device=loss.device)
+    sums, counts = torch.zeros(2, device=device), torch.zeros(2, device=device)
     if known and said[0] is not None:
-        named = torch.tensor([bool(bundle.vocabulary.looks(text)) for text in batch.captions[mine]], device=loss.device)
-        sums, counts = errors(said[0], *known, named)
+        sums, counts = errors(said[0], *known, (prompts.looks_BQ >= 0).any(1))
     [counts] = dist.total([counts])  # by every rank, whether or not its prompts name anyone
     places = (sums / counts.clamp(min=1)).sum() * dist.world_size()
     return loss + c.places_weight * places, {f"loss{batch.kind}": loss, "places": places}
 
 
-def places_known(bundle: Bundle, batch: Batch, mine: slice, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What is to be said of the cells of this rank's share, from the scenes' records (places.truth)."""
-    stances, device = batch.stances_BTR8[mine], pictures_BQ4SS.device
-    looks_BR = looks_of_bodies(batch.captions[mine], batch.scenes[mine], stances, bundle.vocabulary)
-    return truth(stances.to(device), looks_BR.to(device), pictures_BQ4SS, (batch.z_BCTHW.shape[3], batch.z_BCTHW.shape[4]))
+def prompts_of(bundle: Bundle, batch: Batch, mine: slice) -> Prompts:
+    """The prompts of this rank's share on the model's device, and who of the scene they name (from its record)."""
+    device = bundle.vae.gain_C.device
+    if batch.prompts:
+        parts = [getattr(batch.prompts, field.name)[mine] for field in dataclasses.fields(batch.prompts)]
+    else:
+        texts, words = batch.captions[mine], bundle.vocabulary
+        bodies_BR = looks_of_bodies(texts, batch.scenes[mine], batch.stances_BTR8[mine], words)
+        parts = [*words.batch(texts, bundle.config.text.max_tokens), bodies_BR]
+    return Prompts(*(part.to(device, non_blocking=True) for part in parts))
 
 
-def bundle_loss(bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight: Tensor, captions: list[str]) -> Tensor:
-    return words_loss(bundle, bundle.read(captions), z, noise, levels, weight, [])
+def bundle_loss(
+    bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight: Tensor, captions: list[str], *, learn: bool = False
+) -> Tensor:
+    """The flow loss under captions. Of a model that has learned guidance: to `learn`, that stays a part of the aim; else it is
+    taken out of what the model says, so that losses of all models compare."""
+    scale, device = bundle.config.model.guidance, bundle.vae.gain_C.device
+    pull = None
+    if learn and scale > 1:
+        pull = learned_guidance(bundle, bundle.vocabulary.batch(captions, 1)[0].to(device), scale)
+    return words_loss(bundle, bundle.read(captions), z, noise, levels, weight, [], None, pull, 1.0 if learn else scale)
 
 
 def words_loss(
@@ -173,18 +207,48 @@ def words_loss(
     weight: Tensor,
     said: list[Tensor | None],
     hint: tuple[Tensor, Tensor] | None = None,
+    pull: Pull | None = None,
+    scale: float = 1.0,
 ) -> Tensor:
     """The flow loss of latents under prompts that were read; what the model says of where the looks are joins `said`, and
-    `hint` tells it (Places.forward)."""
+    `hint` tells it (Places.forward). `scale` is of learned guidance to be taken out."""
     device = words[0].device
 
     def velocity(z_t: Tensor, t: Tensor) -> Tensor:
         with autocast(device):
             v, places = bundle.dit.film(z_t, t, *words, told=hint)
         said.append(places)
-        return v
+        if scale == 1:
+            return v
+        without = velocity_without(bundle, z_t, t)
+        return without + (v - without) / scale
 
-    return flow_loss(velocity, z.to(device), noise.to(device), levels.to(device), weight.to(device))
+    return flow_loss(velocity, z.to(device), noise.to(device), levels.to(device), weight.to(device), pull)
+
+
+def velocity_without(bundle: Bundle, z_t: Tensor, t: Tensor) -> Tensor:
+    """The velocity of films that no prompt is known of."""
+    ids, mask, _ = (part.to(z_t.device, non_blocking=True) for part in bundle.vocabulary.batch([""], 1))
+    count = len(z_t)
+    with autocast(z_t.device):
+        nothing = bundle.dit.read(ids.expand(count, -1), mask.expand(count, -1), ids.new_zeros(count, 0))
+        return bundle.dit(z_t, t, *nothing)
+
+
+def learned_guidance(bundle: Bundle, ids_BL: Tensor, scale: float) -> Pull:
+    """What classifier-free guidance of this scale adds to the velocity, as a part of the aim: the model that has learned it
+    needs one pass a step where guidance needs two (model guidance, arXiv 2502.12154, eq. 11: w = 1 - 1 / scale).
+
+    Like guidance, above noise level 0.1 only; clips without a prompt keep their aim.
+    """
+    share = 1 - 1 / scale
+    asked_B = (ids_BL[:, 0] != NULL).float().view(-1, 1, 1, 1, 1)
+
+    @torch.no_grad()
+    def pull(v: Tensor, z_t: Tensor, t: Tensor) -> Tensor:
+        return share * asked_B * (t > GUIDED_ABOVE)[:, None] * (v - velocity_without(bundle, z_t, t))
+
+    return pull
 
 
 Triple = tuple[Bucket, Batch, Tensor, Tensor]
@@ -220,12 +284,13 @@ def validate(bundle: Bundle, triples: list[Triple]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guidance: float = 3.0) -> None:
+def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guidance: float = 2.0) -> None:
     """A sheet of fixed prompts and seeds: five frames of a short film a row."""
     config = bundle.config
+    guidance /= config.model.guidance
     cells = 256 // config.vae.stride
     shape = (len(PROMPTS), config.vae.channels, 1 + (frames - 1) // 4, cells, cells)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(bundle.vae.gain_C.device)
     words = bundle.read([*PROMPTS, *[""] * len(PROMPTS)])
 
     def both(z: Tensor, t: Tensor) -> Tensor:
@@ -237,7 +302,7 @@ def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guid
             return bundle.dit(z, t, *(part[: len(z)] for part in words))
 
     velocity = guided(conditional, both, guidance, (0.1, 1.0))
-    *_, z = sample(velocity, noise, unknown(shape), schedule(steps, 2.0))
+    *_, z = sample(velocity, noise, unknown(shape).to(noise.device), schedule(steps, 2.0))
     with autocast(z.device):
         rows = [to_frames(bundle.vae.decode(z[i : i + 1]))[::4, ::2, ::2] for i in range(len(z))]
     save_sheet(sheet, rows)
@@ -248,4 +313,4 @@ def averaged(bundle: Bundle, ema: optim.PowerEMA) -> Bundle:
     config = bundle.config
     dit = DiT(config.dit, config.text, config.vae.channels, len(bundle.vocabulary))
     dit.load_state_dict(ema.average)
-    return Bundle(config, bundle.vae, dit.eval(), bundle.vocabulary)
+    return Bundle(config, bundle.vae, dit.to(bundle.vae.gain_C.device).eval(), bundle.vocabulary)

@@ -31,25 +31,35 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
-            for p, update in zip(params, self._updates(params), strict=True):
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update, alpha=-group["lr"] * RMS * max(p.shape) ** 0.5)
+            if not params:
+                continue
+            updates = self._updates(params)
+            torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
+            torch._foreach_mul_(updates, [-group["lr"] * RMS * max(p.shape) ** 0.5 for p in params])
+            torch._foreach_add_(params, updates)
 
     def _updates(self, params: list[nn.Parameter]) -> list[Tensor]:
         """Orthogonal updates, each computed by one rank and told to all."""
         shapes: dict[torch.Size, list[int]] = defaultdict(list)
-        updates = [torch.zeros_like(p) for p in params]
+        grads = [p.grad for p in params if p.grad is not None]
+        buffers = [_kept(self.state[p], p) for p in params]
+        torch._foreach_lerp_(buffers, grads, 1 - MOMENTUM)
+        updates = list(torch._foreach_lerp(grads, buffers, MOMENTUM))
         for i, p in enumerate(params):
-            assert p.grad is not None
-            buffer = self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
-            buffer.lerp_(p.grad, 1 - MOMENTUM)
             if i % dist.world_size() == dist.rank():
-                updates[i] = p.grad.lerp(buffer, MOMENTUM)
                 shapes[p.shape].append(i)
+            else:
+                updates[i].zero_()
         for numbers in shapes.values():
             for i, update in zip(numbers, orthogonal(torch.stack([updates[i] for i in numbers])), strict=True):
                 updates[i] = update
         return dist.total(updates)
+
+
+def _kept(state: dict[str, Tensor], p: Tensor) -> Tensor:
+    if "momentum_buffer" not in state:
+        state["momentum_buffer"] = torch.zeros_like(p)
+    return state["momentum_buffer"]
 
 
 def orthogonal(x_NRC: Tensor) -> Tensor:

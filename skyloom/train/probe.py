@@ -5,10 +5,12 @@ and the pool. Dimension key as in models/probe: B clips, F frames looked at, H W
 """
 
 import dataclasses
+import functools
 import math
 import multiprocessing
 import os
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +24,13 @@ from ..base import checkpoint, dist
 from ..base.log import Log
 from ..config import Bucket, Config, ProbeConfig, to_json
 from ..models.bundle import autocast
-from ..models.probe import ACTOR_HEADS, SCENE_HEADS, STRIDE, Labels, Probe, looks_of, picked, save_probe, to_input
+from ..models.probe import ACTOR_HEADS, SCENE_HEADS, STRIDE, Labels, Probe, load_probe, looks_of, picked, save_probe, to_input
 from ..worlds import scene as words
 from ..worlds.nouns import core_nouns, load_nouns
 from ..worlds.sample import sample_scene
 from ..worlds.scene import Scene
 from ..worlds.storybook import render
+from .drawn import Drawing, Drawn
 from .optim import Optimisers, PowerEMA, schedule
 
 SLOTS = 4  # Q
@@ -47,31 +50,62 @@ class Batch:
     truth: dict[str, Tensor]  # head -> (B,) or (B, Q) answers; -1 where there is none, or none to be seen
     noun_BQ: Tensor  # index of each actor's noun, -1 past the last
 
+    def to(self, device: torch.device) -> "Batch":
+        truth = {head: value.to(device) for head, value in self.truth.items()}
+        looks, cover, nouns = (part.to(device) for part in (self.looks_BFHWC, self.cover_BFhw, self.noun_BQ))
+        return Batch(looks, cover, self.times_F, truth, nouns)
 
-def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: int = 500, save_every: int = 250) -> Path:
-    """Trains in `run` until config.probe.steps are done (or `minutes` have passed); exports run/export/probe.*"""
+
+def main(
+    config: Config,
+    run: Path,
+    *,
+    minutes: float = math.inf,
+    check_every: int = 500,
+    save_every: int = 250,
+    device: str = "cpu",
+    draw: int = 0,
+    init: str | Path | None = None,
+    anneal: bool = False,
+) -> Path:
+    """Trains in `run` until config.probe.steps are done (or `minutes` have passed); exports run/export/probe.*
+
+    From a pool that is drawn first, or from what `draw` processes draw meanwhile; from the start or from the probe `init`.
+    With `anneal` the learning rate falls so that it is zero when the minutes have passed.
+    """
     c = config.probe
+    place = torch.device(device)
     rank, _ = dist.start()
     checkpoint.claim(run, to_json(config), ("probe", "fps"))
-    pool, kept = load_pool(config, run / "pool")
+    sights = Sights(config, draw, place) if draw else None
+    pool: Sequence[Shelf | Kept] = sights.shelves if sights else []
+    kept: list[Shelf] = []
+    if not sights:
+        pool, kept = load_pool(config, run / "pool")
     torch.manual_seed(c.seed)
     model = Probe(c, world_labels())
+    if init is not None:
+        model.load_state_dict(load_probe(init).state_dict())
+    model.to(place)
     optimiser = Optimisers(model, c.lr, c.weight_decay, muon=True)
     ema = PowerEMA(model, gamma=16.97)
     step = 0
     if state := checkpoint.load_latest(run):
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
-        ema.average, step = state["ema"], state["step"]
+        ema.average, step = {name: value.to(place) for name, value in state["ema"].items()}, state["step"]
     log = Log(run, step, quiet=rank > 0)
+    if sights:
+        sights.wait(lambda: all(len(shelf) >= min(shelf.bucket.batch, shelf.bucket.clips) for shelf in sights.shelves))
     began = time.time()
     while step < c.steps:
-        batch = draw_batch(pool, config, step)
-        losses = loss_parts(model, batch, soften(batch, c, dist.step_rng(c.seed, step, 1 + rank)))
+        batch = draw_batch(pool, config, step).to(place)
+        losses = loss_parts(model, batch, soften(batch, c, dist.step_rng(c.seed, step, 1 + rank, place)))
         torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum().backward()
         dist.average_gradients(model)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
-        optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
+        gone = (time.time() - began) / (60 * minutes) if anneal else 0.0
+        optimiser.step(min(schedule(step, c.steps, c.warmup, c.decay), max(0.0, 1 - gone) / c.decay))
         step += 1
         ema.update(model, step)
         if step % 25 == 0:
@@ -86,6 +120,8 @@ def main(config: Config, run: Path, *, minutes: float = math.inf, check_every: i
             break
     if rank == 0:
         save_probe(averaged(model, ema), run / "export")
+    if sights:
+        sights.close()
     dist.stop()
     return run / "export"
 
@@ -132,7 +168,7 @@ def which_loss(presence_BN: Tensor, noun_BQ: Tensor, hot_BN: Tensor) -> Tensor:
 
 def present(noun_BQ: Tensor, nouns: int) -> Tensor:
     """(B, N) True where the noun is in the scene."""
-    hot = torch.zeros(len(noun_BQ), nouns + 1, dtype=torch.bool)
+    hot = torch.zeros(len(noun_BQ), nouns + 1, dtype=torch.bool, device=noun_BQ.device)
     return hot.scatter_(1, torch.where(noun_BQ < 0, nouns, noun_BQ), True)[:, :nouns]
 
 
@@ -149,18 +185,20 @@ def soften(batch: Batch, c: ProbeConfig, rng: torch.Generator) -> Tensor:
     """
     x = to_input(batch.looks_BFHWC)
     size, frames = x.shape[:2], x.shape[1]
-    column = lambda low, high: low + (high - low) * torch.rand((len(x), 1, 1, 1, 1), generator=rng)  # noqa: E731
-    chosen = (torch.rand((len(x), 1, 1, 1, 1), generator=rng) < c.soften).float()
+    draw = functools.partial(torch.rand, generator=rng, device=x.device)
+    grain = functools.partial(torch.randn, generator=rng, device=x.device)
+    column = lambda low, high: low + (high - low) * draw((len(x), 1, 1, 1, 1))  # noqa: E731
+    chosen = (draw((len(x), 1, 1, 1, 1)) < c.soften).float()
     flat = rearrange(x, "B F C H W -> (B F) C H W")
-    if torch.rand((), generator=rng) < 0.5:
+    if draw(()) < 0.5:
         soft = F.avg_pool2d(F.pad(flat, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     else:
-        scale = float(0.45 + 0.4 * torch.rand((), generator=rng))
+        scale = float(0.45 + 0.4 * draw(()))
         small = F.interpolate(flat, scale_factor=scale, mode="bilinear", antialias=True)
         soft = F.interpolate(small, flat.shape[2:], mode="bilinear")
     x = torch.lerp(x, soft.unflatten(0, size), chosen * column(0.3, 1.0))
-    x = x + chosen * column(0, 0.06) * torch.randn((len(x), frames, 1, *x.shape[3:]), generator=rng)
-    gain = 1 + 0.08 * torch.randn((len(x), 1, 3, 1, 1), generator=rng)
+    x = x + chosen * column(0, 0.06) * grain((len(x), frames, 1, *x.shape[3:]))
+    gain = 1 + 0.08 * grain((len(x), 1, 3, 1, 1))
     return torch.cat([x[:, :, :3] * gain + column(-0.08, 0.08), x[:, :, 3:] * column(0.85, 1.15)], 2)
 
 
@@ -174,6 +212,9 @@ class Shelf:
     scenes: list[Scene]
     part: int
 
+    def __len__(self) -> int:
+        return len(self.scenes)
+
     def batch(self, chosen: np.ndarray, fps: int) -> Batch:
         at = [divmod(int(i), self.part) for i in chosen]
         looks = np.stack([self.looks[p][i] for p, i in at])
@@ -183,13 +224,78 @@ class Shelf:
         return Batch(torch.from_numpy(looks), torch.from_numpy(cover).float() / 255, times, truth, nouns)
 
 
-def draw_batch(pool: list[Shelf], config: Config, step: int) -> Batch:
+class Kept:
+    """The newest clips of a bucket, on the device, at most as many as the bucket says."""
+
+    def __init__(self, bucket: Bucket):
+        self.bucket = bucket
+        self.clips: list[tuple[Tensor, Tensor, Scene]] = []  # looks, cover, record
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def add(self, clips: list[tuple[Tensor, Tensor, Scene]]) -> None:
+        self.clips = [*self.clips, *clips][-self.bucket.clips :]  # at once: another thread draws batches
+
+    def batch(self, chosen: np.ndarray, fps: int) -> Batch:
+        clips = self.clips
+        looks, cover, scenes = zip(*(clips[int(i)] for i in chosen), strict=True)
+        truth, nouns = answers(list(scenes), still=self.bucket.frames == 1)
+        times = torch.from_numpy(picked(self.bucket.frames).astype(np.float32) / fps)
+        return Batch(torch.stack(looks), torch.stack(cover).float() / 255, times, truth, nouns)
+
+
+class Looked(Drawn):
+    """Groups for a probe: (bucket, clips), drawn at twice its size as films are, and looked at as they are."""
+
+    def __init__(self, config: Config, first: int):
+        super().__init__(config.probe.buckets, config.probe.seed, first)
+        self.config = config
+
+    def groups(self, place: int, number: int, rng: np.random.Generator) -> Iterator[tuple[int, list]]:
+        bucket = self.buckets[place]
+        films, pictures, still = [], [], self.still(bucket)
+        for scene, frames, mask in self.films(bucket, number, self.config.fps, scale=2):
+            films.append(self._look(scene, frames, mask))
+            one = slice(at := int(rng.integers(bucket.frames)), at + 1)
+            pictures.append(self._look(scene, frames[one], mask[one]))
+        yield place, films
+        for i in still:
+            yield i, pictures
+
+    def _look(self, scene: Scene, frames: np.ndarray, mask: np.ndarray) -> tuple[Tensor, Tensor, Scene]:
+        c = self.config
+        cells = rearrange(mask[picked(len(frames))], "F (h p) (w q) -> F h w p q", p=2 * STRIDE, q=2 * STRIDE).mean((3, 4))
+        looks = looks_of(frames, c.probe.size, c.fps)[0]
+        return torch.from_numpy(looks), torch.from_numpy(cells.round().astype(np.uint8)), scene
+
+
+class Sights(Drawing):
+    """What is drawn for a probe meanwhile, by bucket."""
+
+    def __init__(self, config: Config, processes: int, device: torch.device):
+        super().__init__(processes, device)
+        self.config = config
+        self.shelves = [Kept(bucket) for bucket in config.probe.buckets]
+
+    def dataset(self) -> Looked:
+        return Looked(self.config, self.groups)
+
+    def take(self, group: tuple[int, list[tuple[Tensor, Tensor, Scene]]]) -> None:
+        place, clips = group
+        moved = [(looks.to(self.device), cover.to(self.device), scene) for looks, cover, scene in clips]
+        if self.device.type == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()
+        self.shelves[place].add(moved)
+
+
+def draw_batch(pool: Sequence[Shelf | Kept], config: Config, step: int) -> Batch:
     """This rank's share of the global batch of `step`; one bucket a step, by the shares of the phase."""
     c = config.probe
     rng = np.random.default_rng((c.seed, step))
     shares = [share for first, share in c.phases if step >= first][-1]
     shelf = pool[rng.choice(len(pool), p=np.array(shares) / sum(shares))]
-    chosen = rng.integers(0, len(shelf.scenes), shelf.bucket.batch)
+    chosen = rng.integers(0, len(shelf), shelf.bucket.batch)
     return shelf.batch(chosen[dist.share(len(chosen))], config.fps)
 
 
@@ -244,7 +350,7 @@ def validate(model: Probe, kept: list[Shelf], config: Config) -> dict[str, float
 def averaged(model: Probe, ema: PowerEMA) -> Probe:
     probe = Probe(model.config, model.labels)
     probe.load_state_dict(ema.average)
-    return probe.eval()
+    return probe.to(model.noun.weight.device).eval()
 
 
 @dataclass(frozen=True)
