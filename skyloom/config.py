@@ -161,6 +161,7 @@ class Config:
     model: ModelTrain = field(default_factory=ModelTrain)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
     fps: int = 12
+    laid_above: float = 0.15  # noise level above which remembered pictures lie over what takes shape (models/overlay); 1: never
 
 
 def override(config: T, path: str, text: str) -> T:

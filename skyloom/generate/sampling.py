@@ -16,6 +16,7 @@ from torch import Tensor
 from ..diffusion import patterns, sampler
 from ..diffusion.flow import Velocity
 from ..models.bundle import autocast
+from ..models.overlay import laid_over
 from ..models.vae import to_frames, to_video
 from .request import Preview, Progress, Request, pull_of
 from .takes import CHUNK, Take, latents_of
@@ -149,16 +150,31 @@ def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
     texts = [take.prompts[i] for i in active]
     alone, both = bundle.read(texts), bundle.read([*texts, request.negative])
     many = lambda x, n: x.expand(n, *x.shape[1:])  # noqa: E731
+    said: Tensor | None = None
 
     def conditional(z: Tensor, t: Tensor) -> Tensor:
-        return sampler.mixed(bundle.dit(many(z, len(texts)), many(t, len(texts)), *alone), weights)
+        nonlocal said
+        v, said = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone)
+        return sampler.mixed(v, weights)
 
     def with_and_without(z: Tensor, t: Tensor) -> Tensor:
-        v = bundle.dit(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both)
+        nonlocal said
+        v, said = bundle.dit.film(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both)
         return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
 
-    pull = pull_of(request, bundle.config.model.guidance)
-    return sampler.guided(conditional, with_and_without, pull, request.interval)
+    guided = sampler.guided(conditional, with_and_without, pull_of(request, bundle.config.model.guidance), request.interval)
+    above, pictures = bundle.config.laid_above, alone[3]
+    if above >= 1 or not pictures.shape[1]:
+        return guided
+
+    def staged(z: Tensor, t: Tensor) -> Tensor:
+        v = guided(z, t)
+        if said is None or float(t.max()) <= above:
+            return v
+        lacking = bundle.overlay(many(z - t[:, None] * v, len(texts)), said[: len(texts)], pictures)
+        return laid_over(v, z, t, sampler.mixed(lacking, weights), above)
+
+    return staged
 
 
 def _sample(velocity: Velocity, noise: Tensor, pattern: patterns.Pattern, stage: Stage) -> Tensor:

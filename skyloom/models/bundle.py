@@ -10,6 +10,7 @@ from torch import Tensor
 from ..base.checkpoint import load_weights, save_weights, write_atomic
 from ..config import Config, DiTConfig, TextConfig, VAEConfig, from_json, to_json
 from .dit import DiT
+from .overlay import Overlay
 from .vae import VAE
 from .vocabulary import Vocabulary
 
@@ -25,6 +26,10 @@ class Bundle:
     vae: VAE
     dit: DiT
     vocabulary: Vocabulary
+
+    @functools.cached_property
+    def overlay(self) -> Overlay:
+        return Overlay(self.vae)
 
     def read(self, prompts: list[str]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Prompts -> text_BLE, mask_BM, seen_BPASK, pictures_BQ4SS on the model's device: what DiT.read makes of them."""

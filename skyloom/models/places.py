@@ -11,6 +11,8 @@ Dimension key: B batch, T H W latent frames and cells, Q looks of a prompt, S si
 P what is said of a cell, d dots of a sketch in a cell, D model width, G width of the local part, p patch.
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -48,10 +50,12 @@ class Places(nn.Module):
     def forward(
         self, x_BND: Tensor, grid: tuple[int, int, int], pictures_BQ4SS: Tensor, told: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens, their grid (T, H/p, W/p), the prompt's pictures -> said_BTHWP, and the sketch for the tokens, B N D, and for
-        the cells, (B T) G H W. What is `told` (like `said`, and a mask B or BT) is laid out in place of what was said.
-        By default what was said is made whole, but not while it learns: then only the truth looks sure, and the rest of the
-        network learns to follow what looks sure."""
+        """Tokens, their grid (T, H/p, W/p), the prompt's pictures -> said_BTHWP (once it has learned: as it is laid out), and
+        the sketch for the tokens, B N D, and for the cells, (B T) G H W.
+
+        What is `told` (like `said`, and a mask B or BT) is laid out in place of what was said. By default what was said is
+        made whole, but not while it learns: then only the truth looks sure, and the rest of the network learns to follow
+        what looks sure."""
         p, (frames, h, w) = self.patch, grid
         said = rearrange(self.head(rms(x_BND)), "B (T h w) (p q P) -> B T (h p) (w q) P", T=frames, h=h, w=w, p=p, q=p).float()
         heard = said.detach()
@@ -63,11 +67,17 @@ class Places(nn.Module):
                 heard = torch.where(told[1].view(len(heard), -1, 1, 1, 1), told[0], heard)
             sketch = lay_out(heard, pictures_BQ4SS).to(x_BND.dtype)
         tokens = self.token_in(rearrange(sketch, "B T (h p) (w q) d -> B (T h w) (p q d)", p=p, q=p))
-        return said, tokens, rearrange(self.cell_in(sketch), "B T H W G -> (B T) G H W")
+        laid = said if self.training else heard
+        return laid, tokens, rearrange(self.cell_in(sketch), "B T H W G -> (B T) G H W")
 
 
 def lay_out(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> Tensor:
     """The pictures as they are said to lie: B T H W d, 4 x DOTS x DOTS numbers a cell (red, green, blue, alpha of dots)."""
+    return sum(layers(said_BTHWP, pictures_BQ4SS), torch.zeros((), device=said_BTHWP.device))
+
+
+def layers(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> Iterator[Tensor]:
+    """The same, one look after the other."""
     frames, rows, columns = said_BTHWP.shape[1:4]
     shares, spot, turn = said_BTHWP.split([SHARES, SPOT, TURN], -1)
     shares = shares.softmax(-1)
@@ -76,11 +86,10 @@ def lay_out(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> Tensor:
     dots = torch.stack([right.flatten(), down.flatten()])  # 2 d, in cells from the middle
     points = spot[..., None, :] + ((turn / TURN_SCALE).unflatten(-1, (2, 2)) @ dots).transpose(-1, -2)
     points = rearrange(points, "B T H W d xy -> B (T H W) d xy")
-    sketch = torch.zeros((), device=spot.device)
     for q in range(pictures_BQ4SS.shape[1]):
         seen = F.grid_sample(pictures_BQ4SS[:, q].float(), points, align_corners=False)
-        sketch = sketch + seen * rearrange(shares[..., q + 1], "B T H W -> B 1 (T H W) 1")
-    return rearrange(sketch, "B c (T H W) d -> B T H W (c d)", T=frames, H=rows, W=columns)
+        seen = seen * rearrange(shares[..., q + 1], "B T H W -> B 1 (T H W) 1")
+        yield rearrange(seen, "B c (T H W) d -> B T H W (c d)", T=frames, H=rows, W=columns)
 
 
 def truth(
@@ -130,7 +139,7 @@ def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor]:
 
     Cells next to each other that most likely show the same look are one body. Where it lies is the affine map that takes the
     picture's centre and spread to the body's, turned as its cells say (orthogonal Procrustes). Returns said_BTHWP as `surely`
-    says it, and a mask BT: frames in which every look was found.
+    says it, but for cells that likely show a look of which no body was found, and a mask BT: frames with a body.
     """
     count = pictures_BQ4SS.shape[1]
     shares = said_BTHWP[..., :SHARES].softmax(-1)[..., 1 : count + 1].permute(0, 1, 4, 2, 3)  # B T Q H W
@@ -144,7 +153,7 @@ def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor]:
     alpha = (F.avg_pool2d(_solid(pictures_BQ4SS), 4) > HIT).float()
     grain = (torch.arange(alpha.shape[-1], device=alpha.device) + 0.5) / (alpha.shape[-1] / 2) - 1
     points = torch.stack(torch.meshgrid(grain, grain, indexing="xy"), -1).flatten(0, 1)
-    drawn, own_middle, own_spread = (part.repeat_interleave(BODIES, 1)[:, None] for part in _moments(alpha.flatten(2), points))
+    _, own_middle, own_spread = (part.repeat_interleave(BODIES, 1)[:, None] for part in _moments(alpha.flatten(2), points))
     away, said_away = cells_N2 - middle[..., None, :], spot - said_middle[..., None, :]
     together = torch.einsum("...n,...ni,...nj->...ij", weights_BTRN, away, said_away) / mass.clamp(min=1e-3)[..., None, None]
     body, own = _root(spread), _inverse(_root(own_spread))
@@ -154,9 +163,11 @@ def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor]:
     a, b, d, e = (2 * linear).flatten(-2).unbind(-1)
     c, f = corner.unbind(-1)
     stances = torch.stack([a, b, c, d, e, f, middle[..., 1] / len(rows), torch.where(there, 0.0, -1.0)], -1)
-    named = drawn.squeeze(1)[:, ::BODIES] > 0  # padding has an empty picture
-    found = (there.unflatten(2, (count, BODIES)).any(3) | ~named[:, None]).all(2)
-    return surely(*truth(stances, looks_BR, pictures_BQ4SS, (len(rows), len(columns)))), found
+    which, *where = truth(stances, looks_BR, pictures_BQ4SS, (len(rows), len(columns)))
+    found_BTQ = there.unflatten(2, (count, BODIES)).any(3)
+    likely = said_BTHWP[..., : count + 1].argmax(-1)
+    lost = F.pad(~found_BTQ, (1, 0)).gather(2, likely.flatten(2)).view_as(likely) & (which == 0)
+    return torch.where(lost[..., None], said_BTHWP, surely(which, *where)), found_BTQ.any(2)
 
 
 def _bodies(shares_BTQHW: Tensor) -> Tensor:
