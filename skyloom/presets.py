@@ -39,6 +39,7 @@ STORYBOOK = Config(
 # --preset storybook-gpu --init storybook --device cuda --draw 14 --minutes 9 --anneal`, and `skyloom train probe` likewise
 STORYBOOK_GPU = dataclasses.replace(
     STORYBOOK,
+    name="storybook-gpu",
     model=dataclasses.replace(
         STORYBOOK.model,
         steps=100_000,
@@ -112,4 +113,4 @@ LARGE = dataclasses.replace(
     BASE, name="large", text=TextConfig(768, 8, 6, 256, looks=279), dit=DiTConfig(width=2048, depth=28, local_width=512)
 )
 
-PRESETS = {config.name: config for config in (STORYBOOK, TINY, SMALL, BASE, LARGE)} | {"storybook-gpu": STORYBOOK_GPU}
+PRESETS = {config.name: config for config in (STORYBOOK, STORYBOOK_GPU, TINY, SMALL, BASE, LARGE)}

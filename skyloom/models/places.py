@@ -32,6 +32,10 @@ HIT = 0.3  # alpha above which a pixel belongs to a picture
 SURE = 12.0  # logit of what is known
 BODIES = 4  # of one look, at most, that are laid out
 LEAST_CELLS = 2.0  # of a body
+AGREED = 2.0  # cells: neighbours of one body differ by less in where its middle is
+FARTHEST = 8.0  # cells from the middle
+LEAST_SPREAD = 0.3  # of a picture's: cells that all say its middle are a guess, no body
+LEAST_AREA = 0.01  # of the part of a picture (-1 to 1) that a cell shows
 MARGIN = 9  # pixels around what a picture shows that still belong to it, so that sketches have their edges
 
 
@@ -143,13 +147,13 @@ def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor]:
     """
     count = pictures_BQ4SS.shape[1]
     shares = said_BTHWP[..., :SHARES].softmax(-1)[..., 1 : count + 1].permute(0, 1, 4, 2, 3)  # B T Q H W
-    weights_BTRN = _bodies(shares)
+    weights_BTRN = _bodies(shares, _centres(said_BTHWP))
     looks_BR = torch.arange(count, device=shares.device).repeat_interleave(BODIES).expand(len(shares), -1)
     rows, columns = (torch.arange(n, device=shares.device) + 0.5 for n in shares.shape[3:])
     cells_N2 = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1).flatten(0, 1)
     spot = said_BTHWP[..., SHARES : SHARES + SPOT].flatten(2, 3)[:, :, None]
     mass, middle, spread = _moments(weights_BTRN, cells_N2)
-    _, said_middle, _ = _moments(weights_BTRN, spot)
+    _, said_middle, said_spread = _moments(weights_BTRN, spot)
     alpha = (F.avg_pool2d(_solid(pictures_BQ4SS), 4) > HIT).float()
     grain = (torch.arange(alpha.shape[-1], device=alpha.device) + 0.5) / (alpha.shape[-1] / 2) - 1
     points = torch.stack(torch.meshgrid(grain, grain, indexing="xy"), -1).flatten(0, 1)
@@ -159,7 +163,9 @@ def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor]:
     body, own = _root(spread), _inverse(_root(own_spread))
     linear = body @ _turn(_inverse(body) @ together @ own) @ own  # from the picture, -1 to 1, to cells
     corner = middle - (linear @ (own_middle + 1)[..., None])[..., 0]
-    there = (mass >= LEAST_CELLS) & (mass >= 0.25 * mass.unflatten(2, (count, BODIES)).amax(3).repeat_interleave(BODIES, 2))
+    wide = [x.diagonal(dim1=-2, dim2=-1).sum(-1) for x in (said_spread, own_spread)]
+    there = (mass >= LEAST_CELLS) & (wide[0] >= LEAST_SPREAD * wide[1])
+    there &= mass >= 0.25 * mass.unflatten(2, (count, BODIES)).amax(3).repeat_interleave(BODIES, 2)
     a, b, d, e = (2 * linear).flatten(-2).unbind(-1)
     c, f = corner.unbind(-1)
     stances = torch.stack([a, b, c, d, e, f, middle[..., 1] / len(rows), torch.where(there, 0.0, -1.0)], -1)
@@ -170,13 +176,36 @@ def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(lost[..., None], said_BTHWP, surely(which, *where)), found_BTQ.any(2)
 
 
-def _bodies(shares_BTQHW: Tensor) -> Tensor:
-    """Weights of cells, B T R N: for each look its BODIES heaviest groups of neighbouring cells that likely show it."""
+def _centres(said_BTHWP: Tensor) -> Tensor:
+    """Where every cell says that the middle of its picture is, in cells: B T 1 H W 2."""
+    spot, turn = said_BTHWP[..., SHARES : SHARES + SPOT], said_BTHWP[..., SHARES + SPOT :] / TURN_SCALE
+    matrix = turn.unflatten(-1, (2, 2))
+    area = _determinant(matrix)
+    area = torch.where(area < 0, area.clamp(max=-LEAST_AREA), area.clamp(min=LEAST_AREA))
+    away = (_cofactors(matrix).mT @ spot[..., None])[..., 0] / area[..., None]
+    rows, columns = (torch.arange(n, device=spot.device) + 0.5 for n in said_BTHWP.shape[2:4])
+    cells = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
+    return (cells - away.clamp(-FARTHEST, FARTHEST))[:, :, None]
+
+
+def _bodies(shares_BTQHW: Tensor, centres_BT1HW2: Tensor) -> Tensor:
+    """Weights of cells, B T R N: for each look its BODIES heaviest groups of neighbouring cells that likely show it, of which
+    neighbours agree where its middle is: so two of a kind that touch are two."""
     rows, columns = shares_BTQHW.shape[3:]
-    likely = (shares_BTQHW > 0.5).flatten(0, 2).float()
+    likely = shares_BTQHW > 0.5
+    near = lambda axis: centres_BT1HW2.diff(dim=axis).norm(dim=-1) < AGREED  # noqa: E731
+    beside = (near(4) & likely[..., 1:] & likely[..., :-1]).flatten(0, 2)
+    below = (near(3) & likely[..., 1:, :] & likely[..., :-1, :]).flatten(0, 2)
+    likely = likely.flatten(0, 2).float()
     label = likely * torch.arange(1, rows * columns + 1, device=likely.device).view(rows, columns)
     for _ in range(rows + columns):  # every cell takes the highest number that reaches it
-        label = F.max_pool2d(label[:, None], 3, 1, 1)[:, 0] * likely
+        for gate, axis in ((beside, 2), (below, 1)):
+            first, second = label.narrow(axis, 0, gate.shape[axis]), label.narrow(axis, 1, gate.shape[axis])
+            highest = torch.maximum(first, second)
+            pad = (0, 1, 0, 0) if axis == 2 else (0, 0, 0, 1)
+            back = (1, 0, 0, 0) if axis == 2 else (0, 0, 1, 0)
+            gated = highest * gate
+            label = torch.maximum(label, torch.maximum(F.pad(gated, pad), F.pad(gated, back)))
     label, share = label.flatten(1).long(), (shares_BTQHW.flatten(0, 2) * likely).flatten(1)
     masses = torch.zeros(len(label), rows * columns + 1, device=share.device).scatter_add_(1, label, share)
     masses[:, 0] = 0

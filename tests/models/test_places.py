@@ -125,3 +125,24 @@ def test_a_young_head_changes_nothing_and_learns():
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
+
+
+def test_two_of_a_kind_that_touch_are_two_bodies():
+    """Their cells are one patch, but disagree where the middle is."""
+    left, right = (torch.tensor([4.0, 0, x, 0, 4.0, 6.0, 0.5, 0.0]) for x in (3.0, 7.0))
+    stances = torch.zeros(1, 1, 4, 8)
+    stances[..., 7] = -1
+    stances[0, 0, 0], stances[0, 0, 1] = left, right
+    pictures = torch.ones(1, 1, 4, SIDE, SIDE)
+    known = truth(stances, torch.tensor([[0, 0, -1, -1]]), pictures, (16, 16))
+    told, found = settle(surely(*known), pictures)
+    assert found.all()
+    spots = told[0, 0, 8, 3:11, SHARES].tolist()  # across both, a row through their middles
+    assert spots == pytest.approx([-0.75, -0.25, 0.25, 0.75] * 2, abs=0.1)
+
+
+def test_a_patch_of_which_all_cells_say_the_middle_is_no_body():
+    which = torch.zeros(1, 1, 16, 16, dtype=torch.long)
+    which[..., 6:10, 2:14] = 1
+    said = surely(which, torch.zeros(1, 1, 16, 16, 2), 0.25 * TURN_SCALE * torch.eye(2).flatten().expand(1, 1, 16, 16, 4))
+    assert not settle(said, a_picture())[1].any()
