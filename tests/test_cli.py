@@ -133,7 +133,7 @@ def test_standard_input_and_output_are_pipes(model, tmp_path):
         (["world", "show", "--n", "0", "-o", "world"], "n=0: wanted 1 to 400"),
         (["train", "tokenizer", "tokenizer.stepz=1"], "Did you mean 'steps'"),
         (["train", "tokenizer", "tokenizer.steps"], "wanted path=value"),
-        (["train", "model", "--preset", "huge"], "wanted one of storybook, tiny"),
+        (["train", "model", "--preset", "huge"], "wanted one of storybook, storybook-gpu, tiny"),
         (["train", "encode", "--preset", "tiny", "--run", "nowhere"], "Run `skyloom train tokenizer` first"),
         (["export", "--run", "nowhere"], "no trained model there"),
         (["eval", "adherense"], "Did you mean 'adherence'"),

@@ -18,6 +18,17 @@ def start() -> tuple[int, int]:
     return rank(), world_size()
 
 
+def prepared(device: str) -> torch.device:
+    """The device to learn on, set up for it. ValueError for several processes on anything but CPUs."""
+    place = torch.device(device)
+    if place.type != "cpu" and world_size() > 1:
+        raise ValueError(f"device={device}: {world_size()} processes learn together on CPUs only. Start one.")
+    if place.type == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew, slowly, for every length of prompt
+        torch.set_float32_matmul_precision("high")
+    return place
+
+
 def stop() -> None:
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -65,8 +65,10 @@ def main(
     validation only.
     """
     c = config.model
-    place = torch.device(device)
     rank, _ = dist.start()
+    place = dist.prepared(device)
+    if draw and dist.world_size() > 1:
+        raise ValueError(f"draw={draw}: one process draws for itself; {dist.world_size()} were started. Start one.")
     checkpoint.claim(run, to_json(config), ("vae", "text", "dit", "model", "fps"))
     nouns = known_nouns(config.text.looks)
     vocabulary = Vocabulary(sorted(all_words("en")) + sorted(all_words("zh")), names_of(nouns))

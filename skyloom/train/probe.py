@@ -74,8 +74,10 @@ def main(
     With `anneal` the learning rate falls so that it is zero when the minutes have passed.
     """
     c = config.probe
-    place = torch.device(device)
     rank, _ = dist.start()
+    place = dist.prepared(device)
+    if draw and dist.world_size() > 1:
+        raise ValueError(f"draw={draw}: one process draws for itself; {dist.world_size()} were started. Start one.")
     checkpoint.claim(run, to_json(config), ("probe", "fps"))
     sights = Sights(config, draw, place) if draw else None
     pool: Sequence[Shelf | Kept] = sights.shelves if sights else []
