@@ -4,6 +4,7 @@ Beside the weight W of a linear map stands B @ A of rank R, and only A and B lea
 """
 
 import copy
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -106,4 +107,7 @@ def merged(bundle: Bundle, adapters: Sequence[tuple[Adapter, float]]) -> Bundle:
                     said = f" It was made for {adapter.about['base']}." if "base" in adapter.about else ""
                     raise ValueError(f"the adapter does not fit {bundle.config.name}: {name} is {shape}.{said}")
                 linears[name].weight += scale * (b_OR @ a_RI).to(linears[name].weight)
-    return Bundle(bundle.config, bundle.vae, dit, bundle.vocabulary)
+    config = bundle.config
+    if any(scale for _, scale in adapters):
+        config = dataclasses.replace(config, laid_above=1.0)  # what it learned looks otherwise than what the model remembers
+    return Bundle(config, bundle.vae, dit, bundle.vocabulary)
