@@ -97,7 +97,8 @@ def main(
     log = Log(run, step, quiet=rank > 0)
     bundle = Bundle(config, vae, model, vocabulary)
     triples = held_out(data, config, vae.gain_C.cpu())
-    loader.batch(step)  # a stock waits for its first clips: that is not time to learn
+    if isinstance(loader, Stock):
+        loader.batch(step)  # waits for the first clips, which is not time to learn
     began = saved = looked = time.time()
     while step < c.steps:
         loss, parts = train_step(bundle, loader.batch(step), config, step)
@@ -105,7 +106,7 @@ def main(
         dist.average_gradients(model)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), c.clip_grad)
         gone = (time.time() - began) / (60 * minutes) if anneal else 0.0
-        optimiser.step(min(optim.schedule(step, c.steps, c.warmup, c.decay), max(0.0, 1 - gone) / c.decay))
+        optimiser.step(optim.schedule(step, c.steps, c.warmup, c.decay, gone))
         step += 1
         for ema in emas:
             ema.update(model, step)

@@ -6,10 +6,13 @@ from torch import Tensor, nn
 from .muon import Muon
 
 
-def schedule(step: int, steps: int, warmup: int, decay: float) -> float:
-    """Warm-up, constant, linear decay over the last `decay` of the steps: the factor on the learning rate at `step`."""
+def schedule(step: int, steps: int, warmup: int, decay: float, gone: float = 0.0) -> float:
+    """Warm-up, constant, linear decay over the last `decay` of the steps: the factor on the learning rate at `step`.
+
+    `gone` is the share of the time that has passed, where that runs out before the steps do: then it decays by that.
+    """
     tail = max(1, int(steps * decay))
-    return max(0.0, min(1.0, (step + 1) / max(1, warmup), (steps - step) / tail))
+    return max(0.0, min(1.0, (step + 1) / max(1, warmup), (steps - step) / tail, (1 - gone) / max(decay, 1e-9)))
 
 
 class Optimisers:

@@ -107,7 +107,7 @@ def main(
         dist.average_gradients(model)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
         gone = (time.time() - began) / (60 * minutes) if anneal else 0.0
-        optimiser.step(min(schedule(step, c.steps, c.warmup, c.decay), max(0.0, 1 - gone) / c.decay))
+        optimiser.step(schedule(step, c.steps, c.warmup, c.decay, gone))
         step += 1
         ema.update(model, step)
         if step % 25 == 0:

@@ -183,3 +183,9 @@ def test_parts_of_an_older_version_are_encoded_again(tiny, encoded, tokenizer_ru
     encode.main(tiny, tokenizer_run / "export" / "vae.safetensors", folder, processes=1, held_out=4)
     assert np.array_equal(np.load(lacking), before)
     Loader(folder, tiny.model, gain)
+
+
+def test_the_rate_decays_by_the_clock_where_time_runs_out_first():
+    factors = [schedule(step, 10_000, 10, 0.5, gone=step / 100) for step in range(101)]
+    assert max(factors) == 1 and factors[50] == 1 and factors[75] == pytest.approx(0.5) and factors[100] == 0
+    assert schedule(9_999, 10_000, 10, 0.5, gone=0.1) < 0.01  # the steps end first
