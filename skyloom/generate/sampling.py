@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..diffusion import patterns, sampler
 from ..diffusion.flow import Velocity
+from ..models.bodies import looks_of
 from ..models.bundle import autocast
 from ..models.overlay import laid_over
 from ..models.vae import to_frames, to_video
@@ -150,16 +151,16 @@ def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
     texts = [take.prompts[i] for i in active]
     alone, both = bundle.read(texts), bundle.read([*texts, request.negative])
     many = lambda x, n: x.expand(n, *x.shape[1:])  # noqa: E731
-    said: Tensor | None = None
+    bodies: Tensor | None = None  # stances_BTR8
 
     def conditional(z: Tensor, t: Tensor) -> Tensor:
-        nonlocal said
-        v, said = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone)
+        nonlocal bodies
+        v, bodies = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone)
         return sampler.mixed(v, weights)
 
     def with_and_without(z: Tensor, t: Tensor) -> Tensor:
-        nonlocal said
-        v, said = bundle.dit.film(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both)
+        nonlocal bodies
+        v, bodies = bundle.dit.film(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both)
         return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
 
     guided = sampler.guided(conditional, with_and_without, pull_of(request, bundle.config.model.guidance), request.interval)
@@ -169,9 +170,10 @@ def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
 
     def staged(z: Tensor, t: Tensor) -> Tensor:
         v = guided(z, t)
-        if said is None or float(t.max()) <= above:
+        if bodies is None or float(t.max()) <= above:
             return v
-        lacking = bundle.overlay(many(z - t[:, None] * v, len(texts)), said[: len(texts)], pictures)
+        stances = bodies[: len(texts)]
+        lacking = bundle.overlay(many(z - t[:, None] * v, len(texts)), stances, looks_of(stances), pictures)
         return laid_over(v, z, t, sampler.mixed(lacking, weights), above)
 
     return staged

@@ -16,7 +16,7 @@ The model remembers what some nouns look like: a small picture of each, in laten
 first, as frames without noise from before the film, and their keys and values stay beside the film's at every step (compare
 Re-Imagen, arXiv 2209.14491, which looks pictures up, and OminiControl, arXiv 2411.15098, which reads them as we do). So to draw
 a fox is to find and copy, a skill that all nouns share; how it stands, moves, is lit and coloured is the transformer's work.
-Half way through, places.py lays the same pictures out as a sketch of the film.
+Half way through, sketch.py lays the same pictures out as a sketch of the film.
 """
 
 import torch
@@ -26,7 +26,8 @@ from torch import Tensor, nn
 
 from ..config import DiTConfig, TextConfig
 from .layers import Conv, SwiGLU, attention, rms, rope_table, rotate, split_heads, wave
-from .places import SIDE, Places
+from .places import SIDE
+from .sketch import Places
 from .text import TextEncoder, hide_padding
 
 EXTENT = 32  # numbers that say how many rows, and how many columns, of patches the picture has
@@ -131,7 +132,7 @@ class DiT(nn.Module):
         *,
         told: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """The same, and what the network says of where the looks are (places.py), None where the prompts name none."""
+        """The same, and what the network says of where the looks are (Places.forward), None where the prompts name none."""
         p = self.config.patch
         batch, _, frames, rows, columns = z_BCTHW.shape
         h, w = rows // p, columns // p

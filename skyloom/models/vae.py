@@ -200,13 +200,17 @@ def fit(vae: VAE, cells: Tensor, weight: Tensor) -> None:
 def lapped_cells(video_BCTHW: Tensor, stride: int) -> Tensor:
     """B 3 1+4k H W -> (B N) cell H/stride W/stride; the first frame fills the first chunk."""
     first = video_BCTHW[:, :, :1].expand(-1, -1, FOLD - 1, -1, -1)
-    video = lap(torch.cat([first, video_BCTHW], 2), stride)
-    return rearrange(video, "B c (N t) (h p) (w q) -> (B N) (c t p q) h w", t=FOLD, p=stride, q=stride)
+    return fold(lap(torch.cat([first, video_BCTHW], 2), stride), stride)
 
 
-def unfold(cells: Tensor, batch: int, size: int) -> Tensor:
-    """(B N) 12*size*size h w -> B 3 4N h*size w*size."""
-    return rearrange(cells, "(B N) (c t p q) h w -> B c (N t) (h p) (w q)", B=batch, t=FOLD, p=size, q=size, c=3)
+def fold(video: Tensor, size: int, frames: int = FOLD) -> Tensor:
+    """B 3 frames*N h*size w*size -> (B N) 3*frames*size*size h w."""
+    return rearrange(video, "B c (N t) (h p) (w q) -> (B N) (c t p q) h w", t=frames, p=size, q=size)
+
+
+def unfold(cells: Tensor, batch: int, size: int, frames: int = FOLD) -> Tensor:
+    """(B N) 3*frames*size*size h w -> B 3 frames*N h*size w*size."""
+    return rearrange(cells, "(B N) (c t p q) h w -> B c (N t) (h p) (w q)", B=batch, t=frames, p=size, q=size, c=3)
 
 
 def lap(video: Tensor, stride: int, back: bool = False) -> Tensor:

@@ -3,24 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from lying_bodies import a_picture, lying
 
-from skyloom.models.places import DOTS, SAID, SHARES, SIDE, TURN_SCALE, Places, errors, lay_out, settle, surely, truth
+from skyloom.models.places import DOTS, SAID, SHARES, SIDE, TURN_SCALE, errors, lay_out, truth
+from skyloom.models.sketch import Places
 from skyloom.worlds.scene import Actor, Scene
 from skyloom.worlds.storybook import render, stances
 
 CELL = 16
-
-
-def a_picture() -> torch.Tensor:
-    """1 1 4 S S: a disc, red above and blue below."""
-    y, x = torch.meshgrid(*(torch.linspace(-1, 1, SIDE),) * 2, indexing="ij")
-    alpha = (x**2 + y**2 < 0.8).float()
-    return torch.stack([alpha * (y < 0), 0 * alpha, alpha * (y > 0), alpha])[None, None]
-
-
-def lying(*rows: tuple[float, ...]) -> torch.Tensor:
-    """stances_BTR8 of one frame: matrix in cells, depth, actor."""
-    return torch.tensor([[list(rows)]])
 
 
 def said_of(which, spot, turn) -> torch.Tensor:
@@ -68,34 +58,6 @@ def test_the_truth_lies_where_the_renderer_draws():
         assert drawn.any() and (which[0, i] > 0)[drawn].all()
 
 
-@pytest.mark.parametrize(
-    "bodies",
-    [
-        [(8.0, 0, 3.0, 0, 8.0, 5.0)],
-        [(-6.0, 0, 12.0, 0, 6.0, 4.0)],  # looks the other way
-        [(4.0, 3.0, 5.0, -3.0, 4.0, 7.0)],  # turned
-        [(5.0, 0, 1.0, 0, 5.0, 5.0), (5.0, 0, 9.0, 0, 5.0, 5.0)],  # two alike
-    ],
-)
-def test_what_is_said_with_noise_is_made_whole(bodies):
-    stances = lying(*((*matrix, 0.5, 0) for matrix in bodies))
-    known = truth(stances, torch.zeros(1, len(bodies), dtype=torch.int64), a_picture(), (16, 16))
-    noise = torch.randn(1, 1, 16, 16, SAID, generator=torch.Generator().manual_seed(0))
-    right, said = (lay_out(what, a_picture()) for what in (surely(*known), surely(*known) + 0.15 * noise))
-    told, found = settle(surely(*known) + 0.15 * noise, a_picture())
-    assert found.tolist() == [[True]]
-    settled = (lay_out(told, a_picture()) - right).abs().mean()
-    assert settled < 0.5 * (said - right).abs().mean() and settled < 0.2 * right.abs().mean()
-
-
-def test_frames_in_which_nobody_is_seen_stay_as_they_were_said():
-    known = truth(lying((8.0, 0, 3.0, 0, 8.0, 5.0, 0.5, 0)), torch.tensor([[0]]), a_picture(), (16, 16))
-    said = torch.cat([surely(*known), torch.zeros(1, 1, 16, 16, SAID)], 1)
-    assert settle(said, a_picture())[1].tolist() == [[True, False]]
-    absent = torch.cat([a_picture(), torch.zeros_like(a_picture())], 1)  # the second look is padding
-    assert settle(said, absent)[1].tolist() == [[True, False]]
-
-
 def test_errors_are_sums_over_what_there_is_to_say():
     which, spot, turn = truth(lying((4.0, 0, 2.0, 0, 4.0, 1.0, 0.5, 0)), torch.tensor([[0]]), a_picture(), (8, 8))
     right = said_of(which, spot, turn)
@@ -125,24 +87,3 @@ def test_a_young_head_changes_nothing_and_learns():
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
-
-
-def test_two_of_a_kind_that_touch_are_two_bodies():
-    """Their cells are one patch, but disagree where the middle is."""
-    left, right = (torch.tensor([4.0, 0, x, 0, 4.0, 6.0, 0.5, 0.0]) for x in (3.0, 7.0))
-    stances = torch.zeros(1, 1, 4, 8)
-    stances[..., 7] = -1
-    stances[0, 0, 0], stances[0, 0, 1] = left, right
-    pictures = torch.ones(1, 1, 4, SIDE, SIDE)
-    known = truth(stances, torch.tensor([[0, 0, -1, -1]]), pictures, (16, 16))
-    told, found = settle(surely(*known), pictures)
-    assert found.all()
-    spots = told[0, 0, 8, 3:11, SHARES].tolist()  # across both, a row through their middles
-    assert spots == pytest.approx([-0.75, -0.25, 0.25, 0.75] * 2, abs=0.1)
-
-
-def test_a_patch_of_which_all_cells_say_the_middle_is_no_body():
-    which = torch.zeros(1, 1, 16, 16, dtype=torch.long)
-    which[..., 6:10, 2:14] = 1
-    said = surely(which, torch.zeros(1, 1, 16, 16, 2), 0.25 * TURN_SCALE * torch.eye(2).flatten().expand(1, 1, 16, 16, 4))
-    assert not settle(said, a_picture())[1].any()
