@@ -121,6 +121,7 @@ def main(
         if rank == 0 and (last or improved or now - saved > save_minutes * 60):
             kept = {"model": optim.learned(model), "optimiser": optimiser.state_dict(), "ema": ema.average}
             checkpoint.save(run, step, {**kept, "best": best, "data": mixture.state()}, best=improved)
+            bundle.config = dataclasses.replace(config, trained=config.trained + step)
             export(averaged(bundle, ema), run / "export", options, str(init))
             saved = now
         if last:
