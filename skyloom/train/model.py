@@ -291,14 +291,24 @@ def validate(bundle: Bundle, triples: list[Triple]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guidance: float = 2.0) -> None:
+def look(bundle: Bundle, sheet: Path, *, frames: int = 17) -> None:
     """A sheet of fixed prompts and seeds: five frames of a short film a row."""
-    config = bundle.config
-    guidance /= config.model.guidance
-    cells = 256 // config.vae.stride
-    shape = (len(PROMPTS), config.vae.channels, 1 + (frames - 1) // 4, cells, cells)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(bundle.vae.gain_C.device)
-    words = bundle.read([*PROMPTS, *[""] * len(PROMPTS)])
+    cells = 256 // bundle.config.vae.stride
+    z = sampled(bundle, list(PROMPTS), (1 + (frames - 1) // 4, cells, cells))
+    with autocast(z.device):
+        rows = [to_frames(bundle.vae.decode(z[i : i + 1]))[::4, ::2, ::2] for i in range(len(z))]
+    save_sheet(sheet, rows)
+
+
+@torch.no_grad()
+def sampled(
+    bundle: Bundle, prompts: list[str], grid: tuple[int, int, int], *, steps: int = 16, guidance: float = 2.0, seed: int = 0
+) -> Tensor:
+    """Latents of films of the prompts, all at once, as the weights alone make them; `grid` is frames, rows and columns."""
+    guidance /= bundle.config.model.guidance
+    shape = (len(prompts), bundle.config.vae.channels, *grid)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(bundle.vae.gain_C.device)
+    words = bundle.read([*prompts, *[""] * len(prompts)])
 
     def both(z: Tensor, t: Tensor) -> Tensor:
         with autocast(z.device):
@@ -310,9 +320,7 @@ def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guid
 
     velocity = guided(conditional, both, guidance, (0.1, 1.0))
     *_, z = sample(velocity, noise, unknown(shape).to(noise.device), schedule(steps, 2.0))
-    with autocast(z.device):
-        rows = [to_frames(bundle.vae.decode(z[i : i + 1]))[::4, ::2, ::2] for i in range(len(z))]
-    save_sheet(sheet, rows)
+    return z
 
 
 def averaged(bundle: Bundle, ema: optim.PowerEMA) -> Bundle:
