@@ -1,6 +1,6 @@
 """Framing: the same budget spent on square crops of wide scenes, or on the scenes in their own shape. Who is cut off?
 
-    python benchmarks/framing.py --steps 200 --scenes 512 --films 48
+    python benchmarks/framing.py --steps 120 --batch 8
 
 The same scenes, drawn wide, become two sets of single frames: their middle squares, as pipelines for other models cut them, and
 the whole. Two copies of one model go on from there, or begin (--init none), with equal pixels a step and equal steps. Each then
@@ -69,8 +69,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--init", choices=("model", "none"), default="model", help="go on from the model, or begin anew")
     parser.add_argument("--probe", help="folder of the probe [the model's]")
     parser.add_argument("--scenes", type=int, default=512, help="to train on")
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--batch", type=int, default=16, help="wide pictures a step; squares are 7/4 as many")
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--batch", type=int, default=8, help="wide pictures a step; squares are 7/4 as many")
     parser.add_argument("--films", type=int, default=48, help="captions to draw")
     parser.add_argument("--sampling", type=int, default=12, help="steps of the sampler")
     parser.add_argument("--lr", type=float, default=5e-4)
@@ -122,7 +122,8 @@ def told(cut: list[bool]) -> list[str]:
 def grown(start: Bundle, a: argparse.Namespace, scenes: list[Scene], frames: list[stills.Picture]) -> Bundle:
     """The model, or a new one like it, after `steps` on these frames."""
     bundle = stills.newborn(start, start.config, a.seed)
-    bundle.dit.load_state_dict({**bundle.dit.state_dict(), **(start.dit.state_dict() if a.init == "model" else {})})
+    if a.init == "model":
+        bundle.dit.load_state_dict(start.dit.state_dict())
     pictures = stills.encoded(bundle, frames)
     batch = round(a.batch * WIDTH / frames[0][0].shape[2])  # equal pixels a step
     say = lambda i, rng: said(scenes[i], rng)  # noqa: E731
