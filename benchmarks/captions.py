@@ -160,6 +160,17 @@ def losses(bundle: Bundle, truth: tuple[torch.Tensor, torch.Tensor], prompts: li
     return [f"{float(bundle_loss(bundle, z, noise, levels, w, prompts)):.4f}" for w in (torch.ones_like(cover), cover)]
 
 
+def finding(rows: list[list[str]]) -> str:
+    """What the table says, in two sentences."""
+    seen = {(diet, prompts): facts[-3].split(" ")[0] for diet, prompts, *facts in rows}
+    shares = [f"with {prompts} prompts {', '.join(seen[diet, prompts] for diet in DIETS)}" for prompts in PROMPTS]
+    nouns = max(int(noun.split(" ")[0]) for diet, _, noun, *_ in rows if diet)
+    return (
+        f"Per cent of the facts that show after learning from captions that are {'; '.join(DIETS)}:\n"
+        f"{'; '.join(shares)}. Nouns are right in at most {nouns} per cent."
+    )
+
+
 def publish(a: argparse.Namespace, rows: list[list[str]], strips: list[np.ndarray]) -> None:
     """The table, and a sheet of the first scenes: of each model a row for each kind of prompt."""
     save_jpeg(a.docs / "img" / "captions.jpg", contact_sheet(strips, columns=1))
@@ -170,7 +181,8 @@ def publish(a: argparse.Namespace, rows: list[list[str]], strips: list[np.ndarra
         "prompts state which the probe finds in the picture (Wilson's 95 % interval, facts); of short prompts, expanded or\n"
         "not, those that the short one states. Flow loss of real frames of the scenes under the prompts.\n\n"
         + report.table(columns, rows)
-        + f"\nThe first {SHOWN} scenes, a row of the sheet for each row of the table:\n\n![Caption quality](img/captions.jpg)\n"
+        + f"\n{finding(rows)}\n\nThe first {SHOWN} scenes, a row of the sheet for each row of the table:\n\n"
+        "![Caption quality](img/captions.jpg)\n"
     )
     command = f"python benchmarks/captions.py --steps {a.steps} --batch {a.batch} --scenes {a.scenes} --n {a.n}"
     command += f" --width {a.width} --depth {a.depth}"
