@@ -1,6 +1,6 @@
 """Framing: the same budget spent on square crops of wide scenes, or on the scenes in their own shape. Who is cut off?
 
-    python benchmarks/framing.py --steps 200 --scenes 512 --films 48
+    python benchmarks/framing.py --steps 120 --batch 8
 
 The same scenes, drawn wide, become two sets of single frames: their middle squares, as pipelines for other models cut them, and
 the whole. Two copies of one model go on from there, or begin (--init none), with equal pixels a step and equal steps. Each then
@@ -16,24 +16,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
+import stills
 
 from skyloom.base.sizes import size_text
 from skyloom.base.video import contact_sheet
-from skyloom.config import Config
-from skyloom.data.encode import decode_int8, encode_clip, pool_mask
-from skyloom.diffusion import patterns
 from skyloom.evals import find_probe, report
 from skyloom.evals.adherence import wilson
 from skyloom.evals.clips import shrunk
 from skyloom.evals.sheets import save_jpeg
 from skyloom.generate import Request, generate
 from skyloom.models.bundle import Bundle, load_bundle
-from skyloom.models.dit import DiT
 from skyloom.models.probe import Probe
-from skyloom.train import optim
-from skyloom.train.model import bundle_loss
-from skyloom.worlds.captions import caption
+from skyloom.worlds.captions import STYLES, caption
 from skyloom.worlds.sample import sample_scene
 from skyloom.worlds.scene import Scene
 from skyloom.worlds.storybook import render
@@ -75,8 +69,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--init", choices=("model", "none"), default="model", help="go on from the model, or begin anew")
     parser.add_argument("--probe", help="folder of the probe [the model's]")
     parser.add_argument("--scenes", type=int, default=512, help="to train on")
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--batch", type=int, default=16, help="wide pictures a step; squares are 7/4 as many")
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--batch", type=int, default=8, help="wide pictures a step; squares are 7/4 as many")
     parser.add_argument("--films", type=int, default=48, help="captions to draw")
     parser.add_argument("--sampling", type=int, default=12, help="steps of the sampler")
     parser.add_argument("--lr", type=float, default=5e-4)
@@ -125,40 +119,19 @@ def told(cut: list[bool]) -> list[str]:
     return [f"{100 * np.mean(cut):.0f} % ({100 * low:.0f}-{100 * high:.0f})", str(len(cut))]
 
 
-def grown(start: Bundle, a: argparse.Namespace, scenes: list[Scene], frames: list[tuple[np.ndarray, np.ndarray]]) -> Bundle:
-    """A copy of the model after `steps` on these frames."""
-    c: Config = start.config
-    torch.manual_seed(a.seed)
-    dit = DiT(c.dit, c.text, c.vae.channels, len(start.vocabulary))
+def grown(start: Bundle, a: argparse.Namespace, scenes: list[Scene], frames: list[stills.Picture]) -> Bundle:
+    """The model, or a new one like it, after `steps` on these frames."""
+    bundle = stills.newborn(start, start.config, a.seed)
     if a.init == "model":
-        dit.load_state_dict(start.dit.state_dict())
-    dit.gain_C.copy_(start.vae.gain_C)
-    bundle = Bundle(c, start.vae, dit.train(), start.vocabulary)
-    z = decode_int8(np.stack([encode_clip(start.vae, picture) for picture, _ in frames]), start.vae.gain_C)
-    cover = torch.from_numpy(np.stack([pool_mask(mask, c.vae.stride) for _, mask in frames])).float() / 255
-    optimiser = optim.Optimisers(dit, a.lr, c.model.weight_decay, muon=True)
-    ema = optim.PowerEMA(dit, 6.94)
-    rng, choose = torch.Generator().manual_seed(a.seed), np.random.default_rng(a.seed)
-    batch = round(a.batch * WIDTH / z.shape[-1] / c.vae.stride)  # equal pixels a step
-    for step in range(a.steps):
-        at = choose.integers(0, len(z), batch).tolist()
-        captions = [said(scenes[i], choose, c.model.drop_text) for i in at]
-        levels = patterns.draw_levels((batch, 1, 1, 1), c.model.shift, c.model.uniform, rng)
-        noise = torch.randn(z[at].shape, generator=rng)
-        loss = bundle_loss(bundle, z[at], noise, levels, 1 + c.model.actor_weight * cover[at], captions)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(dit.parameters(), c.model.clip_grad)
-        optimiser.step(optim.schedule(step, a.steps, 10, 0.3))
-        ema.update(dit, step + 1)
-        if step % 20 == 0 or step + 1 == a.steps:
-            print(f"step {step + 1}/{a.steps}, loss {float(loss.detach()):.3f}", flush=True)
-    dit.load_state_dict(ema.average)
-    return dataclasses.replace(bundle, dit=dit.eval())
+        bundle.dit.load_state_dict(start.dit.state_dict())
+    pictures = stills.encoded(bundle, frames)
+    batch = round(a.batch * WIDTH / frames[0][0].shape[2])  # equal pixels a step
+    say = lambda i, rng: said(scenes[i], rng)  # noqa: E731
+    return stills.learn(bundle, pictures, say, steps=a.steps, batch=batch, lr=a.lr, seed=a.seed)
 
 
-def said(scene: Scene, rng: np.random.Generator, drop: float) -> str:
-    style = ("tags", "sentence", "dense")[rng.integers(3)]
-    return "" if rng.random() < drop else caption(scene, "en", style, int(rng.integers(1 << 16)), still=True)
+def said(scene: Scene, rng: np.random.Generator) -> str:
+    return caption(scene, "en", STYLES[rng.integers(3)], int(rng.integers(1 << 16)), still=True)
 
 
 def filmed(bundle: Bundle, scenes: list[Scene], diet: str, a: argparse.Namespace) -> list[np.ndarray]:

@@ -161,6 +161,7 @@ class Config:
     model: ModelTrain = field(default_factory=ModelTrain)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
     fps: int = 12
+    trained: int = 0  # steps behind the weights, with those of the model that they began from; training counts them
     laid_above: float = 0.15  # noise level above which remembered pictures lie over what takes shape (models/overlay); 1: never
 
 

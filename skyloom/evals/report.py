@@ -17,6 +17,7 @@ TITLES = {
     "tokenizer": "Tokenizer",
     "adherence": "Adherence: what the prompt asked for",
     "captions": "Captions: what the probe says of a clip",
+    "caption-quality": "Captions: short or dense ones to learn from",
     "fidelity": "Fidelity: looks and motion",
     "physics": "Physics: falls and jumps",
     "speed": "Speed and memory",

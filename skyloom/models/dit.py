@@ -281,34 +281,28 @@ class DiTBlock(nn.Module):
         first_v: Tensor | None,
         seen_B2ASK: Tensor | None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """The tokens after the block, and the keys and values of their own that it made of them."""
+        """The tokens after attention over themselves, the prompt and the looks; and keys and values of their own."""
         shift1, scale1, gate1, shift2, scale2, gate2 = c_BM1D.chunk(6, -1)
-        heard, own = self.look(modulate(x_BND, shift1, scale1), text_BLE, rope, bias, first_v, seen_B2ASK)
-        x_BND = add_gated(x_BND, gate1, heard)
+        q, k, v, text_k, text_v = self.project(modulate(x_BND, shift1, scale1), text_BLE, rope, first_v)
+        keys, values = [k, text_k], [v, text_v]
+        if seen_B2ASK is not None:
+            keys, values = [*keys, seen_B2ASK[:, 0].to(k.dtype)], [*values, seen_B2ASK[:, 1].to(v.dtype)]
+        heard = attention(q, torch.cat(keys, 2), torch.cat(values, 2), bias)
+        x_BND = add_gated(x_BND, gate1, self.out(rearrange(heard, "B A N K -> B N (A K)")))
         x_BND = add_gated(x_BND, gate2, self.mlp(modulate(x_BND, shift2, scale2)))
-        return x_BND, own
+        return x_BND, (k, v)
 
-    def look(
-        self,
-        x: Tensor,
-        text: Tensor,
-        rope: tuple[Tensor, Tensor],
-        bias: Tensor,
-        first_v: Tensor | None,
-        seen_B2ASK: Tensor | None,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Attention of the video over itself, the prompt and the looks; also returns the video's keys and values."""
-        q, k, v = (split_heads(part(x), self.heads) for part in (self.q, self.k, self.v))
-        text_k, text_v = (split_heads(part(text), self.heads) for part in (self.text_k, self.text_v))
+    def project(
+        self, x_BND: Tensor, text_BLE: Tensor, rope: tuple[Tensor, Tensor], first_v: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Queries, keys and values of the video (B A N K each), keys and values of the prompt (B A L K each)."""
+        q, k, v = (split_heads(part(x_BND), self.heads) for part in (self.q, self.k, self.v))
+        text_k, text_v = (split_heads(part(text_BLE), self.heads) for part in (self.text_k, self.text_v))
         if first_v is not None:
             v = v + self.v_mix.to(v.dtype) * (first_v - v)
         q = rotate(rms(q) * self.q_scale.to(q.dtype), rope)
         k = rotate(rms(k) * self.k_scale.to(k.dtype), rope)
-        keys, values = [k, rms(text_k) * self.k_scale.to(k.dtype)], [v, text_v]
-        if seen_B2ASK is not None:
-            keys, values = [*keys, seen_B2ASK[:, 0].to(k.dtype)], [*values, seen_B2ASK[:, 1].to(v.dtype)]
-        heard = attention(q, torch.cat(keys, 2), torch.cat(values, 2), bias)
-        return self.out(rearrange(heard, "B A N K -> B N (A K)")), (k, v)
+        return q, k, v, rms(text_k) * self.k_scale.to(k.dtype), text_v
 
 
 def modulate(x_BND: Tensor, shift_BM1D: Tensor, scale_BM1D: Tensor) -> Tensor:

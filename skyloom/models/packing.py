@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor
 
 from .dit import DiT, DiTBlock, LocalBlock, add_gated, channels_last, modulate, per_cell, positions, precondition, rms_map
-from .layers import attention, rms, rotate, split_heads
+from .layers import attention
 
 
 def packed_velocity(
@@ -181,14 +181,8 @@ def _look(
     sizes: list[int],
     first_v: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """DiTBlock.look in the block number `depth`, each clip over itself, its own prompt and looks."""
-    q, k, v = (split_heads(part(x), block.heads) for part in (block.q, block.k, block.v))
-    text_k, text_v = (split_heads(part(prompts.text_1LE), block.heads) for part in (block.text_k, block.text_v))
-    if first_v is not None:
-        v = v + block.v_mix.to(v.dtype) * (first_v - v)
-    q = rotate(rms(q) * block.q_scale.to(q.dtype), rope)
-    k = rotate(rms(k) * block.k_scale.to(k.dtype), rope)
-    text_k = rms(text_k) * block.k_scale.to(k.dtype)
+    """The attention of the block number `depth`, each clip over itself, its own prompt and looks."""
+    q, k, v, text_k, text_v = block.project(x, prompts.text_1LE, rope, first_v)
     words = (t.split(prompts.words, 2) for t in (text_k, text_v))
     looks = zip(*(part[:, 2 * depth : 2 * depth + 2].to(k.dtype).unbind(1) for part in prompts.seen), strict=True)
     parts = zip(*(t.split(sizes, 2) for t in (q, k, v)), *words, *looks, strict=True)

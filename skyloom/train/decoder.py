@@ -1,13 +1,12 @@
 """Let a tokenizer's decoder learn on from footage: crops of clips -> latents, which stay as they are -> crops. Rerun to resume.
 
-The page reads top to bottom: draw the clips, set up, loop {a step of the decoder, log, once in a while look and save}, export.
+The page reads top to bottom: draw the clips, set up, learn as tokenizer.py does.
 """
 
 import dataclasses
 import json
 import math
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,16 +16,14 @@ from einops import rearrange
 from torch import Tensor
 
 from ..base import checkpoint, dist
-from ..base.log import Log, save_sheet
 from ..config import Config, TokenizerTrain, override, to_json
 from ..data.catalog import Catalog
 from ..data.mixture import Source
 from ..data.pool import Pool, load_pool
 from ..data.settings import DataConfig
-from ..models.bundle import autocast, find_model, load_bundle
-from ..models.vae import VAE, to_frames, to_video
-from .optim import Optimisers, PowerEMA, schedule
-from .tokenizer import averaged, loss_parts, psnr
+from ..models.bundle import find_model, load_bundle
+from ..models.vae import VAE
+from .tokenizer import learn, look, measure
 
 SHOWN = 17  # frames of a clip, at most
 CHECKED, SEEN = 24, 4  # held-out clips that are measured, and shown
@@ -46,7 +43,7 @@ def main(
 
     The latents stay, so data sets need not be encoded again, and the transformer fits as before. Stops early after `minutes`.
     """
-    rank, _ = dist.start()
+    dist.start()
     find_model(init)
     bundle = load_bundle(init)
     pools = [pool_of(source, run) for source in sources]
@@ -55,43 +52,32 @@ def main(
     checkpoint.claim(run, to_json(config), ("vae", "tokenizer", "fps"))
     checkpoint.write_atomic(run / "data.json", json.dumps({"base": str(init), "sets": [str(s.folder.name) for s in sources]}))
     torch.manual_seed(c.seed)
-    base, model = bundle.vae, VAE(config.vae)
+    base, model, state = bundle.vae, VAE(config.vae), checkpoint.load_latest(run)
     model.load_state_dict(base.state_dict())
-    optimiser = Optimisers(model, c.lr, 0.0, muon=True)
-    step, state = 0, checkpoint.load_latest(run)
-    if state:
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        step = state["step"]
-    ema = PowerEMA(model, gamma=16.97)
-    if state:
-        ema.average = state["ema"]
-    log, held = Log(run, step, quiet=rank > 0), [clip for pool in pools for clip in pool.held_out]
-    if step == 0:
-        log.row(0, **measure(base, held))
+    held = [clip for pool in pools for clip in pool.held_out]
     weights = [source.weight for source in sources]
-    began = time.time()
-    while step < c.steps:
+
+    def draw(step: int) -> tuple[Tensor, Tensor]:
         video = crops(pools, weights, c, step)
-        losses = loss_parts(model, video, torch.ones_like(video[:, :1]), c, dist.step_rng(c.seed, step))
-        torch.stack(list(losses.values())).sum().backward()
-        dist.average_gradients(model)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
-        step += 1
-        ema.update(model, step)
-        if step % 20 == 0:
-            log.row(step, norm=float(norm), **{k: float(dist.average(v.detach())) for k, v in losses.items()})
-        last = step == c.steps or dist.any_rank(time.time() - began > minutes * 60)
-        if step % check_every == 0 or last:
-            tuned = averaged(config.vae, ema)
-            log.row(step, **measure(tuned, held))
-            look(base, tuned, held or pools[0].train, run / "samples" / f"{step:06d}.png")
-        if rank == 0 and (step % save_every == 0 or last):
-            checkpoint.save(run, step, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
-            checkpoint.save_weights(run / "export" / "vae.safetensors", ema.average, torch.bfloat16)
-        if last:
-            break
+        return video, torch.ones_like(video[:, :1])
+
+    def check(tuned: VAE, sheet: Path) -> dict[str, float]:
+        look([base, tuned], (held or pools[0].train)[:SEEN], sheet)  # under the truth: before, and now
+        return measure(tuned, held[:CHECKED])
+
+    learn(
+        model,
+        state,
+        run,
+        c,
+        draw,
+        check,
+        minutes=minutes,
+        check_every=check_every,
+        save_every=save_every,
+        log_every=20,
+        before=None if state else measure(base, held[:CHECKED]),
+    )
     dist.stop()
     return run / "export" / "vae.safetensors"
 
@@ -135,30 +121,3 @@ def crops(pools: list[Pool], weights: Sequence[float], c: TokenizerTrain, step: 
         t, y, x = (rng.integers(0, side - size + 1) for side, size in zip(clip.shape, (c.frames, c.crop, c.crop), strict=False))
         parts.append(clip[t : t + c.frames, y : y + c.crop, x : x + c.crop])
     return rearrange(torch.from_numpy(np.stack(parts)), "B T H W c -> B c T H W").float() / 127.5 - 1
-
-
-@torch.no_grad()
-def measure(vae: VAE, clips: list[np.ndarray]) -> dict[str, float]:
-    """Mean PSNR in dB of whole held-out clips through the tokenizer, and through its linear map alone."""
-    drawn, linear = [], []
-    for clip in clips[:CHECKED]:
-        video = to_video(clip)
-        z = vae.encode(video)
-        with autocast(video.device):
-            drawn.append(psnr(vae.decode(z), video))
-        linear.append(psnr(vae.picture(z)[:, :, 3:].clamp(-1, 1), video))
-    return {"psnr": sum(drawn) / len(drawn), "linear": sum(linear) / len(linear)} if drawn else {}
-
-
-@torch.no_grad()
-def look(base: VAE, tuned: VAE, clips: list[np.ndarray], sheet: Path) -> None:
-    """A sheet: of each clip the truth, and under it what the decoder drew before, and draws now."""
-    rows: list[np.ndarray] = []
-    for clip in clips[:SEEN]:
-        shown = [clip]
-        for vae in (base, tuned):
-            video = to_video(clip)
-            with autocast(video.device):
-                shown.append(to_frames(vae.decode(vae.encode(video))))
-        rows += [frames[::4] for frames in shown]
-    save_sheet(sheet, rows)

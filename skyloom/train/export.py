@@ -139,7 +139,9 @@ def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | 
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
     steps = int(first_and_last_metrics(metrics)[1].get("step", 0))
     looks = LOOKS.format(count=config.text.looks) if config.text.looks else ""
-    origin = FOOTAGE.format(base=data["base"], steps=steps) if data else WORLD.format(steps=steps, looks=looks)
+    origin = (
+        FOOTAGE.format(base=data["base"], steps=steps) if data else WORLD.format(steps=config.trained or steps, looks=looks)
+    )
     return f"""---
 {licence_head(data)}
 {base}library_name: skyloom

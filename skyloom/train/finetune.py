@@ -22,14 +22,13 @@ from ..data.loader import Batch
 from ..data.mixture import STILLS, Mixture, Source
 from ..data.packing import Pack, Packs
 from ..data.shards import vae_hash
-from ..diffusion.patterns import training_levels, unknown
-from ..diffusion.sampler import guided, sample, schedule
+from ..diffusion.patterns import training_levels
 from ..models import lora
 from ..models.bundle import Bundle, autocast, find_model, load_bundle, save_bundle
 from ..models.packing import packed_velocity
 from ..models.vae import to_frames
 from . import optim
-from .model import GUIDED_ABOVE, bundle_loss
+from .model import GUIDED_ABOVE, bundle_loss, sampled
 
 GAMMA = 16.97  # EMA window of 5 % of the run so far
 LEVELS = 16  # noise levels, at least, at which held-out clips are looked at
@@ -121,6 +120,7 @@ def main(
         if rank == 0 and (last or improved or now - saved > save_minutes * 60):
             kept = {"model": optim.learned(model), "optimiser": optimiser.state_dict(), "ema": ema.average}
             checkpoint.save(run, step, {**kept, "best": best, "data": mixture.state()}, best=improved)
+            bundle.config = dataclasses.replace(config, trained=config.trained + step)
             export(averaged(bundle, ema), run / "export", options, str(init))
             saved = now
         if last:
@@ -262,37 +262,18 @@ def validate(bundle: Bundle, trials: list[Trial], at_once: int = 4) -> dict[str,
 
 
 @torch.no_grad()
-def look(bundle: Bundle, mixture: Mixture, sheet: Path, *, steps: int = 16, guidance: float = 2.0) -> None:
+def look(bundle: Bundle, mixture: Mixture, sheet: Path) -> None:
     """A sheet of the first held-out clips (else of trained ones) and, under each, the film of its caption with seed 0."""
     groups = mixture.held_out(most=3) or {"trained": mixture.batch(0)}
     films = sorted(groups.values(), key=lambda batch: -batch.z_BCTHW.shape[2])
     pairs = [(batch.z_BCTHW[i : i + 1], batch.captions[i]) for batch in films for i in range(min(3, len(batch.captions)))]
     rows = []
     for z, caption in pairs[:SEEN]:
-        for latents in (z, film(bundle, caption, tuple(z.shape), 0, steps, guidance)):
+        for latents in (z, sampled(bundle, [caption], (z.shape[2], z.shape[3], z.shape[4]))):
             with autocast(latents.device):
                 frames = to_frames(bundle.vae.decode(latents))
             rows.append(frames[torch.linspace(0, len(frames) - 1, min(5, len(frames))).round().long().numpy()])
     save_sheet(sheet, rows)
-
-
-@torch.no_grad()
-def film(bundle: Bundle, caption: str, shape: tuple[int, ...], seed: int, steps: int, guidance: float) -> Tensor:
-    """Latents z_BCTHW of a caption, of the given shape."""
-    words = bundle.read([caption, ""])
-    guidance /= bundle.config.model.guidance
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-    def both(z: Tensor, t: Tensor) -> Tensor:
-        with autocast(z.device):
-            return bundle.dit(z, t, *words)
-
-    def conditional(z: Tensor, t: Tensor) -> Tensor:
-        with autocast(z.device):
-            return bundle.dit(z, t, *(part[:1] for part in words))
-
-    *_, z = sample(guided(conditional, both, guidance, (0.1, 1.0)), noise, unknown(shape), schedule(steps, 2.0))
-    return z
 
 
 def averaged(bundle: Bundle, ema: optim.PowerEMA) -> Bundle:

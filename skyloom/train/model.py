@@ -79,8 +79,9 @@ def main(
     model.gain_C.copy_(vae.gain_C)
     if nouns:
         model.looks, model.pictures = memory_of(nouns, vae)
+    before = 0  # steps of the model that this one starts from
     if init is not None:
-        vocabulary = start_from(model, init, vocabulary.names)
+        vocabulary, before = start_from(model, init, vocabulary.names)
     model.to(place)
     vae.to(place)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)
@@ -92,7 +93,7 @@ def main(
         optimiser.load_state_dict(state["optimiser"])
         for ema, average in zip(emas, state["emas"], strict=True):
             ema.average = {name: value.to(place) for name, value in average.items()}
-        step, best = state["step"], state["best"]
+        step, best, before = state["step"], state["best"], state.get("before", before)
         loader.restore(state["parts"])
     log = Log(run, step, quiet=rank > 0)
     bundle = Bundle(config, vae, model, vocabulary)
@@ -121,7 +122,8 @@ def main(
             improved, best = bool(scores) and score < best, min(best, score if scores else best)
         if rank == 0 and (last or improved or now - saved > save_minutes * 60):
             state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "emas": [e.average for e in emas]}
-            checkpoint.save(run, step, {**state, "best": best, "parts": loader.state()}, best=improved)
+            checkpoint.save(run, step, {**state, "best": best, "before": before, "parts": loader.state()}, best=improved)
+            bundle.config = dataclasses.replace(config, trained=before + step)
             save_bundle(averaged(bundle, emas[0]), run / "export")
             saved = now
         if rank == 0 and (last or now - looked > look_minutes * 60):
@@ -135,12 +137,14 @@ def main(
     return run / "export"
 
 
-def start_from(model: DiT, init: str | Path, names: list[tuple[str, ...]]) -> Vocabulary:
-    """Loads a trained model into `model`; its words stay, or they would change places. Parts that it lacks stay new."""
+def start_from(model: DiT, init: str | Path, names: list[tuple[str, ...]]) -> tuple[Vocabulary, int]:
+    """Loads a trained model into `model`: its words stay, or they would change places; parts that it lacks stay new.
+
+    Also returns how many steps are behind it."""
     old = load_bundle(init)
     model.text.embedding = torch.nn.Embedding(len(old.vocabulary), model.text.config.width)
     model.load_state_dict({**model.state_dict(), **old.dit.state_dict()})
-    return Vocabulary(old.vocabulary.words, names)
+    return Vocabulary(old.vocabulary.words, names), old.config.trained
 
 
 def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -287,14 +291,24 @@ def validate(bundle: Bundle, triples: list[Triple]) -> dict[str, float]:
 
 
 @torch.no_grad()
-def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guidance: float = 2.0) -> None:
+def look(bundle: Bundle, sheet: Path, *, frames: int = 17) -> None:
     """A sheet of fixed prompts and seeds: five frames of a short film a row."""
-    config = bundle.config
-    guidance /= config.model.guidance
-    cells = 256 // config.vae.stride
-    shape = (len(PROMPTS), config.vae.channels, 1 + (frames - 1) // 4, cells, cells)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(bundle.vae.gain_C.device)
-    words = bundle.read([*PROMPTS, *[""] * len(PROMPTS)])
+    cells = 256 // bundle.config.vae.stride
+    z = sampled(bundle, list(PROMPTS), (1 + (frames - 1) // 4, cells, cells))
+    with autocast(z.device):
+        rows = [to_frames(bundle.vae.decode(z[i : i + 1]))[::4, ::2, ::2] for i in range(len(z))]
+    save_sheet(sheet, rows)
+
+
+@torch.no_grad()
+def sampled(
+    bundle: Bundle, prompts: list[str], grid: tuple[int, int, int], *, steps: int = 16, guidance: float = 2.0, seed: int = 0
+) -> Tensor:
+    """Latents of films of the prompts, all at once, as the weights alone make them; `grid` is frames, rows and columns."""
+    guidance /= bundle.config.model.guidance
+    shape = (len(prompts), bundle.config.vae.channels, *grid)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(bundle.vae.gain_C.device)
+    words = bundle.read([*prompts, *[""] * len(prompts)])
 
     def both(z: Tensor, t: Tensor) -> Tensor:
         with autocast(z.device):
@@ -306,9 +320,7 @@ def look(bundle: Bundle, sheet: Path, *, frames: int = 17, steps: int = 16, guid
 
     velocity = guided(conditional, both, guidance, (0.1, 1.0))
     *_, z = sample(velocity, noise, unknown(shape).to(noise.device), schedule(steps, 2.0))
-    with autocast(z.device):
-        rows = [to_frames(bundle.vae.decode(z[i : i + 1]))[::4, ::2, ::2] for i in range(len(z))]
-    save_sheet(sheet, rows)
+    return z
 
 
 def averaged(bundle: Bundle, ema: optim.PowerEMA) -> Bundle:

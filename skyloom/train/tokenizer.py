@@ -1,6 +1,6 @@
 """Train the tokenizer: clips drawn by the storybook -> crops -> VAE -> crops. Rerun to resume.
 
-The page reads top to bottom: draw a pool of clips, set up, fit the transform into the latent space once, loop {a step of the
+The page reads top to bottom: draw a pool of clips, fit the transform into the latent space once, set up, loop {a step of the
 decoder, log, once in a while look and save}, export. With `transform` the decoder learns on for latents that stay as they are.
 """
 
@@ -8,7 +8,9 @@ import math
 import multiprocessing
 import os
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +20,13 @@ from torch import Tensor
 
 from ..base import checkpoint, dist
 from ..base.log import Log, save_sheet
-from ..config import Config, TokenizerTrain, VAEConfig, to_json
+from ..config import Config, TokenizerTrain, to_json
 from ..models.bundle import autocast
 from ..models.vae import VAE, fit, lapped_cells, to_frames, to_video
 from .optim import Optimisers, PowerEMA, schedule
 
 HELD_OUT = 24  # clips of the pool that are never trained on
+SHOWN = 6  # of those, on a sheet
 PART = 64  # clips a file of the pool
 HAAR = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).float().view(4, 4, 1, 1) / 2
 
@@ -45,27 +48,61 @@ def main(
     rank, _ = dist.start()
     checkpoint.claim(run, to_json(config), ("vae", "tokenizer", "fps"))
     pool = load_pool(config, run / "pool")
+    held = [clip[..., :3] for clip in pool[:HELD_OUT]]
     torch.manual_seed(c.seed)
-    model = VAE(config.vae)
+    model, state = VAE(config.vae), checkpoint.load_latest(run)
+    if state is None:
+        if transform is not None:
+            checkpoint.load_weights(model, transform)
+        else:
+            fit(model, *sample_cells(pool, c, config.vae.stride))
+        if rank == 0:  # clips can be encoded from now on: the latents stay
+            checkpoint.save_weights(run / "export" / "vae.safetensors", model.state_dict(), torch.bfloat16)
+
+    def check(model: VAE, sheet: Path) -> dict[str, float]:
+        look([model], held[:SHOWN], sheet)
+        return measure(model, held)
+
+    draw = lambda step: crops(pool, c, step)  # noqa: E731
+    learn(model, state, run, c, draw, check, minutes=minutes, check_every=check_every, save_every=save_every)
+    dist.stop()
+    return run / "export" / "vae.safetensors"
+
+
+def learn(
+    model: VAE,
+    state: dict[str, Any] | None,
+    run: Path,
+    c: TokenizerTrain,
+    draw: Callable[[int], tuple[Tensor, Tensor]],
+    check: Callable[[VAE, Path], dict[str, float]],
+    *,
+    minutes: float,
+    check_every: int,
+    save_every: int,
+    log_every: int = 50,
+    before: dict[str, float] | None = None,
+) -> None:
+    """Lets the decoder learn from the `state` of a checkpoint, or from step 0, to the end, or until `minutes` have passed.
+
+    `draw` gives the batch of a step and its weights, as `crops` does; `check` measures the averaged model and draws it a sheet;
+    `before` goes into the diary at step 0. Keeps RUN/checkpoints and RUN/export.
+    """
+    rank, step = dist.rank(), 0
     optimiser = Optimisers(model, c.lr, 0.0, muon=True)
-    step = 0
-    if state := checkpoint.load_latest(run):
+    if state:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         step = state["step"]
-    elif transform is not None:
-        checkpoint.load_weights(model, transform)
-    else:
-        fit(model, *sample_cells(pool, c, config.vae.stride))
     ema = PowerEMA(model, gamma=16.97)
     if state:
         ema.average = state["ema"]
     log = Log(run, step, quiet=rank > 0)
-    if rank == 0 and step == 0:  # clips can be encoded from now on: the latents stay
-        checkpoint.save_weights(run / "export" / "vae.safetensors", model.state_dict(), torch.bfloat16)
+    if step == 0 and before:
+        log.row(0, **before)
     began = time.time()
     while step < c.steps:
-        video, weight = crops(pool, c, step)
+        video, weight = draw(step)
         losses = loss_parts(model, video, weight, c, dist.step_rng(c.seed, step))
         torch.stack(list(losses.values())).sum().backward()
         dist.average_gradients(model)
@@ -73,19 +110,16 @@ def main(
         optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
         step += 1
         ema.update(model, step)
-        if step % 50 == 0:
+        if step % log_every == 0:
             log.row(step, norm=float(norm), **{k: float(dist.average(v.detach())) for k, v in losses.items()})
-        out_of_time = dist.any_rank(time.time() - began > minutes * 60)
-        last = step == c.steps or out_of_time
+        last = step == c.steps or dist.any_rank(time.time() - began > minutes * 60)
         if step % check_every == 0 or last:
-            log.row(step, **look(config, ema, pool, run / "samples" / f"{step:06d}.png"))
+            log.row(step, **check(averaged(model, ema), run / "samples" / f"{step:06d}.png"))
         if rank == 0 and (step % save_every == 0 or last):
             checkpoint.save(run, step, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
             checkpoint.save_weights(run / "export" / "vae.safetensors", ema.average, torch.bfloat16)
         if last:
             break
-    dist.stop()
-    return run / "export" / "vae.safetensors"
 
 
 def crops(pool: list[np.ndarray], c: TokenizerTrain, step: int) -> tuple[Tensor, Tensor]:
@@ -153,32 +187,40 @@ def sample_cells(pool: list[np.ndarray], c: TokenizerTrain, stride: int, samples
 
 
 @torch.no_grad()
-def look(config: Config, ema: PowerEMA, pool: list[np.ndarray], sheet: Path) -> dict[str, float]:
-    """PSNR of whole held-out clips through the averaged model and through its linear map alone; a sheet: truth above drawn."""
-    model = averaged(config.vae, ema)
+def measure(vae: VAE, clips: Sequence[np.ndarray]) -> dict[str, float]:
+    """Mean PSNR in dB of whole clips through the tokenizer, and through its linear map alone; nothing where there are none."""
+    drawn, linear = [], []
+    for clip in clips:
+        video = to_video(clip)
+        z = vae.encode(video)
+        with autocast(video.device):
+            drawn.append(psnr(vae.decode(z), video))
+        linear.append(psnr(vae.picture(z)[:, :, 3:].clamp(-1, 1), video))
+    return {"psnr": sum(drawn) / len(drawn), "linear": sum(linear) / len(linear)} if drawn else {}
+
+
+@torch.no_grad()
+def look(vaes: Sequence[VAE], clips: Sequence[np.ndarray], sheet: Path) -> None:
+    """A sheet: of each clip the truth, and under it what each tokenizer makes of it."""
     rows: list[np.ndarray] = []
-    errors: list[float] = []
-    linear: list[float] = []
-    for i in range(min(HELD_OUT, len(pool))):
-        video = to_video(pool[i][..., :3])
-        with autocast(torch.device("cpu")):
-            drawn = model.decode(z := model.encode(video))
-        errors.append(psnr(drawn, video))
-        linear.append(psnr(model.picture(z)[:, :, 3:].clamp(-1, 1), video))
-        if i < 6:
-            rows += [pool[i][::4, ..., :3], to_frames(drawn)[::4]]
+    for clip in clips:
+        shown, video = [clip], to_video(clip)
+        for vae in vaes:
+            with autocast(video.device):
+                shown.append(to_frames(vae.decode(vae.encode(video))))
+        rows += [frames[::4] for frames in shown]
     save_sheet(sheet, rows)
-    return {"psnr": sum(errors) / len(errors), "linear": sum(linear) / len(linear)}
 
 
 def psnr(drawn: Tensor, video: Tensor) -> float:
     return -10 * math.log10(float(((drawn - video) / 2).square().mean()) + 1e-10)
 
 
-def averaged(config: VAEConfig, ema: PowerEMA) -> VAE:
-    model = VAE(config)
-    model.load_state_dict(ema.average)
-    return model.eval()
+def averaged(model: VAE, ema: PowerEMA) -> VAE:
+    """Another model like it, with the averaged weights."""
+    other = VAE(model.config)
+    other.load_state_dict(ema.average)
+    return other.eval()
 
 
 def load_pool(config: Config, folder: Path) -> list[np.ndarray]:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -15,8 +16,11 @@ def run(tmp_path):
 
 
 def test_the_card_says_what_the_model_learned_from(run):
+    bundle = tiny_bundle()
+    bundle.config = dataclasses.replace(bundle.config, trained=8205)
+    save_bundle(bundle, run / "model" / "export")
     card = (export_run(run, run / "world") / "README.md").read_text()
-    assert "No footage" in card and "license: apache-2.0" in card and "base_model" not in card
+    assert "No footage" in card and "for 8205 steps" in card and "license: apache-2.0" in card and "base_model" not in card
     sets = [{"name": "sea", "weight": 1.0, "clips": 3, "held_out": 1, "seconds": 4.5, "licences": {"CC0": 2, "not stated": 1}}]
     (run / "model" / "data.json").write_text(json.dumps({"base": "storybook", "sets": sets}))
     (run / "model" / "metrics.jsonl").write_text('{"step": 0, "val17x64x64": 0.9}\n{"step": 40, "val17x64x64": 0.25}\n')

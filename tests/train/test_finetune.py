@@ -67,7 +67,7 @@ def dataset(base, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(finetune, "look", functools.partial(finetune.look, steps=1))
+    monkeypatch.setattr(finetune, "sampled", functools.partial(finetune.sampled, steps=1))
 
 
 def train(dataset, base, run, settings=SHORT, options=Options(tokens=96), **how):  # noqa: B008

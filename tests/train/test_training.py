@@ -124,10 +124,19 @@ def test_the_tokenizer_starts_linear_and_learns_more(tiny, tmp_path):
 
 def test_the_export_is_a_model(straight, tiny):
     bundle = load_bundle(straight)
-    assert bundle.config == tiny
+    assert bundle.config == dataclasses.replace(tiny, trained=20)
     assert (straight / "samples").exists() and (straight / "config.json").exists()
     kept = sorted(path.name for path in (straight / "checkpoints").iterdir())
     assert kept == ["00000019.pt", "00000020.pt", "best.pt"]
+
+
+def test_steps_are_counted_from_random_weights_on(straight, tiny, encoded, tokenizer_run, tmp_path):
+    def one_step(**begun):
+        weights = tokenizer_run / "export" / "vae.safetensors"
+        return load_bundle(model.main(tiny, tmp_path, encoded, weights, minutes=0, **begun)).config.trained
+
+    assert one_step(init=straight) == 21
+    assert one_step() == 22  # what the run began from stays known
 
 
 def test_a_run_refuses_other_settings(straight, tiny, encoded, tokenizer_run):
