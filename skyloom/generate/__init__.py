@@ -23,7 +23,7 @@ import numpy as np
 
 from ..base import sizes, video
 from ..worlds.prompt import emoji_to_words
-from .casting import read_sprite
+from .casting import check_spoken, read_sprite
 from .controls import write_script
 from .cost import (
     DECODED_AT_ONCE,
@@ -165,7 +165,7 @@ def _shoot(request: Request, bundle: "Bundle | None", on_step: Progress | None, 
     check_memory(planned, held)
     weights, bundle = fingerprint(bundle), _with_cast(bundle, request)
     script, notes = _in_its_words(script, request, bundle)
-    _check_cast(request, script, bundle)
+    check_spoken(request.cast, (prompt for take in script.takes for prompt in take.prompts), bundle.vocabulary)
     notes += _remarks(request, planned, bundle)
     recipe = {**dataclasses.asdict(request), "skyloom": version(), "weights": weights}
     inputs = script.inputs | {path: provenance(path) for _, path in request.cast}
@@ -217,14 +217,6 @@ def _with_cast(bundle: "Bundle", request: Request) -> "Bundle":
     from ..models.looks import with_cast
 
     return with_cast(bundle, sprites)
-
-
-def _check_cast(request: Request, script: Script, bundle: "Bundle") -> None:
-    """ValueError for a name that no prompt speaks of, where it would be looked up."""
-    spoken = {look for take in script.takes for prompt in take.prompts for look in bundle.vocabulary.looks(prompt)}
-    for name, _ in request.cast:
-        if bundle.vocabulary.look(name) not in spoken:
-            raise ValueError(f"cast: the prompt does not speak of {name!r}, or of too many others first. Name it there.")
 
 
 def _remarks(request: Request, planned: Plan, bundle: "Bundle") -> list[str]:

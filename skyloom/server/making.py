@@ -164,8 +164,9 @@ def public(recipe: dict[str, Any]) -> dict[str, Any]:
         named["inputs"] = {Path(path).name: about for path, about in inputs.items()}
     if shots := recipe.get("shots"):
         named["shots"] = [{**shot, "image": Path(shot["image"]).name} for shot in shots]
-    if images := recipe.get("images"):
-        named["images"] = [(seconds, Path(path).name) for seconds, path in images]
+    for pairs in ("images", "cast"):
+        if recipe.get(pairs):
+            named[pairs] = [(key, Path(path).name) for key, path in recipe[pairs]]
     return named
 
 

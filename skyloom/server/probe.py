@@ -17,8 +17,9 @@ SIDE = 768  # pixels of the longer side of a frame that is printed
 
 
 def main(path: str, budget: int, wanted: str = "0", root: str = "") -> dict[str, Any]:
-    """Decode at most `budget` pixels times frames. `wanted` is a number of frames to print, or "mask"; or "about": then
-    nothing is decoded, and recipe and manifest are printed. `root` is the file of the certificate to trust."""
+    """Decode at most `budget` pixels times frames. `wanted` is a number of frames to print, "mask", or "part": one frame, and
+    what of a picture may play a part. Or "about": then nothing is decoded, and recipe and manifest are printed. `root` is the
+    file of the certificate to trust."""
     if wanted == "about":
         from . import provenance
 
@@ -36,6 +37,9 @@ def main(path: str, budget: int, wanted: str = "0", root: str = "") -> dict[str,
     about = {"width": width, "height": height, "frames": len(frames), "seconds": len(frames) / fps}
     if wanted == "mask":
         return about | {"pictures": [_mask(path)] if path.endswith((".png", ".webp")) else []}
+    if wanted == "part":
+        about |= _part(path) if len(frames) == 1 else {"unfit": "it moves. Give a picture."}
+        wanted = "1"
     return about | {"pictures": _some(frames, int(wanted)), "recipe": _recipe(path)}
 
 
@@ -49,6 +53,20 @@ def _some(frames: Any, count: int) -> list[str]:
     for image in images:
         image.thumbnail((SIDE, SIDE))
     return [_printed(image) for image in images]
+
+
+def _part(path: str) -> dict[str, Any]:
+    """The picture, scaled down where it is large, and whether its ground is empty; or why nothing can be cut out of it."""
+    from PIL import Image
+
+    from ..generate.casting import read_rgba, read_sprite, stands_alone
+
+    try:
+        read_sprite(path)
+    except ValueError as error:
+        return {"unfit": str(error).removeprefix(f"{path}: ")}
+    rgba = read_rgba(path)
+    return {"part": _printed(Image.fromarray(rgba)), "alone": stands_alone(rgba)}
 
 
 def _mask(path: str) -> str:

@@ -141,7 +141,7 @@ def like(orders: "Orders", call: VideoCreate, source: Job) -> "Order":
     from .orders import OPTIONS, Order
 
     apart = ("input_reference", "last_image", "keyframes", "storyboard", "video", "loop", "size", "seconds", "characters")
-    if given := next((name for name in apart if getattr(call, name)), None):
+    if given := next((name for name in (*apart, "cast") if getattr(call, name)), None):
         message = f"'like' keeps everything of its film but the prompt: {given!r} does not go with it."
         raise ApiError(400, message, param=given, code="invalid_value")
     if "pieces" in source.request:
