@@ -203,10 +203,9 @@ class Orders:
         facts = uploads.examine(call.video.data, CLIPS, "video", self.settings, self.moderator.sees)
         self.moderator.check_pictures(facts.pictures, "video")
         size = self.size_of(facts)
-        seconds = min(facts.seconds, self.settings.max_extended)
-        order = self._order("video", call, call.prompt, call.model, size, seconds)
+        order = self._order("video", call, call.prompt, call.model, size, facts.seconds)
         order.clip = facts.width, facts.height
-        return self._with_clip(order, facts.data, facts.suffix, seconds, None)
+        return self._with_clip(order, facts.data, facts.suffix, facts.seconds, None)
 
     def _with_clip(self, order: Order, data: bytes, suffix: str, seconds: float, source: str | None) -> Order:
         order.files["clip"] = (f"clip.{suffix}", data)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..generate.takes import MOST_SECONDS
 from .fetching import Refused, fetch
 from .settings import Settings
 from .wire import ApiError, Reference, Upload
@@ -64,7 +65,7 @@ def examine(data: bytes, kinds: tuple[str, ...], param: str, settings: Settings,
         raise ApiError(400, f"{param!r} is {found}: wanted {', '.join(kinds)}.", param=param, code="invalid_type")
     with _laid_down(data, suffix) as path:
         most = min(settings.max_decode, LARGEST) if suffix in PICTURES else settings.max_decode
-        report = probe(path, most, wanted)
+        report = probe(path, most, wanted, longest=min(settings.max_extended, MOST_SECONDS))
     if "error" in report:
         raise ApiError(400, f"{param!r} {report['error']}", param=param, code="invalid_file")
     pictures = [base64.b64decode(text) for text in report["pictures"]]
@@ -106,9 +107,10 @@ def sweep(older: float = 600) -> None:
                 file.unlink()
 
 
-def probe(path: Path, budget: int, wanted: int | str = 0, root: Path | None = None) -> dict[str, Any]:
+def probe(path: Path, budget: int, wanted: int | str = 0, root: Path | str = "", longest: float = 0) -> dict[str, Any]:
     """Decode a file in a limited process: {"width", "height", "frames", "seconds", "pictures", ...}, or {"error"}."""
-    command = [sys.executable, "-m", f"{__package__}.probe", str(path), str(budget), str(wanted), str(root or "")]
+    given = (str(value) for value in (path, budget, wanted, root, longest))
+    command = [sys.executable, "-m", f"{__package__}.probe", *given]
     package = Path(__file__).parent.parent.parent
     try:
         done = subprocess.run(command, cwd=package, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
