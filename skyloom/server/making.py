@@ -18,6 +18,7 @@ from ..generate import Film, Request, fingerprint, generate, load_bundle
 from . import catalog, cuts
 from .media import FILM, PREVIEW, SPRITES, STILL, THUMBNAIL, Media
 from .orders import with_files
+from .provenance import COMPONENT, INPUT, PARENT, Source
 from .settings import Settings
 from .store import Job
 
@@ -25,7 +26,7 @@ PATHS = ("model", "image", "last", "clip", "to", "mask")  # of a recipe, that ar
 SPRITE_FRAMES, SPRITE_SIDE = 16, 240  # of the spritesheet: how many, and pixels of the longer side of each
 THUMBNAIL_SIDE = 640
 PREVIEWS = 1.0  # seconds between two previews of a film that takes shape
-Sign = Callable[[bytes, str, dict[str, Any] | None], bytes]  # data, MIME type, recipe -> signed data
+Sign = Callable[[bytes, str, dict[str, Any] | None, Sequence[Source]], bytes]  # data, MIME type, recipe -> signed data
 Judge = Callable[[np.ndarray], None]  # frames_THWC; raises ValueError for what may not be shown
 
 
@@ -154,7 +155,17 @@ class Maker:
         return text.replace(f"{self.media.path(job.id, '')}/", "")
 
     def _put(self, job: Job, name: str, data: bytes, mime: str, recipe: dict[str, Any] | None) -> None:
-        self.media.put(job.id, name, self.sign(data, mime, recipe) if self.sign else data)
+        self.media.put(job.id, name, self.sign(data, mime, recipe, self._sources(job)) if self.sign else data)
+
+    def _sources(self, job: Job) -> list[Source]:
+        """The files that a job's film is made from, by the ids of this server's films where they are such."""
+        pieces = [piece["film"] for piece in job.request.get("pieces", [])]
+        relations = {"clip": PARENT, "to": COMPONENT} | dict.fromkeys(pieces, COMPONENT)
+        titles = {id: id for id in pieces} | job.request.get("titles", {})
+        return [
+            Source(self.media.path(job.id, name), titles.get(option, name), relations.get(option, INPUT))
+            for option, name in job.request.get("inputs", {}).items()
+        ]
 
 
 def public(recipe: dict[str, Any]) -> dict[str, Any]:

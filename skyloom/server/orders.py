@@ -63,6 +63,7 @@ class Order:
     source: str | None = None
     notes: list[str] = field(default_factory=list)  # for people, known before it is filmed
     characters: list[str] = field(default_factory=list)  # ids
+    titles: dict[str, str] = field(default_factory=dict)  # option -> id of the film whose copy it is
     partials: int = 0  # pictures to show while a still takes shape
     clip: tuple[int, int] = (0, 0)  # width and height of what is given
 
@@ -212,6 +213,7 @@ class Orders:
         order.options |= {"size": "auto", "seconds": seconds}
         order.rate = order.options["fps"]
         order.source = source
+        order.titles |= {"clip": source} if source else {}
         return order
 
     def size_of(self, facts: Facts) -> str:
@@ -321,7 +323,7 @@ class Orders:
 
     def _put(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
         """Store the files, then the job with its place in the queue."""
-        said = {name: value for name in ("notes", "characters", "partials") if (value := getattr(order, name))}
+        said = {name: value for name in ("notes", "characters", "partials", "titles") if (value := getattr(order, name))}
         names = {option: name for option, (name, _) in order.files.items()}
         _check_request(order.options, names)
         parts.check(self, order)
