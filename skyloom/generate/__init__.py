@@ -14,6 +14,7 @@ import hashlib
 import html
 import os
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -119,10 +120,17 @@ def load(model: str = "storybook", lora: Sequence[str] = ()) -> Model:
 
 @functools.lru_cache(maxsize=2)
 def load_bundle(model: str, lora: tuple[str, ...] = ()) -> "Bundle":
-    """Weights by the name or folder that a Request's `model` gives, and its `lora`; the last two stay loaded.
+    """Weights by the name or folder that a Request's `model` gives, and its `lora`; the last two stay loaded, for all who ask:
+    nobody may write to them.
 
     A model with adapters shares what they leave alone with the model without, which stays as it was.
     """
+    loaded = _load(model, lora)
+    _FINGERPRINTS[loaded.dit] = fingerprint(loaded)
+    return loaded
+
+
+def _load(model: str, lora: tuple[str, ...]) -> "Bundle":
     from ..models import bundle
 
     if not lora:
@@ -248,12 +256,23 @@ def version() -> str:
 
 
 def fingerprint(bundle: "Bundle") -> str:
-    """Short name of a model's exact weights; recipes carry it."""
+    """Short name of a model's exact weights; recipes carry it. Of models of `load_bundle` it is kept: it takes as long as some
+    steps of a still."""
+    if known := _FINGERPRINTS.get(bundle.dit):
+        return known
     digest = hashlib.sha256()
     for module in (bundle.vae, bundle.dit):
         for name, tensor in sorted(module.state_dict().items()):
             digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+_FINGERPRINTS: "weakref.WeakKeyDictionary[Any, str]" = weakref.WeakKeyDictionary()  # of weights that nobody trains
+
+
+def same_weights(bundle: "Bundle", copy: "Bundle") -> None:
+    """Note that a copy has the weights of a model, so that nobody adds them up again."""
+    _FINGERPRINTS[copy.dit] = fingerprint(bundle)
 
 
 def _frames(

@@ -5,10 +5,10 @@ Loading this file does not load torch; the first film does.
 
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -21,6 +21,9 @@ from .orders import with_files
 from .provenance import COMPONENT, INPUT, PARENT, Source
 from .settings import Settings
 from .store import Job
+
+if TYPE_CHECKING:
+    from ..generate.together import Joint
 
 PATHS = ("model", "image", "last", "clip", "to", "mask")  # of a recipe, that are files
 SPRITE_FRAMES, SPRITE_SIDE = 16, 240  # of the spritesheet: how many, and pixels of the longer side of each
@@ -60,7 +63,14 @@ class Maker:
         """Load the default model; returns its fingerprint."""
         return fingerprint(self.bundle(self.settings.model))
 
-    def make(self, job: Job, on_step: Callable[[int, int], None]) -> dict[str, Any]:
+    def kin(self, job: Job) -> Hashable:
+        """Equal for stills of words alone that are of one model and size and take as many steps."""
+        if job.kind != "image" or job.request.get("inputs"):
+            return None
+        request = Request(**job.request["options"])
+        return request.model, request.size, request.resolved().steps
+
+    def make(self, job: Job, on_step: Callable[[int, int], None], joint: "Joint | None" = None) -> dict[str, Any]:
         """Write the job's files; returns what its row keeps. ValueError, MemoryError, OSError have a message to show."""
         self.media.drop(job.id, but=job.request.get("inputs", {}).values() or ("",))  # what an attempt before left
         height, width = sizes_of(job.size)
@@ -70,9 +80,12 @@ class Maker:
             return self._cut(job, paths, on_step)
         request = Request(**with_files(job.request["options"], paths))
         try:
-            film = generate(request, self.bundle(request.model), on_step, self._show(job, request.resolved().steps or 1))
+            bundle = joint.of(self.bundle(request.model)) if joint else self.bundle(request.model)
+            film = generate(request, bundle, on_step, self._show(job, request.resolved().steps or 1))
         except ValueError as error:
             raise ValueError(self._without_paths(job, str(error))) from error
+        if joint:
+            film.recipe["together"] = joint.size  # so many in each call of the model: made alone, some last bits differ
         if self.judge:
             self.judge(film.frames)
         written = self._write(job, film, lambda frame: self._finish(frame, height, width))
