@@ -132,6 +132,6 @@ def table_of_batching(result: dict[str, Any]) -> str:
         "CPU time of one evaluation of the shipped model, milliseconds per film of 256x256, by how many films it gets at once "
         f"({result['threads']} thread{'s' if result['threads'] > 1 else ''}):\n\n"
         f"| frames | {head} |\n| --- |{' --- |' * len(batches)}\n{lines}\n"
-        "The shipped model is evaluated once a step. So a worker films up to four waiting stills in one call each, and films one "
-        "after another: there company would save little, and cost each the promise of its own bytes.\n"
+        "The shipped model is evaluated once a step. So up to four waiting stills are filmed in one call of it, and films one "
+        "by one: there company would save little, and cost each the promise of its own bytes.\n"
     )

@@ -27,6 +27,7 @@ VERSION = "1"  # of the queue's messages: DBOS hands jobs only to workers of the
 FILMS, STILLS, HOOKS = "films", "stills", "webhooks"  # queues
 MAKE, DELIVER = "make", "deliver"  # what is done with their jobs
 BEAT = 2.0  # seconds between signs of life
+FRESH = 3 * BEAT  # seconds since a beat within which a worker surely lives
 SILENT = 60.0  # seconds without one after which a worker on another machine counts as dead
 STRAY = 10.0  # seconds after which an open job must be in the queue
 LOOK, TELL = 0.05, 0.3  # seconds between two looks whether a film is still wanted, and two notes of its progress
@@ -197,10 +198,10 @@ class Worker:
         return ids
 
     def _handed_on(self, id: str) -> bool:
-        """Put a job that waits for this worker back into the queue, where another may take it or this one is going."""
+        """Put a job that waits for this worker back into the queue, where another one idles or this one is going."""
         job = self.store.get(id)
         with self.gate:
-            if id not in self.here or not (self.draining.is_set() or len(self.store.workers()) > 1):
+            if id not in self.here or not (self.draining.is_set() or self.store.idle_beside(self.id, FRESH)):
                 return False
             self.here.remove(id)
         if job and job.open:

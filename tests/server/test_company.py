@@ -31,7 +31,7 @@ def ask(server, prompt="a red fox", kind="image", **extra):
     caller = Caller("", ("read", "write"))
     if kind == "image":
         return server.service.orders.images(wire.check(wire.ImageGenerate, call), caller)[0].id
-    return server.service.orders.create(wire.check(wire.VideoCreate, call | {"seconds": "0.5"}), {}, caller, None).id
+    return server.service.orders.create(wire.check(wire.VideoCreate, {"seconds": "0.5"} | call), {}, caller, None).id
 
 
 def ended(server, ids):
@@ -83,3 +83,18 @@ def test_through_the_client(crowd):
     assert len({hash(picture) for picture in pictures}) == 4
     seeds = [json.loads(Image.open(io.BytesIO(picture)).text["Comment"])["seed"] for picture in pictures]
     assert seeds == [1, 2, 3, 4]
+
+
+def test_what_waits_goes_to_a_worker_that_idles(crowd, tmp_path):
+    """A film holds one worker; the still that it was given goes to another."""
+    crowd.hire()
+    film = ask(crowd, kind="video", **SLOW | {"steps": 100, "seconds": "4"})
+    until(lambda: crowd.service.store.get(film).status == "in_progress")
+    still = ask(crowd)
+    until(lambda: crowd.worker.here == [still])
+    store = crowd.service.store
+    store.beat("other", "elsewhere", ["tiny"])
+    until(lambda: crowd.worker.here == [])  # back in the queue; with this worker alone it comes here again
+    assert store.get(still).attempts == 0
+    store.bury("other")
+    assert [job.status for job in ended(crowd, [film, still])] == ["completed"] * 2 and store.get(still).attempts == 1
