@@ -64,11 +64,11 @@ class Maker:
         return fingerprint(self.bundle(self.settings.model))
 
     def kin(self, job: Job) -> Hashable:
-        """Equal for stills of words alone that are of one model and size and take as many steps."""
-        if job.kind != "image" or job.request.get("inputs"):
+        """Equal for stills of words alone that are of one model and size and take as many steps; None for all else, and for one
+        that a worker ended with: it might take others along."""
+        if job.kind != "image" or job.request.get("inputs") or job.attempts:
             return None
-        request = Request(**job.request["options"])
-        return request.model, request.size, request.resolved().steps
+        return tuple(job.request["options"].get(name) for name in ("model", "size", "steps", "quality"))
 
     def make(self, job: Job, on_step: Callable[[int, int], None], joint: "Joint | None" = None) -> dict[str, Any]:
         """Write the job's files; returns what its row keeps. ValueError, MemoryError, OSError have a message to show."""

@@ -1,6 +1,7 @@
 """Stills that wait for the same are filmed in one call of the model, each with its own fate."""
 
 import base64
+import dataclasses
 import io
 import json
 
@@ -13,6 +14,7 @@ from skyloom.base.video import read_recipe
 from skyloom.generate import Request, generate, load_bundle
 from skyloom.server import wire
 from skyloom.server.auth import Caller
+from skyloom.server.process import Work
 
 SLOW = {"steps": 60, "seed": 5}
 
@@ -98,3 +100,12 @@ def test_what_waits_goes_to_a_worker_that_idles(crowd, tmp_path):
     assert store.get(still).attempts == 0
     store.bury("other")
     assert [job.status for job in ended(crowd, [film, still])] == ["completed"] * 2 and store.get(still).attempts == 1
+
+
+def test_who_is_filmed_with_whom(crowd):
+    work, store = Work(crowd.settings, crowd.service), crowd.service.store
+    still = store.get(ask(crowd))
+    assert work.kin(still) is not None and work.kin(still) == work.kin(store.get(ask(crowd, "snow", seed=3)))
+    assert work.kin(store.get(ask(crowd, size="64x96"))) != work.kin(still) != work.kin(store.get(ask(crowd, steps=5)))
+    assert work.kin(store.get(ask(crowd, kind="video"))) is None
+    assert work.kin(dataclasses.replace(still, attempts=1)) is None  # it may have ended its worker
