@@ -1,22 +1,24 @@
 """What the server adds to the time of a film, and what filming many at once would save."""
 
 import argparse
-import base64
 import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from serving_stand import Stand, tiny_model
 
-from skyloom.generate import Request, generate, load_bundle
-from skyloom.models.bundle import autocast
+from skyloom.generate import Film, Request, generate, load_bundle
+from skyloom.generate.together import Joint
+from skyloom.models.bundle import Bundle, autocast
 
-MANY = 8
+MANY, COMPANY = 8, 4
 SIZE, SECONDS, STEPS = "64x64", 1, 20
 PROMPT = "a red fox runs in the snow"
 
@@ -33,9 +35,8 @@ def measure(folder: Path, a: argparse.Namespace) -> dict[str, Any]:
         "served_many": lambda: _served(stand, MANY, out), "paired_many": lambda: _served(pair, MANY, out),
         "warm_many": lambda: [_warm(model, out) for _ in range(MANY)],
         "command_many": lambda: [_command(model, out) for _ in range(MANY)],
-        "stills_many": lambda: _served_stills(stand, out), "warm_stills_many": lambda: _warm_stills(model, out),
     }  # fmt: skip
-    for name in ("served", "warm", "paired_many", "stills_many", "warm_stills_many"):
+    for name in ("served", "warm", "paired_many"):
         ways[name]()  # loads what is loaded once
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for i in range(a.n):
@@ -61,18 +62,6 @@ def _warm(model: str, out: Path) -> None:
     generate(Request(PROMPT, size=SIZE, seconds=SECONDS, steps=STEPS, seed=7, model=model), load_bundle(model)).save(out)
 
 
-def _served_stills(stand: Stand, out: Path) -> None:
-    body = {"prompt": PROMPT, "size": SIZE, "steps": STEPS, "seed": 7, "n": MANY}
-    for item in stand.call("POST", "/v1/images/generations", body)["data"]:
-        out.with_suffix(".png").write_bytes(base64.b64decode(item["b64_json"]))
-
-
-def _warm_stills(model: str, out: Path) -> None:
-    for i in range(MANY):
-        request = Request(PROMPT, size=SIZE, seconds=0, steps=STEPS, seed=7 + i, model=model)
-        generate(request, load_bundle(model)).save(out.with_suffix(".png"))
-
-
 def _command(model: str, out: Path) -> None:
     options = ["--size", SIZE, "--seconds", str(SECONDS), "--steps", str(STEPS), "--seed", "7", "--model", model]
     command = [sys.executable, "-m", "skyloom", "generate", PROMPT, *options, "-o", str(out)]
@@ -87,18 +76,14 @@ def table(result: dict[str, Any]) -> str:
         ("the same, two workers", "", s["paired_many"]),
         ("`skyloom generate`", f"{s['command']:.2f}", s["command_many"]),
         ("`generate()` in a process that has the model loaded", f"{s['warm']:.2f}", s["warm_many"]),
-        ("stills instead, in one call to the server", "", s["stills_many"]),
-        ("stills by `generate()`, as above", "", s["warm_stills_many"]),
     ]
-    soon = "are done before" if s["stills_many"] <= s["warm_stills_many"] else "are not done before"
     lines = "".join(f"| {name} | {one} | {many:.2f} |\n" for name, one, many in rows)
     return (
         f"The same film of the tiny model ({SIZE}, {SECONDS} s, {STEPS} steps), medians of {result['n']}:\n\n"
         f"| way | one film, s | {MANY} films, s |\n| --- | --- | --- |\n{lines}\n"
         f"To a process that has its model the server adds {1000 * (s['served'] - s['warm']):.0f} ms: job and queue on disk, "
         "thumbnail, sheet, signature, download. `skyloom generate` loads its model each "
-        "time. Eight queued films are done before eight commands, but not before eight calls in a process that has the model; "
-        f"eight stills, which share calls of the model, {soon} eight of those.\n"
+        "time. Eight queued films are done before eight commands, but not before eight calls in a process that has the model.\n"
     )
 
 
@@ -118,7 +103,38 @@ def measure_batching(_folder: Path, a: argparse.Namespace) -> dict[str, Any]:
                     bundle.dit(z, t, *words)
                     times.append(time.process_time() - began)
             rows.append({"frames": frames, "batch": batch, "milliseconds": 1000 * min(times[1:]) / batch})
-    return {"rows": rows, "threads": torch.get_num_threads()}
+    return {"rows": rows, "threads": torch.get_num_threads(), "stills": _stills(bundle)}
+
+
+def _stills(bundle: Bundle) -> dict[str, Any]:
+    """CPU seconds of COMPANY stills one after another, and of the same together as a worker films them; how they differ."""
+    requests = [Request(PROMPT, size="256x256", seconds=0, steps=STEPS, seed=seed) for seed in range(COMPANY)]
+    seconds: dict[str, list[float]] = {"alone": [], "together": []}
+    for _ in range(3):
+        began = time.process_time()
+        alone = [generate(request, bundle) for request in requests]
+        seconds["alone"].append(time.process_time() - began)
+        began = time.process_time()
+        together = _together(requests, bundle)
+        seconds["together"].append(time.process_time() - began)
+    apart = [np.abs(a.frames.astype(int) - b.frames) for a, b in zip(alone, together, strict=True)]
+    differ = {"most": int(np.max(apart)), "percent": 100 * float((np.array(apart) > 0).mean())}
+    return {"steps": STEPS, "count": COMPANY, **{way: min(times) for way, times in seconds.items()}, **differ}
+
+
+def _together(requests: list[Request], bundle: Bundle) -> list[Film]:
+    joint, films = Joint(len(requests)), {}
+
+    def one(i: int) -> None:
+        with joint.lane():
+            films[i] = generate(requests[i], joint.of(bundle))
+
+    lanes = [threading.Thread(target=one, args=(i,)) for i in range(len(requests))]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join()
+    return [films[i] for i in range(len(requests))]
 
 
 def table_of_batching(result: dict[str, Any]) -> str:
@@ -127,11 +143,13 @@ def table_of_batching(result: dict[str, Any]) -> str:
     for frames in sorted({row["frames"] for row in result["rows"]}):
         times = {row["batch"]: row["milliseconds"] for row in result["rows"] if row["frames"] == frames}
         lines += f"| {frames} | " + " | ".join(f"{times[batch]:.0f}" for batch in batches) + " |\n"
-    head = " | ".join(f"{batch} at once" for batch in batches)
+    s, head = result["stills"], " | ".join(f"{batch} at once" for batch in batches)
     return (
         "CPU time of one evaluation of the shipped model, milliseconds per film of 256x256, by how many films it gets at once "
         f"({result['threads']} thread{'s' if result['threads'] > 1 else ''}):\n\n"
         f"| frames | {head} |\n| --- |{' --- |' * len(batches)}\n{lines}\n"
-        "The shipped model is evaluated once a step. So up to four waiting stills are filmed in one call of it, and films one "
-        "by one: there company would save little, and cost each the promise of its own bytes.\n"
+        f"{s['count']} stills by `generate()`, {s['steps']} steps, all that belongs to them: {s['alone']:.1f} s one after "
+        f"another, {s['together']:.1f} s together as a worker films them. They differ by at most {s['most']} of 255, in "
+        f"{s['percent']:.4f} % of their bytes. Films are filmed one by one: company would save little, and cost each the "
+        "promise of its own bytes.\n"
     )
