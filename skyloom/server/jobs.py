@@ -233,9 +233,7 @@ class Worker:
                 raise Lost
         except Lost:
             log.info("cancelled", extra={"job": job.id})
-            now = self.store.get(job.id)
-            if now is None or not (now.open or now.status == "completed"):  # else another worker has it
-                self.work.discard(job.id)
+            self._let_go(job)
         except Drained:
             self._put_back(job)
         except MemoryError as error:
@@ -272,7 +270,13 @@ class Worker:
 
     def _fail(self, job: Job, code: str, message: str) -> None:
         log.warning("failed", extra={"job": job.id, "code": code})
-        if self.store.fail(job, code, message, lambda c: self.queue.announce(c, job, "video.failed")):
+        self.store.fail(job, code, message, lambda c: self.queue.announce(c, job, "video.failed"))
+        self._let_go(job)
+
+    def _let_go(self, job: Job) -> None:
+        """Remove the files of a job that was not completed, and is in nobody else's hands; it may have been deleted."""
+        now = self.store.get(job.id)
+        if now is None or not (now.open or now.status == "completed"):
             self.work.discard(job.id)
 
     def _put_back(self, job: Job) -> None:
