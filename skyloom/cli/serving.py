@@ -15,6 +15,7 @@ from .root import Flag, Out, app, note
 if TYPE_CHECKING:
     from ..server.client import Client
 
+SOURCES = {"parentOf": "made from", "componentOf": "with", "inputTo": "guided by"}  # as C2PA has them
 HERE, KEY = "http://127.0.0.1:8440", "SKYLOOM_API_KEY"
 
 Home = Annotated[Path | None, Parameter(help="Folder of database, films and keys [SKYLOOM_HOME, or the user's data folder].")]
@@ -252,12 +253,18 @@ def verify(file: Path, /, *, home: Home = None, trust: Path | None = None, json:
     elif not report["signed"]:
         print(f"{file}: not signed")
     else:
-        state = "intact" if report["intact"] else f"changed since ({', '.join(report['problems'])})"
-        print(
-            f"{file}: {state}; signed by {report['by']}, {'trusted' if report['trusted'] else 'whom nobody here vouches for'}"
-        )
+        problems = f" ({', '.join(report['problems'])})" if report["problems"] else ""
+        vouched = "trusted" if report["trusted"] else "whom nobody here vouches for"
+        print(f"{file}: {_state(report)}{problems}, {vouched}")
+        for source in report["sources"]:
+            print(f"{SOURCES.get(source['relation'], source['relation'])} {source['title']}: {_state(source)}")
         print(jsons.dumps(report["recipe"], indent=2, ensure_ascii=False) if report["recipe"] else "no recipe in it")
     return 0 if report["signed"] and report["intact"] else 1
+
+
+def _state(said: dict[str, Any]) -> str:
+    """What a manifest says, in words."""
+    return f"{'intact' if said['intact'] else 'changed since'}; signed by {said['by']}" if said["signed"] else "not signed"
 
 
 def _client(server: str, key: str) -> "Client":

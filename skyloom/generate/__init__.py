@@ -14,6 +14,7 @@ import hashlib
 import html
 import os
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -23,7 +24,7 @@ import numpy as np
 
 from ..base import sizes, video
 from ..worlds.prompt import emoji_to_words
-from .casting import read_sprite
+from .casting import check_spoken, read_sprite
 from .controls import write_script
 from .cost import (
     DECODED_AT_ONCE,
@@ -119,10 +120,17 @@ def load(model: str = "storybook", lora: Sequence[str] = ()) -> Model:
 
 @functools.lru_cache(maxsize=2)
 def load_bundle(model: str, lora: tuple[str, ...] = ()) -> "Bundle":
-    """Weights by the name or folder that a Request's `model` gives, and its `lora`; the last two stay loaded.
+    """Weights by the name or folder that a Request's `model` gives, and its `lora`; the last two stay loaded, for all who ask:
+    nobody may write to them.
 
     A model with adapters shares what they leave alone with the model without, which stays as it was.
     """
+    loaded = _load(model, lora)
+    _FINGERPRINTS[loaded.dit] = fingerprint(loaded)
+    return loaded
+
+
+def _load(model: str, lora: tuple[str, ...]) -> "Bundle":
     from ..models import bundle
 
     if not lora:
@@ -165,7 +173,7 @@ def _shoot(request: Request, bundle: "Bundle | None", on_step: Progress | None, 
     check_memory(planned, held)
     weights, bundle = fingerprint(bundle), _with_cast(bundle, request)
     script, notes = _in_its_words(script, request, bundle)
-    _check_cast(request, script, bundle)
+    check_spoken(request.cast, (prompt for take in script.takes for prompt in take.prompts), bundle.vocabulary)
     notes += _remarks(request, planned, bundle)
     recipe = {**dataclasses.asdict(request), "skyloom": version(), "weights": weights}
     inputs = script.inputs | {path: provenance(path) for _, path in request.cast}
@@ -219,14 +227,6 @@ def _with_cast(bundle: "Bundle", request: Request) -> "Bundle":
     return with_cast(bundle, sprites)
 
 
-def _check_cast(request: Request, script: Script, bundle: "Bundle") -> None:
-    """ValueError for a name that no prompt speaks of, where it would be looked up."""
-    spoken = {look for take in script.takes for prompt in take.prompts for look in bundle.vocabulary.looks(prompt)}
-    for name, _ in request.cast:
-        if bundle.vocabulary.look(name) not in spoken:
-            raise ValueError(f"cast: the prompt does not speak of {name!r}, or of too many others first. Name it there.")
-
-
 def _remarks(request: Request, planned: Plan, bundle: "Bundle") -> list[str]:
     """Notes on sizes, rates and lengths that the model was never trained on."""
     c = bundle.config
@@ -256,12 +256,23 @@ def version() -> str:
 
 
 def fingerprint(bundle: "Bundle") -> str:
-    """Short name of a model's exact weights; recipes carry it."""
+    """Short name of a model's exact weights; recipes carry it. Of models of `load_bundle` it is kept: it takes as long as some
+    steps of a still."""
+    if known := _FINGERPRINTS.get(bundle.dit):
+        return known
     digest = hashlib.sha256()
     for module in (bundle.vae, bundle.dit):
         for name, tensor in sorted(module.state_dict().items()):
             digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+_FINGERPRINTS: "weakref.WeakKeyDictionary[Any, str]" = weakref.WeakKeyDictionary()  # of weights that nobody trains
+
+
+def same_weights(bundle: "Bundle", copy: "Bundle") -> None:
+    """Note that a copy has the weights of a model, so that nobody adds them up again."""
+    _FINGERPRINTS[copy.dit] = fingerprint(bundle)
 
 
 def _frames(

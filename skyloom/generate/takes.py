@@ -138,9 +138,8 @@ class Desk:
     def read(self, path: str, most: int | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
         """The frames of a file at the film's rate and `size` (by default the film's)."""
         about = clips.look(path)
-        if about.seconds > MOST_SECONDS and most is None:
-            length = sizes.human_seconds(about.seconds)
-            raise ValueError(f"{path}: is {length} long, at most {MOST_SECONDS} s can be given. Cut out what matters first.")
+        if most is None:
+            check_length(path, about.seconds)
         check_fit(path, about.height, about.width, size or self.size)
         most = most or round(MOST_SECONDS * self.request.fps) + 1
         frames = clips.read_clip(path, self.request.fps, size or self.size, most)
@@ -175,6 +174,13 @@ class Desk:
         """A take with the request's one prompt."""
         more = {"prompts": (self.prompt,), "weights": np.ones((1, len(levels)), np.float32), **more}
         return Take(levels=levels, keep=keep, **more)
+
+
+def check_length(path: str, seconds: float, most: float = MOST_SECONDS) -> None:
+    """ValueError where a clip is longer than can be given."""
+    if seconds > most:
+        length = sizes.human_seconds(seconds)
+        raise ValueError(f"{path}: is {length} long, at most {most:g} s can be given. Cut out what matters first.")
 
 
 def check_fit(path: str, height: int, width: int, size: tuple[int, int]) -> None:

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from . import auth, wire
 from .auth import Caller
+from .forms import unfold
 from .gate import Gate
 from .metrics import Metrics
 from .service import Service
@@ -52,7 +53,7 @@ async def read_body(request: Request, _caller: Annotated[Caller, Depends(caller_
         async with request.form(max_files=32, max_fields=PARTS, max_part_size=most) as form:  # its files are closed after it
             items = form.multi_items()
             parts = [(name, Upload(await v.read()) if isinstance(v, UploadFile) else v) for name, v in items]
-        return wire.unfold(parts)
+        return unfold(parts)
     raise ApiError(415, f"Content-Type {kind[:80]!r}: wanted application/json or multipart/form-data.", code="invalid_type")
 
 

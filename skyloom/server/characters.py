@@ -1,7 +1,8 @@
 """Characters: a name that stands, in prompts, for how somebody looks.
 
 The model takes words and pictures, and knows nobody by heart. So a character is a description, put in place of its name, and a
-picture of it, which can be the film's first frame. The description is the caller's, or the actor that the prompt inside an
+picture of it. A picture of one thing on an empty ground plays the part (`cast` of a Request); any other can be the film's first
+frame. The description is the caller's, or the actor that the prompt inside an
 uploaded film speaks of; a clip from elsewhere has none, and then the picture is all there is.
 """
 
@@ -13,9 +14,9 @@ from ..generate.storyboard import named
 from ..worlds.expand import Fact, read_facts
 from ..worlds.nouns import Noun, load_nouns
 from ..worlds.prompt import HANZI
-from . import uploads
+from . import parts, uploads
 from .auth import Caller
-from .media import FILM, PORTRAIT, Media
+from .media import FILM, PART, PORTRAIT, Media
 from .moderation import Moderator
 from .settings import Settings
 from .store import Character, Job, Store
@@ -47,6 +48,8 @@ class Characters:
         character = Character(caller.owner, name, " ".join(words.split()), new_id("char"))
         try:
             self.media.put(character.id, PORTRAIT, facts.pictures[0])
+            if facts.part and facts.alone:
+                self.media.put(character.id, PART, facts.part)
             return self.store.add_character(character)
         except OSError as error:
             self.media.drop(character.id)
@@ -55,7 +58,7 @@ class Characters:
     def _looked_at(self, call: CharacterCreate, source: Job | None) -> Facts:
         """The clip, decoded once; the frame in its middle comes along."""
         if isinstance(call.video, Upload):
-            return uploads.examine(call.video.data, CLIPS + PICTURES, "video", self.settings, wanted=1)
+            return uploads.examine(call.video.data, CLIPS + PICTURES, "video", self.settings, wanted="part")
         if source is None or source.status != "completed":
             raise ApiError(400, "Only a completed video can show a character.", param="video", code="video_not_ready")
         return uploads.examine(self.media.path(source.id, FILM).read_bytes(), CLIPS, "video", self.settings, wanted=1)
@@ -65,6 +68,12 @@ class Characters:
         if found is None or caller.sees not in (None, found.owner):
             raise ApiError(status, f"No character with the id {id[:80]!r}.", param=param, code="not_found")
         return found
+
+    def shown(self, character: Character) -> dict[str, Any]:
+        """As the API shows it."""
+        about = {"id": character.id, "name": character.name, "created_at": int(character.created)}
+        plays = self.media.path(character.id, PART).is_file()
+        return about | {"description": character.description, "plays": plays}
 
     def delete(self, character: Character) -> None:
         self.store.delete_character(character.id)
@@ -78,8 +87,11 @@ class Characters:
         asked = [c for c, item in zip(found, wanted, strict=True) if item.frame]
         if len(asked) > 1:
             raise ApiError(400, "Only one character can give the first frame.", param="characters", code="invalid_value")
-        quiet = [c for c, item in zip(found, wanted, strict=True) if item.frame is None and not c.description]
-        return Company(tuple(found), asked[0] if asked else None, quiet[0] if len(quiet) == 1 else None)
+        words = {c.id: word for c in found if self.media.path(c.id, PART).is_file() and (word := parts.word_of(c))}
+        quiet = [
+            c for c, item in zip(found, wanted, strict=True) if item.frame is None and not c.description and c.id not in words
+        ]
+        return Company(tuple(found), asked[0] if asked else None, quiet[0] if len(quiet) == 1 else None, words)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +101,11 @@ class Company:
     characters: tuple[Character, ...]
     asked: Character | None = None
     alone: Character | None = None
+    words: dict[str, str] = dataclasses.field(default_factory=dict)  # id -> what prompts call one whose picture plays
 
     def told(self, text: str) -> str:
         """The text with a description in place of each name that has one."""
-        return named(text, {character.name: character.description for character in self.characters if character.description})
+        return named(text, {c.name: c.description for c in self.characters if c.description and self.words.get(c.id) != c.name})
 
     def check(self, *texts: str) -> None:
         """ApiError 400 where a character is named in none of the texts."""
@@ -102,16 +115,6 @@ class Company:
             if not any(re.search(pattern, text, re.IGNORECASE) for text in texts):
                 message = f"The prompt does not name the character {character.name!r}."
                 raise ApiError(400, message, param="characters", code="character_not_named")
-
-
-def shown(character: Character) -> dict[str, Any]:
-    """As the API shows it."""
-    return {
-        "id": character.id,
-        "name": character.name,
-        "created_at": int(character.created),
-        "description": character.description,
-    }
 
 
 def actor_of(prompt: str) -> str:

@@ -6,6 +6,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "VideoCreate": [
         {"prompt": "a red fox runs in the snow", "seconds": "4", "size": "1280x720", "seed": 7},
         {"prompt": "a whale swims", "seconds": "2", "loop": True},
+        {"prompt": "Rusty runs", "cast": [{"name": "Rusty", "image": {"image_url": "data:image/png;base64,iVBORw0KGgo="}}]},
         {
             "prompt": "a cat",
             "seconds": "4",

@@ -4,6 +4,7 @@
 lock that nobody holds (or, from another machine, a beat that grew old): the first worker to see it puts its job back.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -11,7 +12,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -23,12 +24,15 @@ from .store import Job, Store
 log = logging.getLogger("skyloom.server")
 NAME = "skyloom"
 VERSION = "1"  # of the queue's messages: DBOS hands jobs only to workers of the same
-FILMS, HOOKS = "films", "webhooks"  # queues
+FILMS, STILLS, HOOKS = "films", "stills", "webhooks"  # queues
 MAKE, DELIVER = "make", "deliver"  # what is done with their jobs
 BEAT = 2.0  # seconds between signs of life
+FRESH = 3 * BEAT  # seconds since a beat within which a worker surely lives
 SILENT = 60.0  # seconds without one after which a worker on another machine counts as dead
 STRAY = 10.0  # seconds after which an open job must be in the queue
 LOOK, TELL = 0.05, 0.3  # seconds between two looks whether a film is still wanted, and two notes of its progress
+GATHER = 0.03  # seconds that a still waits for others to be filmed with it
+HANDED = 1.0  # seconds that a job waits for this worker before another one may have it
 SWEEP = 30.0  # seconds between two looks for what has expired
 
 
@@ -44,7 +48,8 @@ class Queue:
         self.client.destroy()
 
     def put(self, connection: Any, job: Job, suffix: str = "") -> None:
-        options = self._options(FILMS, MAKE, job.id + suffix) | {"priority": 1 + job.priority}
+        queue = STILLS if job.kind == "image" else FILMS
+        options = self._options(queue, MAKE, job.id + suffix) | {"priority": 1 + job.priority}
         self.client.enqueue_in_transaction(connection, options, job.id)  # type: ignore[arg-type]
 
     def announce(self, connection: Any, job: Job, event: str) -> None:
@@ -70,7 +75,7 @@ class Queue:
         if not found:
             return []
         there = self.client.list_workflows(
-            status=["ENQUEUED", "PENDING"], queue_name=FILMS, load_input=False, load_output=False
+            status=["ENQUEUED", "PENDING"], queue_name=[FILMS, STILLS], load_input=False, load_output=False
         )
         ids = {workflow.workflow_id.partition("#")[0] for workflow in there}
         return [job for job in found if job.id not in ids]
@@ -79,11 +84,24 @@ class Queue:
         return {"queue_name": queue, "workflow_name": workflow, "workflow_id": id, "app_version": VERSION}
 
 
+class Joint(Protocol):
+    """Several jobs in threads, of which one runs at a time."""
+
+    def lane(self) -> contextlib.AbstractContextManager[None]:
+        """One of them."""
+
+
 class Work(Protocol):
     """What a worker does; the queue knows neither models nor files."""
 
-    def make(self, job: Job, on_step: Callable[[int, int], None]) -> dict[str, Any]:
-        """Make the job's files; returns what its row keeps."""
+    def make(self, job: Job, on_step: Callable[[int, int], None], joint: Joint | None = None) -> dict[str, Any]:
+        """Make the job's files; returns what its row keeps. With a joint, in one of its lanes."""
+
+    def kin(self, job: Job) -> Hashable:
+        """Equal for jobs that gain by being filmed together; None for one that is filmed alone."""
+
+    def joint(self, lanes: int) -> Joint:
+        """What jobs that are filmed together share."""
 
     def discard(self, id: str) -> None:
         """Remove the files of a job that was not completed."""
@@ -98,8 +116,8 @@ class Work(Protocol):
 class Worker:
     """One process that films, with what `work` says is done to a job.
 
-    One job at a time: on a CPU the model takes the same time for two films at once as for one after the other, or more
-    (docs/RESULTS.md, Serving), and films alone keep their bytes.
+    One film at a time: on a CPU the model takes the same time for two at once as for one after the other, or more, and films
+    alone keep their bytes. Stills gain by company (docs/RESULTS.md, Serving): up to `together` of them go side by side.
     """
 
     def __init__(self, settings: Settings, store: Store, work: Work):
@@ -110,7 +128,9 @@ class Worker:
         self.models: list[str] = []  # loaded; told to others with each beat
         self.draining = threading.Event()
         self.gone = threading.Event()
-        self.busy = threading.Lock()  # held while a film is made
+        self.busy = threading.Lock()  # held while films are made
+        self.here: list[str] = []  # jobs that this process was given and has not begun
+        self.gate = threading.Lock()  # of `here`
         self.lock = _hold(self._lock_file(self.id))
 
     def start(self) -> None:
@@ -122,7 +142,8 @@ class Worker:
         self.store.beat(self.id, self.host, self.models)
         DBOS.launch()
         poll = self.settings.poll
-        DBOS.register_queue(FILMS, worker_concurrency=1, polling_interval_sec=poll, on_conflict="always_update")
+        for queue, many in ((FILMS, 1), (STILLS, self.settings.together)):
+            DBOS.register_queue(queue, worker_concurrency=many, polling_interval_sec=poll, on_conflict="always_update")
         DBOS.register_queue(HOOKS, worker_concurrency=8, polling_interval_sec=max(poll, 0.2), on_conflict="always_update")
         self.recover()
         threading.Thread(target=self._housekeeping, name="housekeeping", daemon=True).start()
@@ -142,22 +163,69 @@ class Worker:
         return done
 
     def film(self, id: str) -> None:
-        """One job, from claim to end. Whatever goes wrong becomes the job's error."""
-        with self.busy:
-            job = self.store.claim(id, self.id)
-            if job is None:
+        """One job, from claim to end, and with it what waits here for the same. Returns when the job is in nobody's hands."""
+        with self.gate:
+            self.here.append(id)
+        while not self.busy.acquire(timeout=HANDED):
+            if self._handed_on(id):
                 return
-            if self.draining.is_set():
-                self._put_back(job)
-            elif job.attempts > self.settings.attempts:
-                self._fail(job, "worker_lost", f"The job ended its worker {self.settings.attempts} times and was given up.")
-            else:
-                self._try(job)
+        try:
+            jobs = [job for each in self._company(id) if (job := self.store.claim(each, self.id))]
+            if len(jobs) == 1:
+                self._begin(jobs[0])
+            elif jobs:
+                joint = self.work.joint(len(jobs))
+                lanes = [threading.Thread(target=self._begin_with, args=(job, joint), name=job.id) for job in jobs]
+                for lane in lanes:
+                    lane.start()
+                for lane in lanes:
+                    lane.join()
+        finally:
+            self.busy.release()
 
-    def _try(self, job: Job) -> None:
+    def _company(self, id: str) -> list[str]:
+        """The job and those that wait here for the same; none where it was filmed with another."""
+        job = self.store.get(id)
+        kin = self.work.kin(job) if job else None
+        if kin is not None:
+            time.sleep(GATHER)
+        with self.gate:
+            if id not in self.here:
+                return []
+            others = [] if kin is None else [other for each in self.here if each != id and (other := self.store.get(each))]
+            ids = [id, *(other.id for other in others if self.work.kin(other) == kin)]
+            self.here = [each for each in self.here if each not in ids]
+        return ids
+
+    def _handed_on(self, id: str) -> bool:
+        """Put a job that waits for this worker back into the queue, where another one idles or this one is going."""
+        job = self.store.get(id)
+        with self.gate:
+            if id not in self.here or not (self.draining.is_set() or self.store.idle_beside(self.id, FRESH)):
+                return False
+            self.here.remove(id)
+        if job and job.open:
+            with self.store.engine.begin() as c:
+                self.queue.put(c, job, f"#{secrets.token_hex(4)}")
+        return True
+
+    def _begin_with(self, job: Job, joint: Joint) -> None:
+        with joint.lane():
+            self._begin(job, joint)
+
+    def _begin(self, job: Job, joint: Joint | None = None) -> None:
+        """One attempt at a job in hand. Whatever goes wrong becomes the job's error."""
+        if self.draining.is_set():
+            self._put_back(job)
+        elif job.attempts > self.settings.attempts:
+            self._fail(job, "worker_lost", f"The job ended its worker {self.settings.attempts} times and was given up.")
+        else:
+            self._try(job, joint)
+
+    def _try(self, job: Job, joint: Joint | None) -> None:
         log.info("begun", extra={"job": job.id, "attempt": job.attempts})
         try:
-            result = self.work.make(job, self._follow(job))
+            result = self.work.make(job, self._follow(job), joint)
             done = lambda c: self.queue.announce(c, job, "video.completed")  # noqa: E731
             if self.store.complete(job, result, self.settings.keep, done):
                 log.info("completed", extra={"job": job.id})
@@ -165,9 +233,7 @@ class Worker:
                 raise Lost
         except Lost:
             log.info("cancelled", extra={"job": job.id})
-            now = self.store.get(job.id)
-            if now is None or not (now.open or now.status == "completed"):  # else another worker has it
-                self.work.discard(job.id)
+            self._let_go(job)
         except Drained:
             self._put_back(job)
         except MemoryError as error:
@@ -204,7 +270,13 @@ class Worker:
 
     def _fail(self, job: Job, code: str, message: str) -> None:
         log.warning("failed", extra={"job": job.id, "code": code})
-        if self.store.fail(job, code, message, lambda c: self.queue.announce(c, job, "video.failed")):
+        self.store.fail(job, code, message, lambda c: self.queue.announce(c, job, "video.failed"))
+        self._let_go(job)
+
+    def _let_go(self, job: Job) -> None:
+        """Remove the files of a job that was not completed, and is in nobody else's hands; it may have been deleted."""
+        now = self.store.get(job.id)
+        if now is None or not (now.open or now.status == "completed"):
             self.work.discard(job.id)
 
     def _put_back(self, job: Job) -> None:

@@ -5,10 +5,10 @@ Loading this file does not load torch; the first film does.
 
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -18,14 +18,18 @@ from ..generate import Film, Request, fingerprint, generate, load_bundle
 from . import catalog, cuts
 from .media import FILM, PREVIEW, SPRITES, STILL, THUMBNAIL, Media
 from .orders import with_files
+from .provenance import COMPONENT, INPUT, PARENT, Source
 from .settings import Settings
 from .store import Job
+
+if TYPE_CHECKING:
+    from ..generate.together import Joint
 
 PATHS = ("model", "image", "last", "clip", "to", "mask")  # of a recipe, that are files
 SPRITE_FRAMES, SPRITE_SIDE = 16, 240  # of the spritesheet: how many, and pixels of the longer side of each
 THUMBNAIL_SIDE = 640
 PREVIEWS = 1.0  # seconds between two previews of a film that takes shape
-Sign = Callable[[bytes, str, dict[str, Any] | None], bytes]  # data, MIME type, recipe -> signed data
+Sign = Callable[[bytes, str, dict[str, Any] | None, Sequence[Source]], bytes]  # data, MIME type, recipe -> signed data
 Judge = Callable[[np.ndarray], None]  # frames_THWC; raises ValueError for what may not be shown
 
 
@@ -59,7 +63,14 @@ class Maker:
         """Load the default model; returns its fingerprint."""
         return fingerprint(self.bundle(self.settings.model))
 
-    def make(self, job: Job, on_step: Callable[[int, int], None]) -> dict[str, Any]:
+    def kin(self, job: Job) -> Hashable:
+        """Equal for stills of words alone that are of one model and size and take as many steps; None for all else, and for one
+        that a worker ended with: it might take others along."""
+        if job.kind != "image" or job.request.get("inputs") or job.attempts:
+            return None
+        return tuple(job.request["options"].get(name) for name in ("model", "size", "steps", "quality"))
+
+    def make(self, job: Job, on_step: Callable[[int, int], None], joint: "Joint | None" = None) -> dict[str, Any]:
         """Write the job's files; returns what its row keeps. ValueError, MemoryError, OSError have a message to show."""
         self.media.drop(job.id, but=job.request.get("inputs", {}).values() or ("",))  # what an attempt before left
         height, width = sizes_of(job.size)
@@ -69,9 +80,12 @@ class Maker:
             return self._cut(job, paths, on_step)
         request = Request(**with_files(job.request["options"], paths))
         try:
-            film = generate(request, self.bundle(request.model), on_step, self._show(job, request.resolved().steps or 1))
+            bundle = joint.of(self.bundle(request.model)) if joint else self.bundle(request.model)
+            film = generate(request, bundle, on_step, self._show(job, request.resolved().steps or 1))
         except ValueError as error:
             raise ValueError(self._without_paths(job, str(error))) from error
+        if joint:
+            film.recipe["together"] = joint.size  # so many in each call of the model: made alone, some last bits differ
         if self.judge:
             self.judge(film.frames)
         written = self._write(job, film, lambda frame: self._finish(frame, height, width))
@@ -154,7 +168,17 @@ class Maker:
         return text.replace(f"{self.media.path(job.id, '')}/", "")
 
     def _put(self, job: Job, name: str, data: bytes, mime: str, recipe: dict[str, Any] | None) -> None:
-        self.media.put(job.id, name, self.sign(data, mime, recipe) if self.sign else data)
+        self.media.put(job.id, name, self.sign(data, mime, recipe, self._sources(job)) if self.sign else data)
+
+    def _sources(self, job: Job) -> list[Source]:
+        """The files that a job's film is made from, by the ids of this server's films where they are such."""
+        pieces = [piece["film"] for piece in job.request.get("pieces", [])]
+        relations = {"clip": PARENT, "to": COMPONENT} | dict.fromkeys(pieces, COMPONENT)
+        titles = {id: id for id in pieces} | job.request.get("titles", {})
+        return [
+            Source(self.media.path(job.id, name), titles.get(option, name), relations.get(option, INPUT))
+            for option, name in job.request.get("inputs", {}).items()
+        ]
 
 
 def public(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -164,8 +188,9 @@ def public(recipe: dict[str, Any]) -> dict[str, Any]:
         named["inputs"] = {Path(path).name: about for path, about in inputs.items()}
     if shots := recipe.get("shots"):
         named["shots"] = [{**shot, "image": Path(shot["image"]).name} for shot in shots]
-    if images := recipe.get("images"):
-        named["images"] = [(seconds, Path(path).name) for seconds, path in images]
+    for pairs in ("images", "cast"):
+        if recipe.get(pairs):
+            named[pairs] = [(key, Path(path).name) for key, path in recipe[pairs]]
     return named
 
 

@@ -14,6 +14,7 @@ from ..base.video import write_whole
 ID = re.compile(r"(video|image|char)_[0-9a-f]{32}")
 FILM, THUMBNAIL, SPRITES, STILL = "film.mp4", "thumbnail.webp", "spritesheet.jpg", "image.png"
 PORTRAIT = "portrait.png"  # of a character
+PART = "part.png"  # of a character that plays itself: what the picture shows, its ground still there
 PREVIEW = "preview.webp"  # moving, of a film that takes shape
 RESERVE = 64 * 2**20  # bytes of disk left alone, for the database
 

@@ -12,7 +12,7 @@ from ..config import Config
 from ..generate import Request
 from ..generate.request import influences
 from ..generate.takes import check_fit
-from . import catalog, cuts, limits, steering, uploads
+from . import catalog, cuts, limits, parts, steering, uploads
 from .auth import Caller
 from .catalog import Catalog
 from .characters import Characters, Company
@@ -63,6 +63,7 @@ class Order:
     source: str | None = None
     notes: list[str] = field(default_factory=list)  # for people, known before it is filmed
     characters: list[str] = field(default_factory=list)  # ids
+    titles: dict[str, str] = field(default_factory=dict)  # option -> id of the film whose copy it is
     partials: int = 0  # pictures to show while a still takes shape
     clip: tuple[int, int] = (0, 0)  # width and height of what is given
 
@@ -180,7 +181,9 @@ class Orders:
         options = self._options(call, config, name, prompt)
         options |= {"size": sizes.size_text(native.height, native.width), "fps": config.fps, "seconds": native.seconds}
         shown = native.as_json(config.name)
-        return Order(kind, call, prompt, model, height, width, seconds, native.rate, shown, options)
+        order = Order(kind, call, prompt, model, height, width, seconds, native.rate, shown, options)
+        parts.add(self, order, call.cast or [])
+        return order
 
     def check_done(self, source: Job, param: str = "video") -> None:
         if source.status != "completed":
@@ -201,16 +204,16 @@ class Orders:
         facts = uploads.examine(call.video.data, CLIPS, "video", self.settings, self.moderator.sees)
         self.moderator.check_pictures(facts.pictures, "video")
         size = self.size_of(facts)
-        seconds = min(facts.seconds, self.settings.max_extended)
-        order = self._order("video", call, call.prompt, call.model, size, seconds)
+        order = self._order("video", call, call.prompt, call.model, size, facts.seconds)
         order.clip = facts.width, facts.height
-        return self._with_clip(order, facts.data, facts.suffix, seconds, None)
+        return self._with_clip(order, facts.data, facts.suffix, facts.seconds, None)
 
     def _with_clip(self, order: Order, data: bytes, suffix: str, seconds: float, source: str | None) -> Order:
         order.files["clip"] = (f"clip.{suffix}", data)
         order.options |= {"size": "auto", "seconds": seconds}
         order.rate = order.options["fps"]
         order.source = source
+        order.titles |= {"clip": source} if source else {}
         return order
 
     def size_of(self, facts: Facts) -> str:
@@ -221,10 +224,6 @@ class Orders:
         return sizes.size_text(even(facts.height), even(facts.width))
 
     def add_picture(self, order: Order, option: str, value: Upload | Reference, param: str) -> None:
-        if isinstance(value, Reference) and value.file_id:
-            raise ApiError(
-                400, f"{param!r}: this server keeps no files by id. Send the picture.", param=param, code="unsupported"
-            )
         facts = uploads.picture_of(value, param, self.settings, wanted=self.moderator.sees)
         self.moderator.check_pictures(facts.pictures, param)
         try:
@@ -237,6 +236,7 @@ class Orders:
         """Descriptions for names, and the first frame, where one is wanted and nothing else decides it."""
         order.characters = [character.id for character in company.characters]
         order.options["prompt"] = company.told(order.prompt)
+        parts.add_company(self, order, company)
         if not (first := company.asked or company.alone):
             return
         if taken := next((name for name in ("image", "loop", "shots", "clip") if name in {*order.options, *order.files}), None):
@@ -323,9 +323,10 @@ class Orders:
 
     def _put(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
         """Store the files, then the job with its place in the queue."""
-        said = {name: value for name in ("notes", "characters", "partials") if (value := getattr(order, name))}
+        said = {name: value for name in ("notes", "characters", "partials", "titles") if (value := getattr(order, name))}
         names = {option: name for option, (name, _) in order.files.items()}
         _check_request(order.options, names)
+        parts.check(self, order)
         columns = {
             "model": order.model or self.catalog.names()[0],
             "prompt": order.prompt,
@@ -372,17 +373,18 @@ class Orders:
 
 
 def with_files(options: dict[str, Any], paths: dict[str, str]) -> dict[str, Any]:
-    """The options with the paths of their files put in; "shots.3" is the picture of the fourth shot, "images.0" the first."""
+    """The options with the paths of their files put in; "shots.3" is the picture of the fourth shot, "images.0" and
+    "cast.0" the first of theirs."""
     whole = dict(options) | {name: path for name, path in paths.items() if "." not in name}
     shots = [dict(shot) for shot in options.get("shots", ())]
-    images = [list(image) for image in options.get("images", ())]
+    paired = {name: [list(pair) for pair in options[name]] for name in ("images", "cast") if options.get(name)}
     for name, path in paths.items():
         option, _, number = name.partition(".")
         if option == "shots":
             shots[int(number)]["image"] = path
-        elif option == "images":
-            images[int(number)][1] = path
-    return whole | ({"shots": shots} if shots else {}) | ({"images": images} if images else {})
+        elif option in paired:
+            paired[option][int(number)][1] = path
+    return whole | ({"shots": shots} if shots else {}) | paired
 
 
 def _check_request(options: dict[str, Any], names: dict[str, str]) -> None:
@@ -393,7 +395,7 @@ def _check_request(options: dict[str, Any], names: dict[str, str]) -> None:
         said = str(error)
         own = {"shot": "storyboard", "image": "input_reference", "last": "last_image", "images": "keyframes"}
         same = ("negative", "seed", "seconds", "size", "interval", "expand", "curve", "loop", "outpaint", "vary", "then")
-        param = next((own.get(name, name) for name in (*own, *same) if said.startswith(name)), "prompt")
+        param = next((own.get(name, name) for name in (*own, *same, "cast") if said.startswith(name)), "prompt")
         raise ApiError(400, said, param=param, code="invalid_value") from None
 
 

@@ -16,26 +16,36 @@ MEMORY, SECONDS = 3 * 2**30, 60
 SIDE = 768  # pixels of the longer side of a frame that is printed
 
 
-def main(path: str, budget: int, wanted: str = "0", root: str = "") -> dict[str, Any]:
-    """Decode at most `budget` pixels times frames. `wanted` is a number of frames to print, or "mask"; or "about": then
-    nothing is decoded, and recipe and manifest are printed. `root` is the file of the certificate to trust."""
+def main(path: str, budget: int, wanted: str = "0", root: str = "", longest: str = "0") -> dict[str, Any]:
+    """Decode at most `budget` pixels times frames. `wanted` is a number of frames to print, "mask", or "part": one frame, and
+    what of a picture may play a part. Or "about": then nothing is decoded, and recipe and manifest are printed. `root` is the
+    file of the certificate to trust. A film of more than `longest` seconds is refused before it is decoded."""
     if wanted == "about":
         from . import provenance
 
         return provenance.about(Path(path), Path(root))
-    from ..base.video import read_video  # loads the codecs under the limits
+    from ..base.clips import look  # these load the codecs under the limits
+    from ..base.video import read_video
+    from ..generate.takes import check_length
 
     frame, _ = read_video(path, max_frames=1)
     height, width = frame.shape[1:3]
     most = budget // (height * width)
     if not most:
         return {"error": f"is too large: {width}x{height} pixels."}
+    try:
+        check_length(path, look(path).seconds, float(longest))
+    except ValueError as error:
+        return {"error": str(error).removeprefix(f"{path}: ")}
     frames, fps = read_video(path, max_frames=most + 1)
     if len(frames) > most:
         return {"error": f"is too long: more than {most} frames of {width}x{height}."}
     about = {"width": width, "height": height, "frames": len(frames), "seconds": len(frames) / fps}
     if wanted == "mask":
         return about | {"pictures": [_mask(path)] if path.endswith((".png", ".webp")) else []}
+    if wanted == "part":
+        about |= _part(path) if len(frames) == 1 else {"unfit": "it moves. Give a picture."}
+        wanted = "1"
     return about | {"pictures": _some(frames, int(wanted)), "recipe": _recipe(path)}
 
 
@@ -49,6 +59,20 @@ def _some(frames: Any, count: int) -> list[str]:
     for image in images:
         image.thumbnail((SIDE, SIDE))
     return [_printed(image) for image in images]
+
+
+def _part(path: str) -> dict[str, Any]:
+    """The picture, scaled down where it is large, and whether its ground is empty; or why nothing can be cut out of it."""
+    from PIL import Image
+
+    from ..generate.casting import read_rgba, read_sprite, stands_alone
+
+    try:
+        read_sprite(path)
+    except ValueError as error:
+        return {"unfit": str(error).removeprefix(f"{path}: ")}
+    rgba = read_rgba(path)
+    return {"part": _printed(Image.fromarray(rgba)), "alone": stands_alone(rgba)}
 
 
 def _mask(path: str) -> str:

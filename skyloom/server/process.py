@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Hashable
 from typing import Any
 
 import uvicorn
@@ -125,8 +126,16 @@ class Work:
         sign = service.signed if settings.sign else None
         self.maker = Maker(settings, service.media, sign, service.moderator.check_frames)
 
-    def make(self, job: Job, on_step: Any) -> dict[str, Any]:
-        return self.maker.make(job, on_step)
+    def make(self, job: Job, on_step: Any, joint: Any = None) -> dict[str, Any]:
+        return self.maker.make(job, on_step, joint)
+
+    def kin(self, job: Job) -> Hashable:
+        return self.maker.kin(job)
+
+    def joint(self, lanes: int) -> Any:
+        from ..generate.together import Joint  # loads torch, as the first film does
+
+        return Joint(lanes)
 
     def discard(self, id: str) -> None:
         self.maker.discard(id)

@@ -1,4 +1,4 @@
-"""C2PA: every film carries a signed statement that a model made it, with the recipe; and what such a statement says.
+"""C2PA: every film carries a signed statement that a model made it, from what, with the recipe; and what such a statement says.
 
 The certificate is the operator's, or a chain of our own: a root made at the first start and a leaf below it. Whoever is given
 the root (HOME/signing/root.pem) can tell films of this server from all others; to everybody else they are whole, by a
@@ -10,8 +10,10 @@ import datetime
 import fcntl
 import io
 import json
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,29 @@ from .. import __version__
 from ..base.video import read_recipe, write_whole
 from .settings import Settings
 
+log = logging.getLogger("skyloom.server")
 ROOT, CHAIN, KEY = "root.pem", "chain.pem", "key.pem"
-MADE_BY_A_MODEL = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+KINDS = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+MADE_BY_A_MODEL, CHANGED_BY_A_MODEL = KINDS + "trainedAlgorithmicMedia", KINDS + "compositeWithTrainedAlgorithmicMedia"
+PUT_TOGETHER = KINDS + "compositeSynthetic"
+PARENT, COMPONENT, INPUT = "parentOf", "componentOf", "inputTo"  # what a file is to the one that was made from it
+FORMATS = {".mp4": "video/mp4", ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}  # that can be looked into
+ALONE = {"remote_manifest_fetch": False}  # a file may name an address of its manifest: nobody goes there
 RECIPE = "org.skyloom.recipe"
+NOT_INSIDE = ("ManifestNotFound", "no JUMBF", "must fetch remote manifests")  # in errors about a file without a manifest
+UNTRUSTED = "signingCredential.untrusted"
 EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4"  # the extended key usage that verifiers take in a signing certificate
 ALGORITHMS = {"secp256r1": b"es256", "secp384r1": b"es384", "secp521r1": b"es512"}
 YEARS = 10
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that another one is made from; C2PA calls it an ingredient."""
+
+    path: Path
+    title: str
+    relation: str  # PARENT, at most one; COMPONENT or INPUT
 
 
 class Signer:
@@ -45,49 +64,98 @@ class Signer:
         self.chain, self.key = chain.read_bytes(), key.read_bytes()
         self.algorithm = _algorithm(self.key)
 
-    def sign(self, data: bytes, mime: str, recipe: dict[str, Any] | None) -> bytes:
-        """The same file with a manifest in it. `mime` is video/mp4 or image/png, image/webp, image/jpeg."""
-        action = {"action": "c2pa.created", "digitalSourceType": MADE_BY_A_MODEL}
-        assertions: list[dict[str, Any]] = [{"label": "c2pa.actions", "data": {"actions": [action]}}]
-        if recipe is not None:
-            assertions.append({"label": RECIPE, "data": recipe})
+    def sign(self, data: bytes, mime: str, recipe: dict[str, Any] | None, sources: Sequence[Source] = ()) -> bytes:
+        """The same file with a manifest in it. `mime` is video/mp4 or image/png, image/webp, image/jpeg.
+
+        The manifest names the sources, and holds those of theirs that have one.
+        """
+        assertions = [] if recipe is None else [{"label": RECIPE, "data": recipe}]
         generator = [{"name": "skyloom", "version": __version__}]
         manifest = {"claim_generator_info": generator, "format": mime, "title": "Skyloom", "assertions": assertions}
         info = c2pa.C2paSignerInfo(alg=self.algorithm, sign_cert=self.chain, private_key=self.key, ta_url=None)
         target = io.BytesIO()
-        with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(manifest)) as builder:
+        with (
+            c2pa.Context.from_dict({"verify": ALONE}) as context,
+            c2pa.Signer.from_info(info) as signer,
+            c2pa.Builder(json.dumps(manifest), context) as builder,
+        ):
+            for action in _actions(_name_sources(builder, sources)):
+                builder.add_action(json.dumps(action))
             builder.sign(signer, mime, io.BytesIO(data), target)
         return target.getvalue()
 
 
+def _name_sources(builder: c2pa.Builder, sources: Sequence[Source]) -> dict[str, list[str]]:
+    """Add the sources to a manifest; returns their ids by relation. One that cannot be read stays in the recipe alone."""
+    ids: dict[str, list[str]] = {PARENT: [], COMPONENT: [], INPUT: []}
+    for number, source in enumerate(sources):
+        id, format = f"source-{number}", FORMATS.get(source.path.suffix, "")
+        about = {"title": source.title, "relationship": source.relation, "label": id}
+        try:
+            builder.add_ingredient(json.dumps(about), format, io.BytesIO(source.path.read_bytes()))
+        except c2pa.C2paError as error:
+            log.warning("no ingredient", extra={"file": source.path.name, "error": str(error)})
+            continue
+        ids[source.relation].append(id)
+    return ids
+
+
+def _actions(ids: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    """What was done: the first action opens the parent or makes something new; what is joined to it is placed."""
+    using = lambda some: {"parameters": {"ingredientIds": some}} if some else {}  # noqa: E731
+    if ids[PARENT]:
+        yield {"action": "c2pa.opened", **using(ids[PARENT])}
+        yield {"action": "c2pa.edited", "digitalSourceType": CHANGED_BY_A_MODEL, **using(ids[INPUT])}
+    else:
+        kind = PUT_TOGETHER if ids[COMPONENT] else MADE_BY_A_MODEL
+        yield {"action": "c2pa.created", "digitalSourceType": kind, **using(ids[INPUT])}
+    yield from ({"action": "c2pa.placed", **using([id])} for id in ids[COMPONENT])
+
+
 def verify(path: Path, anchors: str = "") -> dict[str, Any]:
-    """What a file's manifest says: signed, intact, trusted, by (the signer's name), recipe, problems (codes).
+    """What a file's manifest says: signed, intact, trusted, by (the signer's name), recipe, sources, problems (codes).
 
     `anchors` are PEM roots to trust. A file without a manifest is {"signed": False}. FileNotFoundError where there is none.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file.")
     trust = {"trust_anchors": anchors, "trust_config": EMAIL_PROTECTION + "\n"}
-    settings = {"verify": {"verify_trust": True}} | ({"trust": trust} if anchors else {})
+    settings = {"verify": ALONE | {"verify_trust": True}} | ({"trust": trust} if anchors else {})
     try:
         with c2pa.Context.from_dict(settings) as context, c2pa.Reader(str(path), context=context) as reader:
             report = json.loads(reader.json())
     except c2pa.C2paError as error:
-        if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error) or "no JUMBF" in str(error):
+        if any(said in f"{type(error).__name__} {error}" for said in NOT_INSIDE):
             return {"signed": False}
         raise ValueError(f"{path}: its manifest cannot be read ({error}).") from error
     manifest = report["manifests"][report["active_manifest"]]
     codes = [item["code"] for item in report.get("validation_status", [])]
     recipes = [item["data"] for item in manifest.get("assertions", []) if item["label"] == RECIPE]
-    signature = manifest.get("signature_info", {})
     return {
         "signed": True,
         "intact": report["validation_state"] in ("Valid", "Trusted"),
         "trusted": report["validation_state"] == "Trusted",
-        "by": signature.get("common_name") or signature.get("issuer"),
+        "by": _signer_of(manifest),
         "recipe": recipes[0] if recipes else None,
-        "problems": [code for code in codes if code != "signingCredential.untrusted"],
+        "sources": [_told(each, report["manifests"]) for each in manifest.get("ingredients", [])],
+        "problems": [code for code in codes if code != UNTRUSTED],
     }
+
+
+def _signer_of(manifest: dict[str, Any]) -> str | None:
+    signature = manifest.get("signature_info", {})
+    return signature.get("common_name") or signature.get("issuer")
+
+
+def _told(ingredient: dict[str, Any], manifests: dict[str, Any]) -> dict[str, Any]:
+    """One source: title, relation, and of its own manifest as it was then: signed, intact, by."""
+    about = {"title": ingredient.get("title", ""), "relation": ingredient.get("relationship", ""), "signed": False}
+    manifest = manifests.get(ingredient.get("active_manifest", ""))
+    if manifest is None:
+        return about
+    faults = ingredient.get("validation_results", {}).get("activeManifest", {}).get("failure", [])
+    intact = all(fault["code"] == UNTRUSTED for fault in faults)
+    return about | {"signed": True, "intact": intact, "by": _signer_of(manifest)}
 
 
 def about(path: Path, root: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from . import uploads
@@ -11,7 +12,7 @@ from .characters import Characters
 from .jobs import Queue
 from .moderation import Moderator
 from .orders import Orders
-from .provenance import Signer
+from .provenance import Signer, Source
 from .settings import Settings
 from .storage import open_media
 from .store import Job, Store
@@ -44,9 +45,9 @@ class Service:
     def create_images(self, call: ImageGenerate, caller: Caller) -> list[Job]:
         return self.orders.image_edits(call, caller) if isinstance(call, ImageEdit) else self.orders.images(call, caller)
 
-    def signed(self, data: bytes, mime: str, recipe: dict[str, Any] | None = None) -> bytes:
+    def signed(self, data: bytes, mime: str, recipe: dict[str, Any] | None = None, sources: Sequence[Source] = ()) -> bytes:
         """The data of a film or picture with a manifest in it, where this server signs."""
-        return self.signer.sign(data, mime, recipe) if self.signer else data
+        return self.signer.sign(data, mime, recipe, sources) if self.signer else data
 
     # looking at jobs
 

@@ -34,6 +34,7 @@ class Settings:
     models: tuple[str, ...] = ()  # others that a request may name
     aliases: tuple[str, ...] = ("sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-2025-12-08", "sora-2-pro-2025-10-06")
     workers: int = 1  # processes that film
+    together: int = 4  # stills that a worker films in one call of the model; 1 films each alone, to the byte as ever
     drain: float = 60  # seconds that a stopping worker has for the film in hand
     poll: float = 0.1  # seconds between two looks at the queue
     keep: float = 30 * DAY  # seconds until a finished film expires; 0 keeps it for good
@@ -128,7 +129,8 @@ def _text(value: Any) -> str:
 
 
 def _check(settings: Settings) -> None:
-    for name, low, high in (("port", 0, 65535), ("workers", 0, 256), ("poll", 0.01, 60), ("attempts", 1, 100)):
+    whole = (("port", 0, 65535), ("workers", 0, 256), ("attempts", 1, 100), ("together", 1, 64))
+    for name, low, high in (*whole, ("poll", 0.01, 60)):
         if not low <= getattr(settings, name) <= high:
             raise ValueError(f"{name}={getattr(settings, name)}: wanted {low} to {high}.")
     if bool(settings.certificate) != bool(settings.certificate_key):

@@ -55,6 +55,7 @@ def _towards(orders: "Orders", order: "Order", call: VideoCreate, sources: Sourc
     if "to" in sources:
         other = sources["to"]
         orders.check_done(other, "to")
+        order.titles["to"] = other.id
         suffix, data, seconds = "mp4", orders.media.path(other.id, FILM).read_bytes(), float(other.seconds)
     else:
         assert isinstance(call.to, Upload)
@@ -141,7 +142,7 @@ def like(orders: "Orders", call: VideoCreate, source: Job) -> "Order":
     from .orders import OPTIONS, Order
 
     apart = ("input_reference", "last_image", "keyframes", "storyboard", "video", "loop", "size", "seconds", "characters")
-    if given := next((name for name in apart if getattr(call, name)), None):
+    if given := next((name for name in (*apart, "cast") if getattr(call, name)), None):
         message = f"'like' keeps everything of its film but the prompt: {given!r} does not go with it."
         raise ApiError(400, message, param=given, code="invalid_value")
     if "pieces" in source.request:
@@ -163,6 +164,7 @@ def like(orders: "Orders", call: VideoCreate, source: Job) -> "Order":
     height, width = orders.size(source.size)
     order = Order("video", call, call.prompt, source.model, height, width, float(source.seconds), 0, {}, options)
     order.rate, order.shown, order.source = source.request["rate"], source.request["native"], source.id
+    order.titles = source.request.get("titles", {})
     for option, name in source.request.get("inputs", {}).items():
         path = orders.media.path(source.id, name)
         if not path.is_file():

@@ -319,6 +319,13 @@ class Store:
         with self.engine.connect() as c:
             return [dict(row) for row in c.execute(workers.select()).mappings()]
 
+    def idle_beside(self, worker: str, fresh: float) -> bool:
+        """Whether another worker has its model, gave a beat in the last `fresh` seconds, and has no job in hand."""
+        with self.engine.connect() as c:
+            busy = set(c.execute(sa.select(jobs.c.worker).where(jobs.c.status == "in_progress")).scalars())
+            there = c.execute(workers.select().where(workers.c.beat > time.time() - fresh)).mappings()
+            return any(row["models"] and row["id"] not in {worker, *busy} for row in there)
+
     def bury(self, worker: str) -> bool:
         """Strike a worker off. True for one caller only."""
         with self.engine.begin() as c:

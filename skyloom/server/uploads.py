@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..generate.takes import MOST_SECONDS
 from .fetching import Refused, fetch
 from .settings import Settings
 from .wire import ApiError, Reference, Upload
@@ -37,6 +38,9 @@ class Facts:
     seconds: float
     pictures: list[bytes] = field(default_factory=list)  # those asked for, as PNG
     prompt: str = ""  # of the recipe inside it
+    part: bytes | None = None  # of a picture that may play a part, as PNG
+    unfit: str = ""  # why it may not
+    alone: bool = False  # whether that picture has an empty ground
 
 
 def sniff(data: bytes) -> str | None:
@@ -53,19 +57,21 @@ def sniff(data: bytes) -> str | None:
 
 
 def examine(data: bytes, kinds: tuple[str, ...], param: str, settings: Settings, wanted: int | str = 0) -> Facts:
-    """Sniff and probe an upload. ApiError 400 says what is wrong with it. `wanted`: frames that come along, or "mask"."""
+    """Sniff and probe an upload. ApiError 400 says what is wrong with it. `wanted`: frames that come along,
+    "mask", or "part"."""
     suffix = sniff(data)
     if suffix not in kinds:
         found = f"a {suffix} file" if suffix else "neither a picture nor a film that is known here"
         raise ApiError(400, f"{param!r} is {found}: wanted {', '.join(kinds)}.", param=param, code="invalid_type")
     with _laid_down(data, suffix) as path:
         most = min(settings.max_decode, LARGEST) if suffix in PICTURES else settings.max_decode
-        report = probe(path, most, wanted)
+        report = probe(path, most, wanted, longest=min(settings.max_extended, MOST_SECONDS))
     if "error" in report:
         raise ApiError(400, f"{param!r} {report['error']}", param=param, code="invalid_file")
     pictures = [base64.b64decode(text) for text in report["pictures"]]
-    prompt = (report.get("recipe") or {}).get("prompt", "")
-    return Facts(data, suffix, report["width"], report["height"], report["frames"], report["seconds"], pictures, prompt)
+    prompt, part = (report.get("recipe") or {}).get("prompt", ""), base64.b64decode(report.get("part", "")) or None
+    about = (report["width"], report["height"], report["frames"], report["seconds"], pictures, prompt)
+    return Facts(data, suffix, *about, part, report.get("unfit", ""), report.get("alone", False))
 
 
 def about(data: bytes, param: str, root: Path) -> dict[str, Any]:
@@ -101,9 +107,10 @@ def sweep(older: float = 600) -> None:
                 file.unlink()
 
 
-def probe(path: Path, budget: int, wanted: int | str = 0, root: Path | None = None) -> dict[str, Any]:
+def probe(path: Path, budget: int, wanted: int | str = 0, root: Path | str = "", longest: float = 0) -> dict[str, Any]:
     """Decode a file in a limited process: {"width", "height", "frames", "seconds", "pictures", ...}, or {"error"}."""
-    command = [sys.executable, "-m", f"{__package__}.probe", str(path), str(budget), str(wanted), str(root or "")]
+    given = (str(value) for value in (path, budget, wanted, root, longest))
+    command = [sys.executable, "-m", f"{__package__}.probe", *given]
     package = Path(__file__).parent.parent.parent
     try:
         done = subprocess.run(command, cwd=package, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
@@ -119,6 +126,8 @@ def picture_of(
     value: Upload | Reference, param: str, settings: Settings, kinds: tuple[str, ...] = PICTURES, wanted: int | str = 0
 ) -> Facts:
     """A picture that came as a file, a data: URL, or an address that may be fetched; `wanted` as of `examine`."""
+    if isinstance(value, Reference) and value.file_id:
+        raise ApiError(400, f"{param!r}: this server keeps no files by id. Send the picture.", param=param, code="unsupported")
     data = value.data if isinstance(value, Upload) else _at_url(value.image_url or "", param, settings)
     return examine(data, kinds, param, settings, wanted)
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from . import characters, limits, wire
+from . import limits, wire
 from .app import Body, Calls, Served, takes
 from .auth import Caller
 from .media import FILM, PORTRAIT, PREVIEW, SPRITES, THUMBNAIL
@@ -100,14 +100,14 @@ def create_character(service: Served, caller: Calls, body: Body) -> dict[str, An
     """Keep somebody from a clip, a picture or a film, to be named in prompts."""
     caller.need("write")
     call = wire.check(wire.CharacterCreate, body)
-    return characters.shown(service.characters.create(call, _source(service, caller, call.video), caller))
+    return service.characters.shown(service.characters.create(call, _source(service, caller, call.video), caller))
 
 
 @router.get("/videos/characters", response_model=CharacterPage)
 def list_characters(service: Served, caller: Calls) -> dict[str, Any]:
     """All characters of this key; own."""
     caller.need("read")
-    data = [characters.shown(character) for character in service.store.characters(caller.sees)]
+    data = [service.characters.shown(character) for character in service.store.characters(caller.sees)]
     ends = (data[0]["id"], data[-1]["id"]) if data else (None, None)
     return {"data": data, "first_id": ends[0], "last_id": ends[1]}
 
@@ -116,7 +116,7 @@ def list_characters(service: Served, caller: Calls) -> dict[str, Any]:
 def get_character(service: Served, caller: Calls, id: Id) -> dict[str, Any]:
     """One of them."""
     caller.need("read")
-    return characters.shown(service.characters.find(id, caller))
+    return service.characters.shown(service.characters.find(id, caller))
 
 
 @router.get("/videos/characters/{id}/content", response_class=FileResponse)

@@ -1,13 +1,11 @@
 """The wire contract as types: what calls may carry, what answers look like, and errors in the client's shape.
 
-A body is JSON, or a form whose names carry the structure (`input_reference[image_url]`, `characters[][id]`); `unfold` makes the
-same tree of both, and the models below cast and check it. Field names are those of the Videos API; ours are marked "own".
+A body is JSON, or a form (forms.py); both come as the same tree, and the models below cast and check it. Field names are those
+of the Videos API; ours are marked "own".
 """
 
 import difflib
 import json
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -23,6 +21,7 @@ from pydantic import (
 )
 from pydantic.json_schema import models_json_schema
 
+from ..generate.request import LONGEST_NAME, MOST_CAST
 from .examples import EXAMPLES
 
 M = TypeVar("M", bound="Call")
@@ -103,7 +102,7 @@ class Cast(ById):
     """A character in a film; the prompt names it."""
 
     frame: bool | None = Field(
-        None, description="own: its picture is the first frame; unless told, where it has no description"
+        None, description="own: its picture is the first frame; unless told, where it neither plays nor has a description"
     )
 
 
@@ -134,6 +133,15 @@ def _by_id(value: Any) -> Any:
 
 Source = Annotated[File | ById, BeforeValidator(_by_id)]
 Picture = Annotated[File | Reference, BeforeValidator(_structure)]
+
+
+class Part(Call):
+    """Somebody of one's own in a film."""
+
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, description="as the prompt has it: a noun, or a new name")
+    image: Picture = Field(description="one thing on a transparent or plain ground")
+
+
 Box = Annotated[str, Field(pattern=r"^\s*\d{1,5}\s*(,\s*\d{1,5}\s*){3}$")]
 
 
@@ -157,6 +165,9 @@ class Controls(Call):
     expand: bool | None = Field(None, description="own: the prompt is told in full first, by the world's own grammar")
     interval: Annotated[list[float] | None, BeforeValidator(_structure)] = Field(
         None, min_length=2, max_length=2, description="own: two noise levels, 0 to 1, between which the prompt pulls"
+    )
+    cast: Annotated[list[Part] | None, BeforeValidator(_structure)] = Field(
+        None, max_length=MOST_CAST, description="own: pictures of who plays the parts that the prompt, or a card, speaks of"
     )
     priority: int | None = Field(None, ge=0, le=100, description="own: a lower one goes first; 50 unless given")
     user: str | None = Field(None, max_length=512, description="taken and not used")
@@ -319,6 +330,7 @@ class Character(BaseModel):
     name: str
     created_at: int
     description: str = Field(description="own: what the name stands for; empty where only the picture is known")
+    plays: bool = Field(description="own: its picture plays its part; else it can only be the first frame")
 
 
 class CharacterPage(BaseModel):
@@ -395,49 +407,3 @@ def schemas() -> dict[str, Any]:
     for name, examples in EXAMPLES.items():
         found["$defs"][name]["examples"] = examples
     return found["$defs"]
-
-
-NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
-
-
-def unfold(parts: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Form parts -> a tree: a, a[] (a list), a[b] (an object), a[][b] (objects by column, zipped). ApiError 400 else."""
-    tree: dict[str, Any] = {}
-    columns: dict[str, dict[str, list[Any]]] = {}
-    for name, value in parts:
-        match = NAME.fullmatch(name)
-        path = re.findall(r"\[([^\[\]]*)\]", match[2]) if match else []
-        if not match or len(path) > 2 or path[1:] == [""] or (len(path) == 2 and path[0]):
-            raise ApiError(400, f"Part {name[:80]!r}: wanted a, a[], a[b] or a[][b].", param=name[:80], code="invalid_body")
-        key = match[1]
-        if path == []:
-            _once(tree, key, value)
-        elif path == [""]:
-            _at(tree, key, list).append(value)
-        elif len(path) == 1:
-            _once(_at(tree, key, dict), path[0], value)
-        else:
-            columns.setdefault(key, {}).setdefault(path[1], []).append(value)
-    for key, by_name in columns.items():
-        if len({len(column) for column in by_name.values()}) > 1:
-            counts = ", ".join(f"{len(column)} x {name}" for name, column in by_name.items())
-            message = (
-                f"{key!r}: its objects have different keys ({counts}), so a form cannot say which belongs where. Send JSON."
-            )
-            raise ApiError(400, message, param=key, code="ambiguous_form")
-        rows = [dict(zip(by_name, row, strict=True)) for row in zip(*by_name.values(), strict=True)]
-        _once(tree, key, rows)
-    return tree
-
-
-def _once(tree: dict[str, Any], key: str, value: Any) -> None:
-    if key in tree:
-        raise ApiError(400, f"Parameter {key[:80]!r} is given twice.", param=key[:80], code="invalid_body")
-    tree[key] = value
-
-
-def _at(tree: dict[str, Any], key: str, kind: type) -> Any:
-    found = tree.setdefault(key, kind())
-    if not isinstance(found, kind):
-        raise ApiError(400, f"Parameter {key[:80]!r} is given in two forms.", param=key[:80], code="invalid_body")
-    return found

@@ -57,10 +57,21 @@ def test_files_that_are_no_films(client, quiet, data, says):
     assert says in refused(client, quiet, "video", client.videos.extend, prompt="a fox", seconds="1", video=given)
 
 
-def test_four_hours(client, quiet):
-    hours = encode(np.full((12, 64, 64, 3), 90, np.uint8), 12 / 14400, "mp4")
-    given = ("v.mp4", hours, "video/mp4")
-    refused(client, quiet, "seconds", client.videos.extend, prompt="a fox", seconds="1", video=given)
+def test_hours_of_film(client, quiet):
+    """Refused by what the file says of itself, before it is decoded, wherever a film can be given."""
+    hours = ("v.mp4", encode(np.full((12, 64, 64, 3), 90, np.uint8), 12 / 14400, "mp4"), "video/mp4")
+    line = "is 3 h 20 min long, at most 120 s can be given. Cut out what matters first."
+    calls = [
+        (client.videos.edit, {"prompt": "a fox"}),
+        (client.videos.extend, {"prompt": "a fox", "seconds": "1"}),
+        (client.videos.create_character, {"name": "Rusty"}),
+    ]
+    for call, options in calls:
+        assert refused(client, quiet, "video", call, video=hours, **options) == f"'video' {line}"
+    form = {"prompt": "a fox", "seconds": "1"}
+    files = {"video": ("v.mp4", FILM, "video/mp4"), "to": hours}
+    answer = client._client.post(f"{quiet.url}/v1/videos", data=form, files=files)
+    assert answer.status_code == 400 and answer.json()["error"]["message"] == f"'to' {line}"
 
 
 def test_a_mask_of_another_size(client, quiet):

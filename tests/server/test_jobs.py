@@ -18,14 +18,18 @@ class Play:
 
     def __init__(self):
         self.begun, self.go, self.made, self.dropped = threading.Event(), threading.Event(), [], []
-        self.error = None
+        self.error, self.delete = None, lambda: None
 
-    def make(self, job, on_step):
+    def kin(self, job):
+        return None
+
+    def make(self, job, on_step, joint=None):
         self.begun.set()
         steps = 200
         for done in range(steps):
             on_step(done, steps)
             if self.error:
+                self.delete()
                 raise self.error
             if self.go.wait(0.02):
                 break
@@ -86,6 +90,15 @@ def test_a_full_disk_fails_that_job_alone(stage):
     play.error = None
     play.go.set()
     assert client.videos.poll(ask(client).id, poll_interval_ms=50).status == "completed"
+
+
+def test_a_deleted_job_that_fails_leaves_nothing(stage):
+    _, client, play = stage
+    film = ask(client)
+    assert play.begun.wait(20)
+    play.delete = lambda: client.videos.delete(film.id)
+    play.error = FileNotFoundError(2, "its clip is gone")
+    until(lambda: play.dropped == [film.id])
 
 
 @pytest.mark.parametrize("error, code", [(MemoryError("too big"), "out_of_memory"), (KeyError("x"), "server_error")])

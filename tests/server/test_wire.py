@@ -3,7 +3,8 @@
 import pytest
 
 from skyloom.server import wire
-from skyloom.server.wire import ApiError, Upload, unfold
+from skyloom.server.forms import unfold
+from skyloom.server.wire import ApiError, Upload
 
 
 def test_names_carry_the_structure():

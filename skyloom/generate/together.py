@@ -1,0 +1,117 @@
+"""Films in several threads that go through the model in one call: on a CPU, stills gain by it (docs/RESULTS.md, Serving).
+
+Each thread makes its film by `generate` as ever, with a model of `Joint.of`. One runs at a time; where it asks for a velocity
+it waits until all have asked, and the last one answers for all. So each film has its own steps, previews, recipe and errors.
+What comes out differs from a film alone by rounding: sums over a larger batch are added up in another order.
+"""
+
+import contextlib
+import copy
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from . import same_weights
+
+if TYPE_CHECKING:
+    from ..models.bundle import Bundle
+
+Answer = tuple[Tensor, Tensor | None]
+
+
+@dataclass
+class Ask:
+    """A call to the model, and what came of it."""
+
+    prompts: list[str]
+    looks: bool  # whether the prompts name any: else the model has a part less
+    z: Tensor
+    t: Tensor
+    answer: Answer | BaseException | None = None
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """Equal for calls that can be one."""
+        return self.looks, self.z.shape[1:], self.t.shape[1:]
+
+
+class Joint:
+    """What so many threads share. Each is inside `lane` while it makes its film."""
+
+    def __init__(self, lanes: int):
+        self.size = self.lanes = lanes  # at first, and still under way
+        self.turn = threading.Condition()
+        self.waiting: list[Ask] = []
+        self.words: dict[tuple[str, ...], tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+        self.calls = 0  # to the model
+
+    @contextlib.contextmanager
+    def lane(self) -> Iterator[None]:
+        """One of the threads; however it ends, the others go on without it."""
+        with self.turn:
+            try:
+                yield
+            finally:
+                self.lanes -= 1
+                self.turn.notify_all()
+
+    def of(self, bundle: "Bundle") -> "Bundle":
+        """The model as one thread is to see it."""
+        seen = copy.copy(bundle)
+        dit = copy.copy(bundle.dit)  # shares every weight
+        prompts: dict[int, tuple[Tensor, list[str]]] = {}  # by the identity of what was read; kept, so that it stays theirs
+
+        def read(texts: list[str]) -> tuple[Tensor, ...]:
+            words = bundle.read(texts)
+            prompts[id(words[0])] = words[0], texts
+            return words
+
+        def film(z: Tensor, t: Tensor, text: Tensor, _mask: Tensor, _seen: Tensor, pictures: Tensor) -> Answer:
+            return self._ask(Ask(prompts[id(text)][1], pictures.shape[1] > 0, z, t), bundle)
+
+        dit.__dict__["film"], seen.__dict__["read"], seen.__dict__["dit"] = film, read, dit
+        same_weights(bundle, seen)
+        return seen
+
+    def _ask(self, ask: Ask, bundle: "Bundle") -> Answer:
+        self.waiting.append(ask)
+        while ask.answer is None:
+            if len(self.waiting) == self.lanes:
+                asks, self.waiting = self.waiting, []
+                for kind in dict.fromkeys(each.kind for each in asks):
+                    self._answer([each for each in asks if each.kind == kind], bundle)
+                self.turn.notify_all()
+            else:
+                self.turn.wait()
+        if isinstance(ask.answer, BaseException):
+            raise ask.answer
+        return ask.answer
+
+    def _answer(self, asks: list[Ask], bundle: "Bundle") -> None:
+        """All of them by one call; where that fails, each by its own."""
+        self.calls += 1
+        try:
+            words = self._read(tuple(prompt for ask in asks for prompt in ask.prompts), bundle)
+            v, said = bundle.dit.film(torch.cat([ask.z for ask in asks]), torch.cat([ask.t for ask in asks]), *words)
+        except (RuntimeError, MemoryError) as error:
+            if len(asks) == 1:
+                asks[0].answer = error
+            else:
+                for ask in asks:
+                    self._answer([ask], bundle)
+            return
+        at = 0
+        for ask in asks:
+            part = slice(at, at + len(ask.z))
+            ask.answer = v[part], None if said is None else said[part]
+            at = part.stop
+
+    def _read(self, prompts: tuple[str, ...], bundle: "Bundle") -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The prompts of a call; most steps have those of the step before."""
+        if prompts not in self.words:
+            self.words = {prompts: bundle.read(list(prompts))}
+        return self.words[prompts]
