@@ -188,10 +188,10 @@ def listed(numbers: Sequence[int]) -> str:
 
 
 def throughput(options: argparse.Namespace) -> tuple[str, str]:
-    from throughput import beside_scenedetect, growth  # beside this file
+    from throughput import beside_scenedetect, growth, together  # beside this file
 
     paths = real_films(options.footage)
-    table = beside_scenedetect(paths) + "\n" + growth(options.files, options.out)
+    table = "\n".join((beside_scenedetect(paths), together(paths), growth(options.files, options.out)))
     return f"throughput --files {options.files}" + (" --footage FOLDER" if options.footage else ""), table
 
 
