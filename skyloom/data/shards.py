@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..base.checkpoint import read_weights, write_atomic
-from . import workers
+from . import storage, workers
 from .build import Note, source_folder
 from .caption import captions_of
 from .catalog import Catalog, mark_of
@@ -127,7 +127,7 @@ def read_clip(folder: Path, row: dict[str, Any]) -> tuple[np.ndarray, dict[str, 
 
 
 def _place(folder: Path, shard: str) -> Path:
-    return folder / "shards" / shard
+    return storage.local(folder, f"shards/{shard}")
 
 
 def _bytes(folder: Path, row: dict[str, Any], offset: str = "offset", size: str = "bytes") -> bytes:
