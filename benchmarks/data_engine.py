@@ -11,11 +11,12 @@ Filters and throughput keep what they found in --out, so that a killed run goes 
 """
 
 import argparse
+import functools
 import importlib.util
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -188,11 +189,20 @@ def listed(numbers: Sequence[int]) -> str:
 
 
 def throughput(options: argparse.Namespace) -> tuple[str, str]:
-    from throughput import beside_scenedetect, growth  # beside this file
+    from throughput import beside_scenedetect, growth, together  # beside this file
 
     paths = real_films(options.footage)
-    table = beside_scenedetect(paths) + "\n" + growth(options.files, options.out)
+    parts = (beside_scenedetect, together)
+    tables = [kept(options.out / f"{part.__name__}.md", functools.partial(part, paths)) for part in parts]
+    table = "\n".join((*tables, growth(options.files, options.out)))
     return f"throughput --files {options.files}" + (" --footage FOLDER" if options.footage else ""), table
+
+
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """What was made once, from the file that keeps it."""
+    if not path.is_file():
+        write_atomic(path, make())
+    return path.read_text()
 
 
 def sources_of(folder: Path) -> list[Clip]:

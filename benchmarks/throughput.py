@@ -3,10 +3,11 @@
     python benchmarks/data_engine.py throughput [--footage FOLDER] [--files 10000]
 
 Seconds are of processor time, so that other work on the machine counts less. The engine is everything between a file and its
-shards: hashes, probing, the one decode with cuts and scores, copies, and the latents of the kept shots.
+shards: hashes, probing, the one decode with cuts and scores, copies, and the latents of the shots.
 """
 
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 from scenedetect import AdaptiveDetector, detect
 
@@ -24,12 +26,15 @@ from skyloom.base.checkpoint import write_atomic
 from skyloom.data import build, ingest, shards
 from skyloom.data.catalog import Catalog
 from skyloom.data.cut import Cut
+from skyloom.data.report import write_report
 from skyloom.data.settings import DataConfig, EncodeConfig
 from skyloom.evals import report
 from skyloom.evals.composites import landscape
 from skyloom.models.bundle import find_model
 
-SHORT = 10, (72, 128)  # frames and size of the films that are many
+SHORT = 10, (72, 128), 10  # frames, size and rate of the films that are many
+PIECE = 20  # seconds
+STAGES = ("ingest", "cuts and scores", "bounds and copies", "latents", "report")
 
 
 def beside_scenedetect(paths: Sequence[Path]) -> str:
@@ -49,7 +54,8 @@ def beside_scenedetect(paths: Sequence[Path]) -> str:
         "over PySceneDetect",
         "decode's share",
     )
-    return f"Seconds of one core's time, the same films by both.\n\n{report.table(columns, rows)}"
+    note = "Seconds of one core's time, the same films by both; latents of every shot, not of the kept ones alone."
+    return f"{note}\n\n{report.table(columns, rows)}"
 
 
 def costs(path: Path, model: Path) -> tuple[float, ...]:
@@ -83,52 +89,125 @@ def timed(work: Callable) -> tuple[float, object]:
     return time.process_time() - began, result
 
 
-def growth(most: int, out: Path) -> str:
-    """A row for a tenth, a third and all of `most` short films, each built by a process of its own."""
-    rows = []
-    for count in (most // 10, most // 3, most):
-        kept = out / f"growth-{count}.json"
-        if not kept.is_file():
-            asked = [sys.executable, str(Path(__file__)), str(count)]
-            write_atomic(kept, subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-        found = json.loads(kept.read_text())
-        rows.append(
-            [
-                str(count),
-                *(f"{1000 * found[name] / count:.1f} ms" for name in ("ingest", "measure", "judge")),
-                f"{found['memory']:.0f} MB",
-            ]
-        )
-    frames, (height, width) = SHORT
-    note = (
-        f"Short films of {frames} pictures of {width}x{height}, no two alike: processor time a file, and the most memory of "
-        "the main process.\n\n"
-    )
-    return note + report.table(("files", "ingest", "cuts and scores", "bounds and copies", "memory"), rows)
-
-
-def build_many(count: int) -> dict[str, float]:
-    """Draws the films, takes them in, and says what each stage took; children's time included."""
+def together(paths: Sequence[Path]) -> str:
+    """Seconds by the clock, both with two cores to use: PySceneDetect film by film, a whole build with two workers."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "in"
         home.mkdir()
+        pieces = [piece for path in paths for piece in in_pieces(path, home)]
+        alone = costs_of(lambda: [detect(str(piece), AdaptiveDetector()) for piece in pieces])
+        asked = [sys.executable, "-m", "skyloom", "data", "build", str(home), "-o", str(Path(name) / "set"), "--processes", "2"]
+        engine = costs_of(lambda: subprocess.run(asked, check=True, stdout=subprocess.DEVNULL))
+    rows = [
+        (what, f"{clock:.1f}", f"{work:.1f}", f"{clock / alone[0]:.2f} times", f"{work / alone[1]:.2f} times")
+        for what, (clock, work) in (("PySceneDetect, file by file", alone), ("skyloom data build, two workers", engine))
+    ]
+    note = (
+        f"The same films in {len(pieces)} files, those longer than {PIECE} s in pieces: seconds by the clock on two cores, and "
+        "of processor time. The build is a command of its own: every stage, and all its starts.\n\n"
+    )
+    return note + report.table(("what", "clock", "processor", "clock over PySceneDetect", "processor over it"), rows)
+
+
+def costs_of(work: Callable) -> tuple[float, float]:
+    """Seconds by the clock, and of processor time of this process and its children."""
+    clock, before = time.perf_counter(), spent()
+    work()
+    return time.perf_counter() - clock, spent() - before
+
+
+def in_pieces(path: Path, home: Path) -> list[Path]:
+    """Copies of a film's packets, cut at the first key picture after each PIECE seconds. The copies that can be decoded."""
+    found: list[Path] = []
+    with av.open(str(path)) as source:
+        stream, target, end = source.streams.video[0], None, -1.0
+        for packet in source.demux(stream):
+            if packet.dts is None:
+                continue
+            if packet.is_keyframe and (target is None or float(packet.pts * packet.time_base) >= end):
+                if target:
+                    target.close()
+                found.append(home / f"{path.stem}-{len(found):02d}.mkv")
+                target = av.open(str(found[-1]), "w")
+                copied = target.add_stream_from_template(stream)
+                end = float(packet.pts * packet.time_base) + PIECE
+            packet.stream = copied
+            target.mux(packet)
+        if target:
+            target.close()
+    return found
+
+
+def growth(most: int, out: Path) -> str:
+    """A row for a hundredth, a tenth and all of `most` short films, each built by a process of its own."""
+    counts = [most // 100, most // 10, most]
+    if missing := [count for count in counts if not (out / f"growth-{count}.json").is_file()]:
+        drawn = out / "growth-films"
+        draw_many(drawn, max(missing))
+        for count in missing:
+            asked = [sys.executable, str(Path(__file__)), str(drawn), str(count)]
+            answer = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+            write_atomic(out / f"growth-{count}.json", answer)
+        shutil.rmtree(drawn)
+    rows = []
+    for count in counts:
+        found = json.loads((out / f"growth-{count}.json").read_text())
+        memory = [f"{found['memory']:.0f} MB", f"{found['worker']:.0f} MB"]
+        each = [f"{1000 * found[stage] / count:.1f} ms" for stage in STAGES]
+        total = 1000 * sum(found[stage] for stage in STAGES) / count
+        rows.append([f"{count} ({found['kept']} shots kept)", *each, f"{total:.1f} ms", *memory])
+    frames, (height, width), fps = SHORT
+    note = (
+        f"Short films of {frames} pictures of {width}x{height}, {fps} a second, no two alike: processor time a file on two "
+        "workers, their start included, and the most memory of the main process and of its largest worker.\n\n"
+    )
+    return note + report.table(("files", *STAGES, "all", "main", "worker"), rows)
+
+
+def draw_many(home: Path, count: int) -> None:
+    """The films, in folders of 500; those that are there stay."""
+    frames, size, fps = SHORT
+    for i in range(count):
+        path = film_of(home, i)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file():
+            beside = path.with_name(f".{path.name}")
+            footage.compress(beside, landscape(np.random.default_rng((9, i)), frames, size), fps)
+            beside.rename(path)
+
+
+def film_of(home: Path, number: int) -> Path:
+    return home / f"{number // 500:03d}" / f"{number:05d}.mp4"
+
+
+def build_many(drawn: Path, count: int) -> dict[str, float]:
+    """What each stage of a build of the first `count` films took, the workers' time included."""
+    with tempfile.TemporaryDirectory(dir=drawn.parent) as name:
+        home = Path(name) / "in"
         for i in range(count):
-            folder = home / f"{i // 500:03d}"
-            folder.mkdir(exist_ok=True)
-            footage.compress(folder / f"{i:05d}.mp4", landscape(np.random.default_rng((9, i)), *SHORT), 24)
-        config, found = DataConfig(), {}
-        with Catalog(Path(name) / "set", write=True) as catalog:
-            stages = {
-                "ingest": lambda: ingest.ingest(catalog, home, config.ingest, processes=2),
-                "measure": lambda: build.measure(catalog, config, processes=2),
-                "judge": lambda: build.judge(catalog, config),
-            }
-            for stage, work in stages.items():
-                before = spent()
-                work()
-                found[stage] = spent() - before
-        shutil.rmtree(home)
-    return found | {"memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+            film_of(home, i).parent.mkdir(parents=True, exist_ok=True)
+            os.link(film_of(drawn, i), film_of(home, i))
+        found = build_all(home, Path(name) / "set")
+    sizes = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return found | {"memory": sizes[0], "worker": sizes[1]}
+
+
+def build_all(home: Path, folder: Path) -> dict[str, float]:
+    """Every stage but words, with two workers: processor seconds of each, by STAGES, and how many shots were kept."""
+    config, found, model = DataConfig(), {}, find_model("storybook")
+    with Catalog(folder, write=True) as catalog:
+        works = (
+            lambda: ingest.ingest(catalog, home, config.ingest, processes=2),
+            lambda: build.measure(catalog, config, processes=2),
+            lambda: build.judge(catalog, config),
+            lambda: shards.encode(catalog, model, config, processes=2, note=lambda line: None),
+            lambda: write_report(catalog),
+        )
+        for stage, work in zip(STAGES, works, strict=True):
+            before = spent()
+            work()
+            found[stage] = spent() - before
+        return found | {"kept": build.funnel(catalog)["shots kept"]}
 
 
 def spent() -> float:
@@ -137,4 +216,4 @@ def spent() -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(build_many(int(sys.argv[1]))))
+    print(json.dumps(build_many(Path(sys.argv[1]), int(sys.argv[2]))))

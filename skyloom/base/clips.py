@@ -52,7 +52,6 @@ def read_clip(path: str | os.PathLike[str], fps: float, size: tuple[int, int], m
 
 def _drawn(picture: Picture, size: tuple[int, int]) -> np.ndarray:
     """The picture at `size`; large ones are scaled down while they are decoded."""
-    scale = max(size[0] / picture.height, size[1] / picture.width)
-    if scale >= 1:
+    if max(size[0] / picture.height, size[1] / picture.width) >= 1:
         return fit(picture.rgb(), size)
-    return fit(picture.exactly(max(size[0], round(picture.height * scale)), max(size[1], round(picture.width * scale))), size)
+    return picture.cover(*size)

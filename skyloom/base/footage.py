@@ -6,7 +6,9 @@ variable rates too; its time is the file's own. A file can name no other file: p
 are no formats of ours.
 """
 
+import collections
 import contextlib
+import functools
 import itertools
 import struct
 import warnings
@@ -30,7 +32,7 @@ HDR = {16: "pq", 18: "hlg"}  # transfer curves of ITU-R BT.2100
 MOST_PIXELS = 8192 * 8192  # of one picture
 UNEVEN = 0.25  # a rate is variable where gaps between frames differ by more than this share of the usual gap
 _SCALE = av.video.reformatter.Interpolation
-_SMALLER, _NATIVE = _SCALE.AREA, _SCALE.BICUBIC | _SCALE.ACCURATE_RND | _SCALE.FULL_CHR_H_INT
+_FAST, _FINE = _SCALE.AREA, _SCALE.BICUBIC | _SCALE.ACCURATE_RND | _SCALE.FULL_CHR_H_INT
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Picture:
     seconds: float
     height: int
     width: int
-    convert: Callable[[int, int, bool], np.ndarray]
+    convert: Callable[[int, int, str], np.ndarray]  # to height and width; "fast" or "fine" colours, or "grey" at native size
     corrupt: bool = False
     strength: Callable[[], float] = lambda: 0.0
 
@@ -75,15 +77,19 @@ class Picture:
 
     def rgb(self, long_side: int | None = None) -> np.ndarray:
         """uint8 (H, W, 3); with `long_side` scaled down so that the longer side has at most so many pixels."""
-        return self.convert(*self.fitted(long_side), False)
+        size = self.fitted(long_side)
+        return self.convert(*size, "fine" if size == (self.height, self.width) else "fast")
 
     def grey(self) -> np.ndarray:
         """uint8 (H, W) luma at native size, not scaled: what compression did to the grid of blocks stays visible."""
-        return self.convert(self.height, self.width, True)
+        return self.convert(self.height, self.width, "grey")
 
-    def exactly(self, height: int, width: int) -> np.ndarray:
-        """uint8 (height, width, 3), aspect or not."""
-        return self.convert(height, width, False)
+    def cover(self, height: int, width: int) -> np.ndarray:
+        """uint8 (height, width, 3): scaled to cover the size, the rest cut off on both sides evenly."""
+        scale = max(height / self.height, width / self.width)
+        tall, wide = max(height, round(self.height * scale)), max(width, round(self.width * scale))
+        top, left = (tall - height) // 2, (wide - width) // 2
+        return self.convert(tall, wide, "fine")[top : top + height, left : left + width]
 
     def fitted(self, long_side: int | None) -> tuple[int, int]:
         scale = min(1.0, (long_side or 1 << 30) / max(self.height, self.width))
@@ -117,12 +123,14 @@ def pictures(path: str | Path, *, interlaced: bool = False) -> Iterator[Picture]
         stream.codec_context.thread_count = 1  # many files are read at once, each by one core
         stream.codec_context.options = {"export_side_data": "venc_params"}
         frames = _decoded(container, stream)
+        scalers: dict[tuple[int, int, str], Any] = collections.defaultdict(av.video.reformatter.VideoReformatter)
         start = None
         for number, frame in enumerate(_deinterlaced(stream, frames) if interlaced else frames):
-            seconds = float(frame.pts * frame.time_base) if frame.pts is not None else number / float(stream.average_rate or 25)
+            seconds = frame.time if frame.time is not None else number / float(stream.average_rate or 25)
             start = seconds if start is None else start
             height, width = _upright_size(frame)
-            yield Picture(number, seconds - start, height, width, _converter(frame), bool(frame.is_corrupt), _strength(frame))
+            convert = functools.partial(_convert, frame, scalers)
+            yield Picture(number, seconds - start, height, width, convert, bool(frame.is_corrupt), _strength(frame))
 
 
 def compress(path: Path, frames: Iterable[np.ndarray], fps: float, *, crf: int = 18, codec: str = "libx264") -> None:
@@ -194,10 +202,11 @@ def _image_pictures(image: Image.Image) -> Iterator[Picture]:
         raise ValueError(f"breaks off ({_reason(error)})") from error
 
 
-def _image_converter(image: Image.Image) -> Callable[[int, int, bool], np.ndarray]:
-    def convert(height: int, width: int, grey: bool) -> np.ndarray:
-        shown = image if (height, width) == (image.height, image.width) else image.resize((width, height), Image.Resampling.BOX)
-        return np.asarray(shown.convert("L" if grey else "RGB"))
+def _image_converter(image: Image.Image) -> Callable[[int, int, str], np.ndarray]:
+    def convert(height: int, width: int, how: str) -> np.ndarray:
+        scaling = Image.Resampling.BOX if how == "fast" else Image.Resampling.LANCZOS
+        shown = image if (height, width) == (image.height, image.width) else image.resize((width, height), scaling)
+        return np.asarray(shown.convert("L" if how == "grey" else "RGB"))
 
     return convert
 
@@ -310,27 +319,24 @@ def _uneven(gaps: np.ndarray) -> bool:
 
 def _upright_size(frame: Any) -> tuple[int, int]:
     """Height and width that are shown: square pixels, turned as the file asks."""
-    aspect = getattr(frame, "sample_aspect_ratio", None) or Fraction(1)
+    aspect = float(getattr(frame, "sample_aspect_ratio", None) or 1)
     width = max(2, round(frame.width * aspect)) if 0.2 < aspect < 5 else frame.width
     return (width, frame.height) if round(frame.rotation / 90) % 2 else (frame.height, width)
 
 
-def _converter(frame: Any) -> Callable[[int, int, bool], np.ndarray]:
+def _convert(frame: Any, scalers: dict[tuple[int, int, str], Any], height: int, width: int, how: str) -> np.ndarray:
+    """As Picture.convert says. `scalers`: of the film; what they prepare for a size serves every frame."""
     turns = round(frame.rotation / 90)
-
-    def convert(height: int, width: int, grey: bool) -> np.ndarray:
-        if grey:
-            return np.rot90(frame.to_ndarray(format="gray"), turns) if turns % 4 else frame.to_ndarray(format="gray")
-        lying = (width, height) if turns % 2 else (height, width)
-        small = lying[0] < frame.height or lying[1] < frame.width
-        matrix = {1: "ITU709", 5: "ITU601", 6: "ITU601"}.get(int(frame.colorspace))
-        rgb = frame.reformat(
-            height=lying[0], width=lying[1], format="rgb24", interpolation=_SMALLER if small else _NATIVE, threads=1,
-            src_colorspace=matrix or ("ITU709" if frame.height >= 720 else "ITU601"),
-        ).to_ndarray()  # fmt: skip
-        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns % 4 else rgb
-
-    return convert
+    if how == "grey":
+        grey = scalers[0, 0, how].reformat(frame, format="gray", threads=1).to_ndarray()
+        return np.rot90(grey, turns) if turns % 4 else grey
+    lying = (width, height) if turns % 2 else (height, width)
+    matrix = {1: "ITU709", 5: "ITU601", 6: "ITU601"}.get(int(frame.colorspace))
+    rgb = scalers[*lying, how].reformat(
+        frame, height=lying[0], width=lying[1], format="rgb24", interpolation=_FAST if how == "fast" else _FINE, threads=1,
+        src_colorspace=matrix or ("ITU709" if frame.height >= 720 else "ITU601"),
+    ).to_ndarray()  # fmt: skip
+    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns % 4 else rgb
 
 
 def _strength(frame: Any) -> Callable[[], float]:

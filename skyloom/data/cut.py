@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from ..base import footage
 
@@ -65,19 +64,11 @@ def clips(path: Path, cuts: Sequence[Cut], *, interlaced: bool = False) -> Itera
             continue
         since = (picture.seconds - cut.begins) * cut.fps
         if len(taken) < cut.frames and since >= len(taken) - 0.5:
-            shown = cover(picture.rgb(), cut.height, cut.width)
+            shown = picture.cover(cut.height, cut.width)
             while len(taken) < cut.frames and since >= len(taken) - 0.5:  # of a slow film a picture may stand for several
                 taken.append(shown)
     if waiting and taken:
         yield _whole(waiting.pop(0), taken)
-
-
-def cover(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scaled to cover the size, the rest cut off on both sides evenly."""
-    if frame.shape[:2] == (height, width):
-        return frame
-    fitted = ImageOps.fit(Image.fromarray(np.ascontiguousarray(frame)), (width, height), Image.Resampling.LANCZOS)
-    return np.asarray(fitted)
 
 
 def _whole(cut: Cut, taken: list[np.ndarray]) -> tuple[Cut, np.ndarray]:

@@ -5,6 +5,8 @@ here; `shots` finds boundaries in them, `score` judges. Sizes and distances are 
 every resolution; only `blocks` needs the pixels as they were stored.
 """
 
+import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import cv2
@@ -20,7 +22,7 @@ FLOW_SIDE = 160
 BLUR_SIDE = 480
 ROUNDING = 0.15  # what rounding to whole levels adds to the fine detail of a picture without any, squared levels
 THUMB = (9, 16)  # rows and columns that dissolves are told by
-SAMPLE_SECONDS, FLOW_STEP = 0.5, 4
+SAMPLE_SECONDS, FLOW_SECONDS = 0.5, 0.25  # between pictures that are sampled, and pairs whose flow is taken
 JPEG_SIDE = 256
 BLACK, WHITE = 20, 245  # grey levels of a border
 NAMES = (
@@ -90,12 +92,13 @@ class Meter:
         rgb = picture.rgb(LONG_SIDE)
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
         number = len(self.times)
-        if not self.sample_at or picture.seconds - self.times[self.sample_at[-1]] >= SAMPLE_SECONDS - 1e-3:
+        if self._due(self.sample_at, picture, SAMPLE_SECONDS):
             self._sample(picture, rgb, grey, number)
-        if self.last is not None and number % FLOW_STEP == 0:
+        if self.last is not None and self._due(self.flow_at, picture, FLOW_SECONDS):
             self.flow_at.append(number)
             self.flow.append(self._motion(self.last, grey, max(1e-3, picture.seconds - self.times[-1])))
-        cuts = self.detector.process_frame(FrameTimecode(number, fps=25.0), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+        some = np.ascontiguousarray(rgb[::2, ::2, ::-1])  # every other pixel: the mean step of all, at a quarter of the cost
+        cuts = self.detector.process_frame(FrameTimecode(number, fps=25.0), some)
         self.cuts += [cut.frame_num for cut in cuts]
         self.times.append(picture.seconds)
         self.steps.append(step(self.last, grey) if self.last is not None else 0)
@@ -115,6 +118,9 @@ class Meter:
             np.array(self.flow_at, int), np.array(self.flow, float).reshape(-1, 2), np.array(self.sample_at, int),
             np.array(self.samples, float), self.jpegs, self.corrupt, *self.size,
         )  # fmt: skip
+
+    def _due(self, taken: list[int], picture: Picture, seconds: float) -> bool:
+        return not taken or picture.seconds - self.times[taken[-1]] >= seconds - 1e-3
 
     def _sample(self, picture: Picture, rgb: np.ndarray, grey: np.ndarray, number: int) -> None:
         native, bars = picture.grey(), borders(grey)
@@ -160,9 +166,11 @@ def split_motion(at_N2: np.ndarray, flow_N2: np.ndarray) -> tuple[float, float]:
     rest = weight
     model = np.zeros((3, 2))
     for _ in range(4):  # reweighted least squares: what moves on its own loses its say
-        model = np.linalg.lstsq(ones * weight[:, None], flow_N2 * weight[:, None], rcond=None)[0]
-        rest = np.linalg.norm(flow_N2 - ones @ model, axis=1)
-        weight = 1 / (1 + (rest / max(0.1, 1.5 * float(np.median(rest)))) ** 2)
+        weighted = ones * np.square(weight)[:, None]
+        model = np.linalg.solve(weighted.T @ ones, weighted.T @ flow_N2)
+        rest = np.hypot(*(flow_N2 - ones @ model).T)
+        usual = float(np.partition(rest, len(rest) // 2)[len(rest) // 2])
+        weight = 1 / (1 + np.square(rest / max(0.1, 1.5 * usual)))
     return float(np.sqrt(np.square(ones @ model).sum(1).mean())), float(np.quantile(rest, 0.9))
 
 
@@ -174,7 +182,8 @@ def blur(grey: np.ndarray) -> float:
     scale = min(1.0, BLUR_SIDE / max(grey.shape))
     image = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
     softer = [cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (0.8, 1.5, 4.0)]
-    fine, coarse = (cv2.blur(np.square(a - b), (33, 33)) for a, b in ((image, softer[0]), (softer[1], softer[2])))
+    pairs = ((image, softer[0]), (softer[1], softer[2]))
+    fine, coarse = (cv2.blur(np.square(a - b), (33, 33))[::4, ::4] for a, b in pairs)  # so smooth that every fourth tells all
     busy = coarse >= np.quantile(coarse, 0.5)
     ratio = np.quantile(np.sqrt(np.maximum(fine[busy] - ROUNDING, 0) / (coarse[busy] + 1.0)), 0.9)
     return float(max(0.0, 1 - ratio / 0.5))
@@ -187,21 +196,29 @@ def blocks(grey: np.ndarray) -> float:
         image = image[:, : image.shape[1] // 8 * 8]
         if image.shape[1] < 32:
             continue
-        windows = np.lib.stride_tricks.sliding_window_view(image, 4, axis=1)
-        inside, across = windows[:, 2:-8:8], windows[:, 6::8]
-        inside, across = (np.ptp(w[:, : inside.shape[1]], axis=-1).astype(np.float32) for w in (inside, across))
+        columns = [image[:, i::8].astype(np.float32) for i in range(8)]  # of each block
+        inside = _range(column[:, :-1] for column in columns[2:6])
+        across = _range([columns[6][:, :-1], columns[7][:, :-1], columns[0][:, 1:], columns[1][:, 1:]])
         found.append(float(np.log((across + 0.5) / (inside + 0.5)).mean()))
     return max(found, default=0.0)
+
+
+def _range(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    """Largest less smallest, number by number."""
+    all_of_them = list(arrays)
+    return functools.reduce(np.maximum, all_of_them) - functools.reduce(np.minimum, all_of_them)
 
 
 def borders(grey: np.ndarray) -> list[float]:
     """Shares of the picture that bars of black or white take at the top, bottom, left and right."""
     found = []
-    for image in (grey, grey[::-1], grey.T, grey.T[::-1]):
-        low, high = np.quantile(image, (0.04, 0.96), axis=1)
-        bar = ((high <= BLACK) | (low >= WHITE)) & (high - low <= 10)
-        depth = len(bar) if bar.all() else int(bar.argmin())
-        found.append(depth / len(bar))
+    for image in (grey, grey.T):
+        first, last = (round(share * (image.shape[1] - 1)) for share in (0.04, 0.96))
+        black, white = (image <= BLACK).sum(1) > last, (image >= WHITE).sum(1) >= image.shape[1] - first
+        bar = black | white
+        ordered = np.sort(image[bar], axis=1).astype(int)
+        bar[bar] = ordered[:, last] - ordered[:, first] <= 10
+        found += [(len(bar) if bar.all() else int(side.argmin())) / len(bar) for side in (bar, bar[::-1])]
     return [0.0] * 4 if max(found) >= 0.95 else found  # all black is no border
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..base.sizes import Ruler
 from ..config import Bucket, Config
-from . import shards
+from . import shards, storage
 from .caption import SYNTHETIC, pick
 from .catalog import mark_of
 from .encode import decode_int8
@@ -39,13 +39,13 @@ class Source:
 
     @classmethod
     def parse(cls, text: str) -> "Source":
-        """'runs/holiday' or 'runs/holiday:0.7'. ValueError for a weight that is none."""
+        """'runs/holiday', 's3://bucket/holiday', either with ':0.7' behind. ValueError for a weight that is none."""
         path, colon, weight = text.rpartition(":")
         if not colon or not weight.replace(".", "", 1).isdigit():
-            return cls(Path(text))
+            path, weight = text, "1"
         if float(weight) <= 0:
             raise ValueError(f"data {text!r}: wanted a weight above 0, such as {path}:0.5.")
-        return cls(Path(path), float(weight))
+        return cls(storage.pulled(path) if storage.is_url(path) else Path(path), float(weight))
 
     def rows(self, tokenizer: str) -> list[dict[str, Any]]:
         """The rows of its index. FileNotFoundError of none; ValueError where the latents are another tokenizer's."""

@@ -9,6 +9,7 @@ then removes what the index no longer names. Latents made once are taken over fr
 source, so that no clip has a sister on the other side; a sidecar may name the split itself.
 """
 
+import functools
 import hashlib
 import io
 import json
@@ -17,21 +18,24 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..base.checkpoint import read_weights, write_atomic
-from . import workers
+from . import storage, workers
 from .build import Note, source_folder
 from .caption import captions_of
 from .catalog import Catalog, mark_of
 from .cut import Cut, clips, fitted_frames, fitted_size
 from .settings import DataConfig, EncodeConfig
 
-VERSION = 1
+if TYPE_CHECKING:
+    from .project import Projection
+
+VERSION = 2
 BLOCK = 32  # pixels: a token is two latent cells of 16 wide
 SPLITS = ("train", "heldout")
 TRANSFORM = ("basis", "centre", "gain_C", "scale")  # of models/vae, what latents depend on
@@ -66,12 +70,10 @@ def encode(catalog: Catalog, model: Path, config: DataConfig, *, processes: int 
     vae = vae_hash(model)
     wanted = planned(catalog, vae, config.encode)
     old = {row["key"]: row for row in index_rows(catalog.folder)}
-    wrote = 0
-    for shard in wanted:
-        if catalog.get("shard", shard.name) is None or not (folder / shard.name).is_file():
-            _write_shard(catalog, shard, old, model, config, processes)
-            wrote += 1
-            note(f"shard {shard.name}: {len(shard.clips)} clips")
+    missing = [shard for shard in wanted if catalog.get("shard", shard.name) is None or not (folder / shard.name).is_file()]
+    for shard, latents in _latents(catalog, missing, old, model, config, processes):
+        _write_shard(catalog, shard, latents, old)
+        note(f"shard {shard.name}: {len(shard.clips)} clips")
     _write_index(catalog, wanted, vae)
     names = {shard.name for shard in wanted}
     for name in [name for name, _ in catalog.rows("shard") if name not in names]:
@@ -79,7 +81,7 @@ def encode(catalog: Catalog, model: Path, config: DataConfig, *, processes: int 
     for path in folder.glob("*.tar"):
         if path.name not in names:
             path.unlink()
-    return wrote
+    return len(missing)
 
 
 def planned(catalog: Catalog, vae: str, config: EncodeConfig) -> list[Shard]:
@@ -120,18 +122,25 @@ def index_tokenizer(folder: Path) -> str:
 
 def read_clip(folder: Path, row: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     """A row of the index -> its latents, int8 (C, T, H, W), and its record, read from their places in the shard."""
-    with (folder / "shards" / row["shard"]).open("rb") as file:
-        file.seek(row["offset"])
-        z = np.load(io.BytesIO(file.read(row["bytes"])))
-        file.seek(row["record_offset"])
-        return z, json.loads(file.read(row["record_bytes"]))
+    record = _bytes(folder, row, "record_offset", "record_bytes")
+    return np.load(io.BytesIO(_bytes(folder, row))), json.loads(record)
+
+
+def _place(folder: Path, shard: str) -> Path:
+    return storage.local(folder, f"shards/{shard}")
+
+
+def _bytes(folder: Path, row: dict[str, Any], offset: str = "offset", size: str = "bytes") -> bytes:
+    with _place(folder, row["shard"]).open("rb") as file:
+        file.seek(row[offset])
+        return file.read(row[size])
 
 
 def check(catalog: Catalog) -> list[str]:
     """What is wrong with the shards: missing ones, and those whose bytes are not those that were written."""
     wrong = []
     for name, row in catalog.rows("shard"):
-        path = catalog.folder / "shards" / name
+        path = _place(catalog.folder, name)
         if not path.is_file():
             wrong.append(f"{name}: is missing")
         elif _hash(path) != row["sha256"]:
@@ -141,10 +150,10 @@ def check(catalog: Catalog) -> list[str]:
 
 def encode_film(path: Path, cuts: list[Cut], interlaced: bool, model: Path) -> dict[str, np.ndarray]:
     """Runs in a worker: the latents of each cut of one film."""
-    from .encode import encode_clip
+    from .project import latents
 
-    vae = _load_vae(model)
-    return {cut.key: encode_clip(vae, np.ascontiguousarray(frames)) for cut, frames in clips(path, cuts, interlaced=interlaced)}
+    projection = _load_projection(model)
+    return {cut.key: latents(projection, frames) for cut, frames in clips(path, cuts, interlaced=interlaced)}
 
 
 def vae_hash(model: Path) -> str:
@@ -174,16 +183,14 @@ def _clip(catalog: Catalog, key: str, row: dict[str, Any], file: dict[str, Any],
     return Clip(cut, row["file"], split, mark_of(VERSION, cut, vae), record)
 
 
-def _write_shard(
-    catalog: Catalog, shard: Shard, old: dict[str, dict[str, Any]], model: Path, config: DataConfig, processes: int
-) -> None:
-    latents = _latents(catalog, shard, old, model, config, processes)
-    path = catalog.folder / "shards" / shard.name
-    beside = path.with_name(f".{path.name}.part")
+def _write_shard(catalog: Catalog, shard: Shard, latents: dict[str, bytes], old: dict[str, dict[str, Any]]) -> None:
+    folder = catalog.folder / "shards"
+    path, beside = folder / shard.name, folder / f".{shard.name}.part"
     with tarfile.open(beside, "w", format=tarfile.USTAR_FORMAT) as tar:
         for clip in shard.clips:
-            _add(tar, f"{clip.cut.key}.z.npy", latents[clip.cut.key])
-            _add(tar, f"{clip.cut.key}.json", json.dumps(clip.record, sort_keys=True, ensure_ascii=False).encode())
+            key = clip.cut.key
+            _add(tar, f"{key}.z.npy", latents[key] if key in latents else _bytes(catalog.folder, old[key]))
+            _add(tar, f"{key}.json", json.dumps(clip.record, sort_keys=True, ensure_ascii=False).encode())
     with beside.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(beside, path)
@@ -191,38 +198,44 @@ def _write_shard(
 
 
 def _latents(
-    catalog: Catalog, shard: Shard, old: dict[str, dict[str, Any]], model: Path, config: DataConfig, processes: int
-) -> dict[str, bytes]:
-    """key -> npy bytes: those that an old shard has are taken over, the rest encoded film by film."""
-    found: dict[str, bytes] = {}
-    films: dict[str, list[Cut]] = {}
-    for clip in shard.clips:
-        row = old.get(clip.cut.key)
-        if row and row["mark"] == clip.mark and (catalog.folder / "shards" / row["shard"]).is_file():
-            with (catalog.folder / "shards" / row["shard"]).open("rb") as file:
-                file.seek(row["offset"])
-                found[clip.cut.key] = file.read(row["bytes"])
-        else:
-            films.setdefault(clip.file, []).append(clip.cut)
-    home, files = source_folder(catalog), {name: catalog.get("file", name) or {} for name in films}
-    jobs = [
-        (name, (home / files[name]["path"], cuts, files[name]["interlaced"], model)) for name, cuts in sorted(films.items())
-    ]
-    for name, result in workers.each(
+    catalog: Catalog, wanted: list[Shard], old: dict[str, dict[str, Any]], model: Path, config: DataConfig, processes: int
+) -> Iterator[tuple[Shard, dict[str, bytes]]]:
+    """Each shard, as soon as it can be written, with key -> npy bytes of its clips, less those that an old shard has.
+
+    One set of workers goes through all shards, film by film: to start them takes seconds.
+    """
+    home = source_folder(catalog)
+    jobs: list[tuple[tuple[int, str], tuple[Any, ...]]] = []
+    found: dict[int, dict[str, dict[str, bytes]]] = {}
+    for number, shard in enumerate(wanted):
+        films: dict[str, list[Cut]] = {}
+        for clip in shard.clips:
+            row = old.get(clip.cut.key)
+            if not row or row["mark"] != clip.mark or not _place(catalog.folder, row["shard"]).is_file():
+                films.setdefault(clip.file, []).append(clip.cut)
+        if not films:
+            yield shard, {}
+        found[number] = {name: {} for name in films}
+        for name, cuts in sorted(films.items()):
+            file = catalog.get("file", name) or {}
+            jobs.append(((number, name), (home / file["path"], cuts, file["interlaced"], model)))
+    keys = {job: {cut.key for cut in arguments[1]} for job, arguments in jobs}
+    for (number, name), result in workers.each(
         encode_film, jobs, processes=processes, seconds=3600, memory_mb=config.ingest.memory_mb + 4096
     ):
-        missing = [] if isinstance(result, workers.Failure) else [c.key for c in films[name] if c.key not in result]
-        if isinstance(result, workers.Failure) or missing:
+        if isinstance(result, workers.Failure) or keys[number, name] - set(result):
             reason = result.reason if isinstance(result, workers.Failure) else "it is shorter than before"
             raise RuntimeError(f"{name}: cannot be encoded ({reason}). Run skyloom data build again, then encode.")
-        found |= {key: _npy(z) for key, z in result.items()}
-    return found
+        found[number][name] = {key: _npy(z) for key, z in result.items()}
+        if all(found[number].values()):
+            done = found.pop(number)
+            yield wanted[number], {key: data for part in done.values() for key, data in part.items()}
 
 
 def _write_index(catalog: Catalog, wanted: list[Shard], vae: str) -> None:
     rows = []
     for shard in wanted:
-        with tarfile.open(catalog.folder / "shards" / shard.name) as tar:
+        with tarfile.open(_place(catalog.folder, shard.name)) as tar:
             places = {member.name: (member.offset_data, member.size) for member in tar}
         for clip in shard.clips:
             (offset, size), (record_offset, record_size) = (places[clip.cut.key + end] for end in (".z.npy", ".json"))
@@ -272,19 +285,16 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-_vaes: dict[Path, Any] = {}
+@functools.cache
+def _load_projection(model: Path) -> "Projection":
+    import torch
 
+    from ..base.checkpoint import load_weights
+    from ..config import from_json
+    from ..models.vae import VAE
+    from .project import Projection
 
-def _load_vae(model: Path) -> Any:
-    if model not in _vaes:
-        import torch
-
-        from ..base.checkpoint import load_weights
-        from ..config import from_json
-        from ..models.vae import VAE
-
-        torch.set_num_threads(1)
-        vae = VAE(from_json((model / "config.json").read_text(encoding="utf-8")).vae).eval()
-        load_weights(vae, model / "vae.safetensors")
-        _vaes[model] = vae
-    return _vaes[model]
+    torch.set_num_threads(1)
+    vae = VAE(from_json((model / "config.json").read_text(encoding="utf-8")).vae)
+    load_weights(vae, model / "vae.safetensors")
+    return Projection.of(vae)

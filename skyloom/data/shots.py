@@ -178,17 +178,21 @@ def _mixing(thumbs_TN: np.ndarray, first: np.ndarray, window: int) -> np.ndarray
     def seen(offset: int) -> np.ndarray:
         return thumbs_TN[np.clip(first + offset, 0, len(thumbs_TN) - 1)].astype(np.float32)
 
-    a, middle, b = seen(0), seen(window // 2), seen(window)
+    a, b = seen(0), seen(window)
     across = b - a
+    unlike = np.abs(across).mean(1) * _changed(across)
+    inside = (first >= window // 2) & (first + window + window // 2 < len(thumbs_TN))
+    sure = np.zeros(len(first))
+    able = np.flatnonzero(inside & (2 * unlike > CLEAR))  # no other can become clear enough below
+    a, b, across, first = a[able], b[able], across[able], first[able]
     apart = np.square(across).mean(1) + 1e-3
-    rest = np.square(middle - (a + b) / 2).mean(1) / (apart / 4)
+    rest = np.square(seen(window // 2) - (a + b) / 2).mean(1) / (apart / 4)
     balance = np.square((seen(window // 4) + seen(window - window // 4) - a - b) / 2).mean(1) / (apart / 4)
     early, late = (((seen(offset) - a) * across).mean(1) / apart for offset in (-window // 2, window + window // 2))
-    inside = (first >= window // 2) & (first + window + window // 2 < len(thumbs_TN))
-    steady = inside & (np.abs(early) < STEADY) & (np.abs(late - 1) < STEADY)
-    unlike = np.abs(across).mean(1) * _changed(across) * (1 - _correlation(a, b))
-    good = (unlike * (1 - rest / MIXED) > CLEAR) & steady & (balance < MIXED)
-    return np.where(good, np.sqrt(apart) * (1 - rest / MIXED * 0.5), 0.0)
+    steady = (np.abs(early) < STEADY) & (np.abs(late - 1) < STEADY)
+    clear = unlike[able] * (1 - _correlation(a, b)) * (1 - rest / MIXED)
+    sure[able] = np.where((clear > CLEAR) & steady & (balance < MIXED), np.sqrt(apart) * (1 - rest / MIXED * 0.5), 0.0)
+    return sure
 
 
 def _extent(thumbs_TN: np.ndarray, middle: int, window: int) -> Transition | None:

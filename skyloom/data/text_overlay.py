@@ -9,6 +9,9 @@ import numpy as np
 
 LONG_SIDE = 640
 FEWEST = 4  # letters of a line
+TALLEST = 90  # pixels of a letter
+LIFT = np.maximum(np.arange(256) * 55 // 100, 48).astype(np.uint8)  # that a letter is above its ground, by the most nearby
+WIDEST_GAP = 1.1  # between letters, in their height
 
 
 def letters(grey: np.ndarray) -> float:
@@ -24,43 +27,51 @@ def _candidates(image: np.ndarray) -> np.ndarray:
     """Boxes (N, 6) of bright compact shapes with strokes: x, y, width, height, area, stroke width."""
     ground = cv2.morphologyEx(image, cv2.MORPH_OPEN, np.ones((17, 17), np.uint8))
     lifted = cv2.subtract(image, ground)
-    mask = ((lifted > 48) & (lifted > 0.55 * cv2.dilate(lifted, np.ones((9, 9), np.uint8)))).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    mask = cv2.compare(lifted, cv2.LUT(cv2.dilate(lifted, np.ones((9, 9), np.uint8)), LIFT), cv2.CMP_GT)
+    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)  # twice as fast
+    x, y, width, height, area = stats.T
+    sized = (height >= 7) & (height <= TALLEST) & (width >= 2) & (width <= 90) & (width <= 3 * height) & (area >= 12)
+    filled = (area >= 0.2 * width * height) & (area <= 0.98 * width * height)
+    sized[0] = False  # the ground
     boxes = []
-    for i in range(1, count):
-        x, y, width, height, area = stats[i]
-        if not (7 <= height <= 90 and 2 <= width <= 90 and width <= 3 * height and area >= 12):
+    found = np.flatnonzero(sized & filled)
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3) if len(found) >= FEWEST else mask
+    for i in found if len(found) >= FEWEST else ():
+        place = slice(y[i], y[i] + height[i]), slice(x[i], x[i] + width[i])
+        inside = labels[place] == i
+        widest = float(depth[place].max(where=inside, initial=0))
+        if 2 * widest > 0.5 * height[i] + 2:
             continue
-        inside = labels[y : y + height, x : x + width] == i
-        stroke = depth[y : y + height, x : x + width][inside]
-        widest, fill = float(stroke.max()), area / (width * height)
-        if not (0.2 <= fill <= 0.98 and 2 * widest <= 0.5 * height + 2):
-            continue
-        edge = lifted[y : y + height, x : x + width][inside]
+        edge = lifted[place][inside]
         if edge.std() > 0.32 * edge.mean():  # letters have one colour
             continue
-        boxes.append((x, y, width, height, area, widest))
+        boxes.append((*stats[i], widest))
     return np.array(boxes, float).reshape(-1, 6)
 
 
 def _lines(boxes: np.ndarray) -> float:
     """Area under rows of at least FEWEST boxes of like height and stroke, on one base line, close together."""
-    left, total = list(np.argsort(boxes[:, 0])), 0.0
+    left, total = boxes[np.argsort(boxes[:, 0])].tolist(), 0.0
     while left:
-        row = [left.pop(0)]
-        for i in list(left):
-            x, y, _, height, _, stroke = boxes[i]
-            px, py, pw, ph, _, pstroke = boxes[row[-1]]
+        row, rest = [left.pop(0)], []
+        px, py, pw, ph, _, pstroke = row[0]
+        for number, box in enumerate(left):
+            x, y, _, height, _, stroke = box
+            if x - (px + pw) > WIDEST_GAP * TALLEST:  # as are all that follow
+                rest += left[number:]
+                break
             tall = max(height, ph)
             level = abs((y + height) - (py + ph)) <= 0.28 * tall or abs(y - py) <= 0.2 * tall
             like = min(height, ph) >= 0.5 * tall and max(stroke, pstroke) <= 1.7 * min(stroke, pstroke) + 0.6
-            if level and like and -0.3 * tall <= x - (px + pw) <= 1.1 * tall:
-                row.append(i)
-                left.remove(i)
-        if len(row) >= FEWEST and _like_a_word(boxes[row]):
-            span = boxes[row[-1], 0] + boxes[row[-1], 2] - boxes[row[0], 0]
-            total += span * float(np.median(boxes[row, 3]))
+            if level and like and -0.3 * tall <= x - (px + pw) <= WIDEST_GAP * tall:
+                row.append(box)
+                px, py, pw, ph, _, pstroke = box
+            else:
+                rest.append(box)
+        left = rest
+        if len(row) >= FEWEST and _like_a_word(np.array(row)):
+            span = row[-1][0] + row[-1][2] - row[0][0]
+            total += span * float(np.median([box[3] for box in row]))
     return total
 
 

@@ -47,15 +47,29 @@ def _made(bucket):
         return False
 
 
-def test_the_storage_on_s3(s3, tmp_path):
-    run(sys.executable, "-m", "pip", "install", "-q", "--target", tmp_path / "s3fs", "s3fs>=2026.9")
+@pytest.fixture(scope="module")
+def on_s3(s3, tmp_path_factory):
+    """Runs a file of tests with a place in the bucket for its storage."""
+    packages = tmp_path_factory.mktemp("s3fs")
+    run(sys.executable, "-m", "pip", "install", "-q", "--target", packages, "s3fs>=2026.9")
     env = os.environ | {
-        "PYTHONPATH": str(tmp_path / "s3fs"),
-        "SKYLOOM_TEST_STORAGE": "s3://films/",
+        "PYTHONPATH": str(packages),
         "FSSPEC_S3_ENDPOINT_URL": s3,
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    tests = ["-q", "-p", "no:cacheprovider", "-o", "filterwarnings=ignore", "tests/server/test_storage.py"]  # warnings of s3fs
-    run(sys.executable, "-m", "pytest", *tests, cwd=ROOT, env=env)
+
+    def tests(file, place):
+        command = ["-q", "-p", "no:cacheprovider", "-o", "filterwarnings=ignore", file]  # warnings of s3fs
+        run(sys.executable, "-m", "pytest", *command, cwd=ROOT, env=env | {"SKYLOOM_TEST_STORAGE": place})
+
+    return tests
+
+
+def test_the_storage_on_s3(on_s3):
+    on_s3("tests/server/test_storage.py", "s3://films/")
+
+
+def test_data_sets_on_s3(on_s3):
+    on_s3("tests/data/test_far.py", "s3://films/data/")

@@ -51,14 +51,15 @@ def dataset(base, tmp_path_factory):
             words = [{"style": "sentence", "language": "en", "text": "a red fox runs"}]
             catalog.put("caption", f"{key}:sidecar", "", {"captions": words})
 
-        def latents(catalog, shard, *_):
-            found = {}
-            for clip in shard.clips:
-                buffer, rng = io.BytesIO(), np.random.default_rng(int(clip.cut.key[-1]))
-                shape = 4, 1 + (clip.cut.frames - 1) // 4, clip.cut.height // 16, clip.cut.width // 16
-                np.save(buffer, (rng.normal(size=(4, 1, 1, 1)) * np.ones(shape) * 25).astype(np.int8))
-                found[clip.cut.key] = buffer.getvalue()
-            return found
+        def latents(catalog, wanted, *_):
+            for shard in wanted:
+                yield shard, {clip.cut.key: npy(clip.cut) for clip in shard.clips}
+
+        def npy(cut):
+            buffer, rng = io.BytesIO(), np.random.default_rng(int(cut.key[-1]))
+            shape = 4, 1 + (cut.frames - 1) // 4, cut.height // 16, cut.width // 16
+            np.save(buffer, (rng.normal(size=(4, 1, 1, 1)) * np.ones(shape) * 25).astype(np.int8))
+            return buffer.getvalue()
 
         patch.setattr(shards, "_latents", latents)
         shards.encode(catalog, base, DataConfig(), note=lambda text: None)
