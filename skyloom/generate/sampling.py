@@ -15,9 +15,10 @@ from torch import Tensor
 
 from ..diffusion import patterns, sampler
 from ..diffusion.flow import Velocity
-from ..models.bodies import looks_of
+from ..models.bodies import BODIES, looks_of
 from ..models.bundle import autocast
-from ..models.overlay import laid_over
+from ..models.places import truth
+from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
 from .request import Preview, Progress, Request, pull_of
 from .takes import CHUNK, Take, latents_of
@@ -144,7 +145,7 @@ def prompt_weights(take: Take, begin: int, end: int, held: int = 0) -> Tensor:
 
 
 def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
-    """The model, guided by the prompts that count."""
+    """The model, guided by the prompts that count, and helped by what it remembers and by what stands still."""
     request, bundle = stage.request, stage.bundle
     active = [i for i in range(len(take.prompts)) if float(weights_PT[i].max()) > 0]
     weights = weights_PT[active].to(stage.device)
@@ -164,19 +165,23 @@ def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
         return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
 
     guided = sampler.guided(conditional, with_and_without, pull_of(request, bundle.config.model.guidance), request.interval)
-    above, pictures = bundle.config.laid_above, alone[3]
-    if above >= 1 or not pictures.shape[1]:
-        return guided
+    config, pictures = bundle.config, alone[3]
 
-    def staged(z: Tensor, t: Tensor) -> Tensor:
-        v = guided(z, t)
-        if bodies is None or float(t.max()) <= above:
-            return v
-        stances = bodies[: len(texts)]
-        lacking = bundle.overlay(many(z - t[:, None] * v, len(texts)), stances, looks_of(stances), pictures)
-        return laid_over(v, z, t, sampler.mixed(lacking, weights), above)
+    def helped(z: Tensor, t: Tensor) -> Tensor:
+        v, level = guided(z, t), t[:, None]
+        film = told = z - level * v
+        somebody: Tensor | None = None
+        if bodies is not None and config.laid_above < 1:
+            stances = bodies[: len(texts), :, : BODIES * pictures.shape[1]]  # films made together may have more looks
+            looks = looks_of(stances)
+            if config.laid_above < float(t.max()):
+                lacking = bundle.overlay(many(film, len(texts)), stances, looks, pictures)
+                film = torch.where(level > config.laid_above, film + sampler.mixed(lacking, weights), film)
+            somebody = (truth(stances, looks, pictures, (z.shape[3], z.shape[4]))[0] > 0).any(0, keepdim=True)
+        film = steadied(film, t, config.steady_below, somebody)
+        return torch.where(level > 0, v + (told - film) / level.clamp(min=1e-3), v)
 
-    return staged
+    return helped
 
 
 def _sample(velocity: Velocity, noise: Tensor, pattern: patterns.Pattern, stage: Stage) -> Tensor:

@@ -73,7 +73,8 @@ def seen_bodies(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Ten
     right, down = said_middle[..., 0] * wide, said_middle[..., 1] * tall
     middle = middle - torch.stack([cos * right - sin * down, sin * right + cos * down], -1)
     heaviest = mass.unflatten(2, (count, BODIES)).amax(3).repeat_interleave(BODIES, 2)
-    there = (mass >= LEAST_CELLS) & (mass >= 0.25 * heaviest) & (apart[..., 0] >= LEAST_SPREAD * _breadth(pictures_BQ4SS))
+    breadth = _breadth(pictures_BQ4SS)
+    there = (mass >= LEAST_CELLS) & (mass >= 0.25 * heaviest) & (breadth > 0) & (apart[..., 0] >= LEAST_SPREAD * breadth)
     stance = torch.cat([middle, torch.stack([cos, sin, wide, tall], -1)], -1)
     return (mass * there).unflatten(2, (count, BODIES)), stance.unflatten(2, (count, BODIES))
 

@@ -109,5 +109,7 @@ def merged(bundle: Bundle, adapters: Sequence[tuple[Adapter, float]]) -> Bundle:
                 linears[name].weight += scale * (b_OR @ a_RI).to(linears[name].weight)
     config = bundle.config
     if any(scale for _, scale in adapters):
-        config = dataclasses.replace(config, laid_above=1.0)  # what it learned looks otherwise than what the model remembers
+        config = dataclasses.replace(
+            config, laid_above=1.0, steady_below=0.0
+        )  # what it learned looks otherwise than what the model remembers
     return Bundle(config, bundle.vae, dit, bundle.vocabulary)

@@ -137,9 +137,3 @@ def coloured(picture_B3Fhw: Tensor, cover_B1Fhw: Tensor, seen_B3Fhw: Tensor) -> 
     own = (picture_B3Fhw.sum((2, 3, 4), keepdim=True) / mass).clamp(0, 1)
     gain = (there / own.clamp(min=0.02)).clamp(FADED, BRIGHT)
     return picture_B3Fhw * gain + cover_B1Fhw * (there - gain * own).clamp(-SHIFTED, SHIFTED)
-
-
-def laid_over(v: Tensor, z: Tensor, t_BTHW: Tensor, lacking: Tensor, above: float) -> Tensor:
-    """The velocity v of latents z that leads to the film with what it lacks, in cells whose noise level is above `above`."""
-    t = t_BTHW[:, None]
-    return v - torch.where(t > above, lacking / t.clamp(min=above), 0.0)

@@ -248,7 +248,7 @@ def test_prompts_are_mixed_frame_by_frame(bundle):
     take = takes.Take(("a fox", "snow"), weights, takes.flat(9, 1.0), (0, 9))
     request = Request("a fox", steps=1, guidance=1.0)
     stage = sampling.Stage(request, bundle, sampling.Noise(request, 4, (4, 4)), 13, lambda a, b: None, None, 1)
-    z, t = torch.randn(1, 4, 3, 4, 4), torch.full((1, 3, 1, 1), 0.5)
+    z, t = torch.randn(1, 4, 3, 4, 4), torch.full((1, 3, 1, 1), 0.7)
     with torch.inference_mode():
         mixed = sampling.velocity_of(take, sampling.prompt_weights(take, 0, 3), stage)(z, t)
         fox, snow = (bundle.dit(z, t, *bundle.read([text])) for text in ("a fox", "snow"))

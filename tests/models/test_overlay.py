@@ -14,7 +14,7 @@ from skyloom.generate import Request, generate
 from skyloom.models import sketch
 from skyloom.models.bodies import BODIES
 from skyloom.models.bundle import tiny_bundle
-from skyloom.models.overlay import SHIFTED, Overlay, between, coloured, laid_over, sprites
+from skyloom.models.overlay import SHIFTED, Overlay, between, coloured, sprites
 from skyloom.models.places import DOTS, lay_out, surely, truth
 from skyloom.models.vae import VAE
 
@@ -112,14 +112,6 @@ def test_a_picture_takes_the_colours_of_what_it_is_laid_on():
     assert torch.allclose(new / picture, (new / picture)[..., :1, :1, :1].expand_as(new), atol=1e-4)
     black = coloured(torch.zeros_like(picture), cover, torch.ones_like(picture))
     assert torch.allclose(black, torch.full_like(black, SHIFTED))
-
-
-def test_the_velocity_leads_to_the_film_with_what_it_lacks_above_the_level():
-    z, v, lacking = torch.randn(3, 1, 4, 2, 4, 4).unbind()
-    t = torch.tensor([0.1, 0.6]).view(1, 2, 1, 1)
-    new = laid_over(v, z, t, lacking, 0.15)
-    assert torch.equal(new[:, :, 0], v[:, :, 0])
-    assert torch.allclose(z[:, :, 1] - 0.6 * new[:, :, 1], z[:, :, 1] - 0.6 * v[:, :, 1] + lacking[:, :, 1], atol=1e-5)
 
 
 def test_a_film_is_drawn_with_its_pictures_unless_the_model_says_never(monkeypatch):
