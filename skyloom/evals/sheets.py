@@ -11,7 +11,7 @@ from ..base.checkpoint import write_atomic
 from ..base.video import contact_sheet
 from .clips import Bench
 
-FRAMES, SEEDS, TILE = 17, 16, 96
+FRAMES, SEEDS, TILE, MOVING = 17, 16, 96, 160
 PROMPTS = {
     "fox": "a red fox runs in the forest at sunset",
     "penguins": "three penguins walk on the snow at dawn",
@@ -25,8 +25,9 @@ PROMPTS = {
 
 
 def main(bench: Bench, folder: Path, prompts: dict[str, str] = PROMPTS, seeds: int = SEEDS) -> dict:
-    """Writes FOLDER/sheet-NAME.jpg for each prompt: a strip of first, middle and last frame for each seed."""
-    rows = []
+    """Writes FOLDER/sheet-NAME.jpg for each prompt: of each seed a strip of first, middle and last frame; and FOLDER/films.webp,
+    the film of every prompt's first seed, side by side."""
+    rows, firsts = [], []
     for name, prompt in prompts.items():
         strips = []
         for seed in range(seeds):
@@ -35,6 +36,8 @@ def main(bench: Bench, folder: Path, prompts: dict[str, str] = PROMPTS, seeds: i
         path = folder / f"sheet-{name}.jpg"
         save_jpeg(path, contact_sheet(strips, columns=4))
         rows.append({"name": name, "prompt": prompt, "file": path.name})
+        firsts.append(bench.generated(prompt, FRAMES, 0))
+    save_webp(folder / "films.webp", [contact_sheet([small(film[i], MOVING) for film in firsts], 4) for i in range(FRAMES)])
     return {"rows": rows, "seeds": seeds, "frames": FRAMES}
 
 
@@ -46,14 +49,26 @@ def strip(frames_THWC: np.ndarray, tile: int = TILE) -> np.ndarray:
 def strip_of(frames_THWC: np.ndarray, count: int, tile: int) -> np.ndarray:
     """At most `count` frames, evenly spread from first to last, side by side, each `tile` pixels high."""
     at = np.linspace(0, len(frames_THWC) - 1, min(count, len(frames_THWC)))
-    width = round(tile * frames_THWC.shape[2] / frames_THWC.shape[1])
-    chosen = frames_THWC[at.astype(int)]
-    return np.concatenate([cv2.resize(frame, (width, tile), interpolation=cv2.INTER_AREA) for frame in chosen], 1)
+    return np.concatenate([small(frame, tile) for frame in frames_THWC[at.astype(int)]], 1)
+
+
+def small(frame_HWC: np.ndarray, tile: int) -> np.ndarray:
+    """The frame, `tile` pixels high."""
+    width = round(tile * frame_HWC.shape[1] / frame_HWC.shape[0])
+    return cv2.resize(frame_HWC, (width, tile), interpolation=cv2.INTER_AREA)
 
 
 def save_jpeg(path: Path, picture: np.ndarray, quality: int = 82) -> None:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=quality, optimize=True)
+    write_atomic(path, buffer.getvalue())
+
+
+def save_webp(path: Path, pictures: list[np.ndarray], fps: int = 12, quality: int = 60) -> None:
+    """Pictures that move, again and again."""
+    first, *others = (Image.fromarray(picture) for picture in pictures)
+    buffer = io.BytesIO()
+    first.save(buffer, "WEBP", save_all=True, append_images=others, duration=round(1000 / fps), loop=0, quality=quality)
     write_atomic(path, buffer.getvalue())
 
 

@@ -27,6 +27,7 @@ LEAST_SPREAD = 0.3  # of a picture's: cells that all say its middle are a guess,
 LEAST_AREA = 0.01  # of the part of a picture (-1 to 1) that a cell shows
 WIDEST = 1.05  # times its height, by which a picture is ever stretched: what says more does not know which way it looks
 SLIM = 0.7  # of its height: what is as slim for a quarter of its track spins, and looks both ways
+OFTEN = 0.5  # of a film's frames, from which on a body is taken to be there in all
 LOST = 6.0  # cells from one latent frame to the next that a body hardly moves
 STEADY, STEADY_TURN, STEADY_PLACE = 2.0, 0.5, 0.5  # latent frames, deviations of what sizes, turns and places are averaged over
 ORDERS = torch.tensor(list(itertools.permutations(range(BODIES))))
@@ -37,7 +38,7 @@ def settle(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Tensor, 
     frames with a body; and the bodies' stances_BTR8, as `truth` wants them, their last number the look's, -1 for nobody."""
     count = pictures_BQ4SS.shape[1]
     size = said_BTHWP.shape[2], said_BTHWP.shape[3]
-    stances_BTR8 = followed(*seen_bodies(said_BTHWP, pictures_BQ4SS), size[0])
+    stances_BTR8 = followed(*seen_bodies(said_BTHWP, pictures_BQ4SS), *size)
     which, *where = truth(stances_BTR8, looks_of(stances_BTR8), pictures_BQ4SS, size)
     found_BTQ = (stances_BTR8[..., 7] >= 0).unflatten(2, (count, BODIES)).any(3)
     likely = said_BTHWP[..., : count + 1].argmax(-1)
@@ -79,7 +80,7 @@ def seen_bodies(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> tuple[Tensor, Ten
     return (mass * there).unflatten(2, (count, BODIES)), stance.unflatten(2, (count, BODIES))
 
 
-def followed(weights_BTQK: Tensor, stance_BTQK6: Tensor, rows: int) -> Tensor:
+def followed(weights_BTQK: Tensor, stance_BTQK6: Tensor, rows: int, columns: int) -> Tensor:
     """Bodies as each frame shows them -> stances_BTR8, those of one body at one place of R, steady over time."""
     order = _order(weights_BTQK, stance_BTQK6[..., :2])
     weights = weights_BTQK.gather(3, order).flatten(2).clamp(max=MOST_CELLS)
@@ -96,9 +97,9 @@ def followed(weights_BTQK: Tensor, stance_BTQK6: Tensor, rows: int) -> Tensor:
     tall = tall[..., 0]
     a, b, d, e = 2 * cos * wide, -2 * sin * tall, 2 * sin * wide, 2 * cos * tall  # from the picture, 0 to 1
     look = torch.arange(weights.shape[2], device=weights.device) // BODIES
-    here = F.pad(weights > 0, (0, 0, 1, 1))
-    there = here[:, 1:-1] | (here[:, :-2] & here[:, 2:])  # what is seen before and after has not gone
-    whose = torch.where(there, look.float(), -1.0)
+    reach = torch.stack([(cos * wide).abs() + (sin * tall).abs(), (sin * wide).abs() + (cos * tall).abs()], -1)
+    inside = ((middle > reach) & (middle < reach.new_tensor([columns, rows]) - reach)).all(-1)
+    whose = torch.where(_lasting(weights > 0, inside), look.float(), -1.0)
     return torch.stack([a, b, x - (a + b) / 2, d, e, y - (d + e) / 2, y / rows, whose], -1)
 
 
@@ -120,12 +121,27 @@ def _order(weights_BTQK: Tensor, middle_BTQK2: Tensor) -> Tensor:
     return torch.stack(chosen, 1)
 
 
+def _lasting(seen_BTR: Tensor, inside_BTR: Tensor) -> Tensor:
+    """When bodies are there: a track that is seen in half of the frames, or else the best of its look, is there all the time
+    - a body does not come and go in the middle of a film - but for what is before or after it was seen at the border."""
+    frames = seen_BTR.shape[1]
+    often = seen_BTR.float().mean(1, keepdim=True)
+    best = often.unflatten(2, (-1, BODIES)).amax(3).repeat_interleave(BODIES, 2)
+    frame = torch.arange(frames, device=seen_BTR.device)[:, None]
+    before = torch.where(seen_BTR, frame, -1).cummax(1).values
+    after = torch.where(seen_BTR, frame, frames).flip(1).cummin(1).values.flip(1)
+    went = (after == frames) & ~inside_BTR.gather(1, before.clamp(min=0))
+    to_come = (before < 0) & ~inside_BTR.gather(1, after.clamp(max=frames - 1))
+    return (often > 0) & ((often >= OFTEN) | (often == best)) & ~went & ~to_come
+
+
 def _steady(x_BTRd: Tensor, weight_BTR1: Tensor, deviation: float) -> Tensor:
-    """Weighted means over the frames around each."""
+    """Weighted means over the frames around each; where none of these has a weight, of the nearest that has."""
     frame = torch.arange(x_BTRd.shape[1], device=x_BTRd.device)
-    kernel = torch.exp(-((frame[:, None] - frame) / deviation).square() / 2)
+    far = (frame[:, None] - frame).abs()
+    kernel = torch.exp(-(far / deviation).square() / 2) + 1e-3 * torch.exp(-far.float())
     total = torch.einsum("ts,bsrd->btrd", kernel, x_BTRd * weight_BTR1)
-    return total / torch.einsum("ts,bsrd->btrd", kernel, weight_BTR1).clamp(min=1e-6)
+    return total / torch.einsum("ts,bsrd->btrd", kernel, weight_BTR1).clamp(min=1e-30)
 
 
 def _breadth(pictures_BQ4SS: Tensor) -> Tensor:
