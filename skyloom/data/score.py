@@ -98,6 +98,7 @@ def reasons(shot: dict[str, Any], file: dict[str, Any], config: ScoreConfig) -> 
         ("flat", s["contrast"], "<", config.least_contrast),
         ("text", s["letters"], ">", config.most_letters),
         ("plain", s["looks"], "<", config.least_looks),
+        ("nsfw", s.get("nsfw", 0.0), ">", config.most_nsfw),
         ("damaged", file.get("corrupt", 0.0), ">", config.most_corrupt),
     ]
     if not still:

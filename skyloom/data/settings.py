@@ -25,6 +25,13 @@ class ShotConfig:
 
 
 @dataclass(frozen=True)
+class DetectConfig:
+    """What looks at shots beside our own measures: files that the user brings; see docs/data.md. "" leaves one out."""
+
+    nsfw: str = ""  # an ONNX classifier
+
+
+@dataclass(frozen=True)
 class ScoreConfig:
     """What a shot must be, to be kept. Each bound has its reason in `score.py`; 0 switches a lower bound off."""
 
@@ -46,6 +53,7 @@ class ScoreConfig:
     most_corrupt: float = 0.1  # share of the file's pictures that came out damaged
     adapters: tuple[str, ...] = ()  # "package.module:function" each; see docs/data.md
     most_adapter: float = 0.5  # of each number that an adapter returns
+    most_nsfw: float = 0.5  # probability, where detect.nsfw is set
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,7 @@ class DataConfig:
 
     ingest: IngestConfig = field(default_factory=IngestConfig)
     shots: ShotConfig = field(default_factory=ShotConfig)
+    detect: DetectConfig = field(default_factory=DetectConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)
     dedup: DedupConfig = field(default_factory=DedupConfig)
     caption: CaptionConfig = field(default_factory=CaptionConfig)

@@ -1,0 +1,121 @@
+"""Networks that others trained, from ONNX files that the user brings: what they see becomes a score beside our own.
+
+Dimension key: S pictures of a shot, H W pixels, C colours. An ONNX file is a graph of numbers and runs no code of its own.
+Nothing is downloaded. What differs between two files of one kind stands in a small JSON file beside them (`Wants`).
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..config import override
+from .settings import DetectConfig
+
+SIDE = 224  # of a classifier's picture where its file leaves it open
+TYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+
+
+@dataclass(frozen=True)
+class Wants:
+    """How a network wants its pictures and what its outputs mean; NAME.json beside NAME.onnx changes some of it."""
+
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of red, green and blue, 0..1, that is taken off
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)  # that it is divided by then
+    bgr: bool = False  # blue first
+    logits: bool = True  # outputs are no probabilities yet
+    harmful: tuple[int, ...] = (-1,)  # outputs whose probabilities add up to the score
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, its wants, and its first input."""
+
+    path: str
+    session: Any
+    wants: Wants
+    name: str
+    shape: list[Any]  # numbers, and names or None where the file leaves them open
+    kind: type[np.generic]
+
+    def run(self, array: np.ndarray) -> np.ndarray:
+        """The first output, flat. ValueError where the network takes no such input."""
+        try:
+            return np.asarray(self.session.run(None, {self.name: array.astype(self.kind)})[0], np.float64).reshape(-1)
+        except Exception as error:  # of types that onnxruntime makes at run time
+            raise ValueError(f"{self.path}: cannot take {array.shape}: {_line(error)}") from None
+
+
+def try_out(config: DetectConfig) -> None:
+    """Runs each detector that is set on a blank picture, so that what is wrong shows once and before any film.
+
+    ValueError for a file that is not what it should be, RuntimeError for what is not installed.
+    """
+    if config.nsfw:
+        nudity(config.nsfw, np.zeros((1, SIDE, SIDE, 3), np.uint8))
+
+
+@functools.cache
+def network(path: str) -> Network:
+    """Opened once in a process. ValueError for a file that is missing or no network; RuntimeError without onnxruntime."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise RuntimeError(f"{path}: needs onnxruntime. Install it: pip install 'skyloom[detectors]'") from None
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file. Wanted a network in ONNX format.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # there is a worker a core already
+    options.log_severity_level = 3  # errors
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of types that onnxruntime makes at run time
+        raise ValueError(f"{path}: no network in ONNX format: {_line(error)}") from None
+    entry = session.get_inputs()[0]
+    if entry.type not in TYPES:
+        raise ValueError(f"{path}: its input is a {entry.type}. Wanted one of {', '.join(TYPES)}.")
+    return Network(path, session, wants_of(path), entry.name, list(entry.shape), TYPES[entry.type])
+
+
+def wants_of(path: str) -> Wants:
+    """What stands in the JSON file beside a network. ValueError that names the file and what is wrong in it."""
+    file, wants = Path(path).with_suffix(".json"), Wants()
+    if not file.is_file():
+        return wants
+    try:
+        for key, value in dict(json.loads(file.read_text(encoding="utf-8"))).items():
+            wants = override(wants, key, json.dumps(value))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file}: {error}") from None
+    return wants
+
+
+def nudity(path: str, frames_SHW3: np.ndarray) -> float:
+    """uint8 pictures of a shot -> what the classifier gives to its harmful outputs, 0..1, in the worst of them."""
+    return max(_harm(network(path), frame) for frame in frames_SHW3)
+
+
+def _harm(net: Network, frame_HW3: np.ndarray) -> float:
+    if len(net.shape) != 4 or 3 not in (net.shape[1], net.shape[3]):
+        raise ValueError(f"{net.path}: its input is {net.shape}. Wanted pictures, (1, 3, H, W) or (1, H, W, 3).")
+    colours_last = net.shape[3] == 3
+    height, width = (side if isinstance(side, int) else SIDE for side in (net.shape[1:3] if colours_last else net.shape[2:]))
+    frame = cv2.resize(frame_HW3, (width, height), interpolation=cv2.INTER_AREA)
+    wants = net.wants
+    values = (frame / 255 - wants.mean) / wants.std
+    values = values[..., ::-1] if wants.bgr else values
+    out = net.run((values if colours_last else values.transpose(2, 0, 1))[None])
+    if wants.logits:
+        out = np.append(0.0, out) if out.size == 1 else out  # a single logit is against nothing
+        out = np.exp(out - out.max()) / np.exp(out - out.max()).sum()
+    if not all(-len(out) <= i < len(out) for i in wants.harmful):
+        raise ValueError(f"{net.path}: has {len(out)} outputs, harmful is {list(wants.harmful)}.")
+    return float(np.clip(out[list(wants.harmful)].sum(), 0, 1))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
