@@ -69,7 +69,7 @@ def analyse(
 ) -> dict[str, Any]:
     """Runs in a worker: one decode -> shots with their numbers and pictures. ValueError where not one picture comes."""
     ingest.check_place(path, folder)
-    meter, broken = Meter(config.cut_ratio, config.cut_change), ""
+    meter, broken = Meter(config.cut_ratio, config.cut_change, detectors.looking(detect)), ""
     try:
         for picture in footage.pictures(path, interlaced=interlaced):
             meter.add(picture)
@@ -176,10 +176,8 @@ def _shot(
 
 
 def _pictures(film: Measured, span: shots.Span) -> list[bytes]:
-    """Up to PICTURES of the shot's samples, evenly; a shot between two samples takes the nearest."""
-    inside = np.flatnonzero((film.sample_at >= span.start) & (film.sample_at < span.end))
-    if not len(inside):
-        inside = np.array([np.abs(film.sample_at - (span.start + span.end) / 2).argmin()])
+    """Up to PICTURES of the shot's samples, evenly."""
+    inside = film.samples_in(span.start, span.end)
     picked = inside[np.unique(np.linspace(0, len(inside) - 1, min(PICTURES, len(inside))).round().astype(int))]
     return [film.jpegs[i] for i in picked]
 

@@ -6,6 +6,7 @@ Nothing is downloaded. What differs between two files of one kind stands in a sm
 
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..base.footage import Picture
 from ..config import override
 from .settings import DetectConfig
 
 SIDE = 224  # of a classifier's picture where its file leaves it open
+FACE_SIDE = 640  # long side of the pictures that faces are looked for in
+FACE_SURE = 0.8  # confidence from which on a face counts
 TYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
@@ -57,6 +61,15 @@ def try_out(config: DetectConfig) -> None:
     """
     if config.nsfw:
         nudity(config.nsfw, np.zeros((1, SIDE, SIDE, 3), np.uint8))
+    if config.faces:
+        faces(config.faces, np.zeros((SIDE, SIDE, 3), np.uint8))
+
+
+def looking(config: DetectConfig) -> Callable[[Picture], dict[str, float]] | None:
+    """What `Meter` asks about its samples, or None where no detector for them is set."""
+    if not config.faces:
+        return None
+    return lambda picture: faces(config.faces, picture.rgb(FACE_SIDE))
 
 
 @functools.cache
@@ -115,6 +128,33 @@ def _harm(net: Network, frame_HW3: np.ndarray) -> float:
     if not all(-len(out) <= i < len(out) for i in wants.harmful):
         raise ValueError(f"{net.path}: has {len(out)} outputs, harmful is {list(wants.harmful)}.")
     return float(np.clip(out[list(wants.harmful)].sum(), 0, 1))
+
+
+def faces(path: str, frame_HW3: np.ndarray) -> dict[str, float]:
+    """uint8 picture -> how many faces, and the share of the picture under their boxes. ValueError where `path` is no YuNet."""
+    height, width = frame_HW3.shape[:2]
+    try:
+        finder = _finder(path)
+        finder.setInputSize((width, height))
+        boxes = finder.detect(np.ascontiguousarray(frame_HW3[..., ::-1]))[1]
+    except cv2.error:
+        raise ValueError(f"{path}: OpenCV cannot run it. Wanted YuNet in ONNX format.") from None
+    under = np.zeros((height, width), np.uint8)
+    for x, y, wide, tall in () if boxes is None else boxes[:, :4].round().astype(int).tolist():
+        under[max(0, y) : max(0, y + tall), max(0, x) : max(0, x + wide)] = 1
+    return {"faces": 0 if boxes is None else len(boxes), "face_area": float(under.mean())}
+
+
+@functools.cache
+def _finder(path: str) -> Any:
+    """OpenCV's face detector, opened once in a process."""
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file. Wanted YuNet in ONNX format.")
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns of its own default target
+    try:
+        return cv2.FaceDetectorYN.create(path, "", (320, 320), FACE_SURE)
+    finally:
+        cv2.utils.logging.setLogLevel(before)
 
 
 def _line(error: Exception) -> str:

@@ -29,6 +29,7 @@ class DetectConfig:
     """What looks at shots beside our own measures: files that the user brings; see docs/data.md. "" leaves one out."""
 
     nsfw: str = ""  # an ONNX classifier
+    faces: str = ""  # YuNet as ONNX
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class ScoreConfig:
     adapters: tuple[str, ...] = ()  # "package.module:function" each; see docs/data.md
     most_adapter: float = 0.5  # of each number that an adapter returns
     most_nsfw: float = 0.5  # probability, where detect.nsfw is set
+    most_faces: float = 1.0  # share of the picture under faces, where detect.faces is set; 0 drops every face that is found
 
 
 @dataclass(frozen=True)

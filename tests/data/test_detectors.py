@@ -21,12 +21,12 @@ def forget():
     detectors.network.cache_clear()
 
 
-def save(path: Path, nodes, shape, constants=None, *, kind=TensorProto.FLOAT, name="x") -> str:
-    """A network from `name` of `shape` to "out"."""
+def save(path: Path, nodes, shape, constants=None, *, outs=(("out", None),), kind=TensorProto.FLOAT) -> str:
+    """A network from "x" of `shape` to `outs`, each a name and a shape."""
     held = [onnx.numpy_helper.from_array(np.asarray(value), key) for key, value in (constants or {}).items()]
-    entry = helper.make_tensor_value_info(name, kind, shape)
-    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
-    graph = helper.make_graph(nodes, "graph", [entry], [out], held)
+    entry = helper.make_tensor_value_info("x", kind, shape)
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, sides) for name, sides in outs]
+    graph = helper.make_graph(nodes, "graph", [entry], ends, held)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     return str(path)
 
@@ -39,6 +39,28 @@ def redness(path: Path, *, last: bool = False, side: int | str = 32) -> str:
     ]
     weights = np.array([[0, 4], [0, -4], [0, 0]], np.float32)
     return save(path, nodes, [1, side, side, 3] if last else [1, 3, side, side], {"weights": weights})
+
+
+def yunet(path: Path) -> str:
+    """What OpenCV takes for YuNet: red cells of 32 x 32 pixels are faces, as large as the cell; finer cells never are."""
+    nodes, outs, constants = [], [], {"flat1": [1, -1, 1], "flat4": [1, -1, 4], "flat10": [1, -1, 10]}
+    for stride in (8, 16, 32):
+        nodes.append(
+            helper.make_node("AveragePool", ["x"], [f"mean_{stride}"], kernel_shape=[stride] * 2, strides=[stride] * 2)
+        )
+        for name, wide in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
+            key, weight = f"{name}_{stride}", np.zeros((wide, 3, 1, 1), np.float32)
+            bias = np.array([0.5, 0.5, 0, 0] if name == "bbox" else [0] * wide, np.float32)  # from corner to middle
+            if wide == 1 and stride == 32:
+                weight[0, :, 0, 0] = (0, -1 / 150, 1 / 150)  # blue, green, red
+            constants |= {f"{key}_w": weight, f"{key}_b": bias}
+            nodes += [
+                helper.make_node("Conv", [f"mean_{stride}", f"{key}_w", f"{key}_b"], [f"{key}_map"]),
+                helper.make_node("Transpose", [f"{key}_map"], [f"{key}_last"], perm=[0, 2, 3, 1]),
+                helper.make_node("Reshape", [f"{key}_last", f"flat{wide}"], [key]),
+            ]
+            outs.append((key, [1, f"cells_{stride}", wide]))
+    return save(path, nodes, [1, 3, "height", "width"], constants, outs=outs)
 
 
 def plain(red: int, green: int) -> np.ndarray:
@@ -132,3 +154,41 @@ def test_a_build_drops_what_the_classifier_finds(tmp_path):
     assert "<figcaption>nsfw" in (tmp_path / "set" / "report.html").read_text(encoding="utf-8")
     assert run(["data", "score", "-o", str(tmp_path / "set"), "score.most_nsfw=1"]) == 0
     assert not any("nsfw" in why for why in shots_of(tmp_path / "set")["red.mp4"]["dropped"])
+
+
+def test_faces_are_counted_and_their_share_is_that_of_the_picture(tmp_path):
+    path = yunet(tmp_path / "yunet.onnx")
+    frame = np.full((128, 200, 3), 60, np.uint8)  # OpenCV adds to 224 x 128
+    assert detectors.faces(path, frame) == {"faces": 0, "face_area": 0.0}
+    frame[32:64, 32:64] = frame[96:, 128:160] = (220, 40, 40)
+    assert detectors.faces(path, frame) == {"faces": 2, "face_area": pytest.approx(2 * 32 * 32 / (128 * 200))}
+    frame[..., ::-1] = frame.copy()  # blue is not red
+    assert detectors.faces(path, frame)["faces"] == 0
+
+
+def test_a_face_that_sticks_out_counts_as_far_as_it_shows(tmp_path):
+    frame = np.full((64, 80, 3), 60, np.uint8)
+    frame[:32, 64:] = (255, 0, 0)  # half of a cell
+    found = detectors.faces(yunet(tmp_path / "yunet.onnx"), frame)
+    assert found == {"faces": 1, "face_area": pytest.approx(32 * 16 / (64 * 80))}
+
+
+def test_a_file_that_is_not_yunet_is_named(tmp_path):
+    for path, told in ((tmp_path / "none.onnx", "no such file"), (redness(tmp_path / "red.onnx"), "Wanted YuNet")):
+        with pytest.raises(ValueError, match=told):
+            detectors.try_out(DetectConfig(faces=str(path)))
+
+
+def test_a_build_counts_faces_and_drops_them_only_if_told(tmp_path):
+    (tmp_path / "in").mkdir()
+    film = made.film(1, 48, (128, 160))
+    film[30:, 32:64, 32:64] = (230, 30, 30)  # later in the shot
+    footage.compress(tmp_path / "in" / "a.mp4", film, 24)
+    words = ["-o", str(tmp_path / "set"), "shots.min_seconds=0.1"]
+    setting = f"detect.faces={yunet(tmp_path / 'yunet.onnx')}"
+    assert run(["data", "build", str(tmp_path / "in"), "--no-encode", setting, *words]) == 0
+    row = shots_of(tmp_path / "set")["a.mp4"]
+    assert row["scores"]["faces"] == 1 and row["scores"]["face_area"] == pytest.approx(0.05)
+    assert not any("faces" in why for why in row["dropped"])
+    assert run(["data", "score", "score.most_faces=0", *words]) == 0
+    assert "faces: 0.05 > 0" in shots_of(tmp_path / "set")["a.mp4"]["dropped"]
