@@ -40,7 +40,7 @@ def measure(catalog: Catalog, config: DataConfig, *, processes: int = 1) -> int:
     folder, mark = source_folder(catalog), film_mark(config)
     todo = [row for _, row in catalog.rows("file") if not row["dropped"] and catalog.get("film", row["hash"], mark) is None]
     if todo:
-        detectors.try_out(config.detect)
+        detectors.try_out(config.detect, config.shots.transnet)
     settings = config.shots, config.score.adapters, config.detect
     jobs = ((row["hash"], (folder / row["path"], folder, row["interlaced"], *settings)) for row in todo)
     names = {row["hash"]: row for row in todo}
@@ -69,7 +69,8 @@ def analyse(
 ) -> dict[str, Any]:
     """Runs in a worker: one decode -> shots with their numbers and pictures. ValueError where not one picture comes."""
     ingest.check_place(path, folder)
-    meter, broken = Meter(config.cut_ratio, config.cut_change, detectors.looking(detect)), ""
+    network = detectors.TransNet(config.transnet) if config.transnet else None
+    meter, broken = Meter(config.cut_ratio, config.cut_change, detectors.looking(detect), network), ""
     try:
         for picture in footage.pictures(path, interlaced=interlaced):
             meter.add(picture)
@@ -190,6 +191,7 @@ def _missing_end(file: dict[str, Any]) -> str:
 
 
 def _time_for(rows: dict[str, dict[str, Any]], config: DataConfig) -> float:
-    """Seconds that the longest of the films may take: a tenth of a second a picture on a busy machine is slow but alive."""
+    """Seconds that the longest of the films may take: so much a picture on a busy machine is slow but alive."""
     most = max((row["frames"] for row in rows.values()), default=0)
-    return config.ingest.seconds_to_read + 0.1 * most
+    alone = config.detect == DetectConfig() and not config.shots.transnet
+    return config.ingest.seconds_to_read + (0.1 if alone else 0.3) * most

@@ -21,6 +21,8 @@ from .settings import DetectConfig
 SIDE = 224  # of a classifier's picture where its file leaves it open
 FACE_SIDE = 640  # long side of the pictures that faces are looked for in
 FACE_SURE = 0.8  # confidence from which on a face counts
+WINDOW, STEP = 100, 50  # pictures that TransNetV2 sees, and in their middle those that it is asked about
+TINY = (48, 27)  # width and height of its pictures
 TYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
@@ -54,7 +56,7 @@ class Network:
             raise ValueError(f"{self.path}: cannot take {array.shape}: {_line(error)}") from None
 
 
-def try_out(config: DetectConfig) -> None:
+def try_out(config: DetectConfig, transnet: str = "") -> None:
     """Runs each detector that is set on a blank picture, so that what is wrong shows once and before any film.
 
     ValueError for a file that is not what it should be, RuntimeError for what is not installed.
@@ -63,6 +65,10 @@ def try_out(config: DetectConfig) -> None:
         nudity(config.nsfw, np.zeros((1, SIDE, SIDE, 3), np.uint8))
     if config.faces:
         faces(config.faces, np.zeros((SIDE, SIDE, 3), np.uint8))
+    if transnet:
+        blank = TransNet(transnet)
+        blank.add(np.zeros((SIDE, SIDE, 3), np.uint8))
+        blank.result()
 
 
 def looking(config: DetectConfig) -> Callable[[Picture], dict[str, float]] | None:
@@ -128,6 +134,47 @@ def _harm(net: Network, frame_HW3: np.ndarray) -> float:
     if not all(-len(out) <= i < len(out) for i in wants.harmful):
         raise ValueError(f"{net.path}: has {len(out)} outputs, harmful is {list(wants.harmful)}.")
     return float(np.clip(out[list(wants.harmful)].sum(), 0, 1))
+
+
+class TransNet:
+    """Shot ends by TransNetV2 (Souček and Lokoč 2020, arXiv 2008.04838), as pictures go by; a window is held, no film.
+
+    Windows of 100 pictures overlap, the middle 50 of each count; the first and last picture stand in for what lies beyond.
+    The network takes (1, 100, 27, 48, 3), 0..255, and gives one number a picture first.
+    """
+
+    def __init__(self, path: str):
+        self.net = network(path)
+        self.window: list[np.ndarray] = []
+        self.ends: list[float] = []
+        self.count = 0
+
+    def add(self, rgb_HW3: np.ndarray) -> None:
+        tiny = cv2.resize(rgb_HW3, TINY, interpolation=cv2.INTER_AREA)
+        if not self.count:
+            self.window = [tiny] * ((WINDOW - STEP) // 2)
+        self.count += 1
+        self._push(tiny)
+
+    def result(self) -> np.ndarray:
+        """(T,) probabilities. Call it once, after the last picture."""
+        while len(self.ends) < self.count:
+            self._push(self.window[-1])
+        return np.array(self.ends[: self.count])
+
+    def _push(self, tiny: np.ndarray) -> None:
+        self.window.append(tiny)
+        if len(self.window) < WINDOW:
+            return
+        out = self.net.run(np.stack(self.window)[None])
+        if len(out) != WINDOW:
+            raise ValueError(
+                f"{self.net.path}: gives {len(out)} numbers for {WINDOW} pictures. Wanted TransNetV2, one a picture."
+            )
+        margin = (WINDOW - STEP) // 2
+        out = out[margin : margin + STEP]
+        self.ends += (1 / (1 + np.exp(-out)) if self.net.wants.logits else out).tolist()
+        self.window = self.window[STEP:]
 
 
 def faces(path: str, frame_HW3: np.ndarray) -> dict[str, float]:

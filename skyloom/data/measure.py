@@ -15,6 +15,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
 
 from ..base.footage import Picture
+from .detectors import TransNet
 from .text_overlay import letters
 
 LONG_SIDE = 256  # of the pictures that are looked at
@@ -60,6 +61,7 @@ class Measured:
     height: int
     width: int
     seen: list[dict[str, float]]  # per sample, what `Meter.look` returned; empty without
+    ends_T: np.ndarray | None  # probability that a shot ends with this picture, by a network; None without
 
     def samples_in(self, start: int, end: int) -> np.ndarray:
         """Which samples lie in the shot [start, end); for one shorter than the time between samples, the nearest."""
@@ -74,6 +76,7 @@ class Meter:
     cut_ratio: float = 3.0
     cut_change: float = 15.0
     look: Callable[[Picture], dict[str, float]] | None = None  # a detector for the samples
+    network: TransNet | None = None  # that finds where shots end
     times: list[float] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
@@ -115,6 +118,8 @@ class Meter:
         self.spread.append(max(high - low, int(np.ptp(thumb, axis=(0, 1)).max())))
         self.thumbs.append(thumb.reshape(-1))
         self.corrupt += picture.corrupt
+        if self.network:
+            self.network.add(rgb)
         self.last = grey
 
     def result(self) -> Measured:
@@ -125,6 +130,7 @@ class Meter:
             np.array(self.times), np.array(self.steps), np.array(self.spread), np.stack(self.thumbs), self.cuts,
             np.array(self.flow_at, int), np.array(self.flow, float).reshape(-1, 2), np.array(self.sample_at, int),
             np.array(self.samples, float), self.jpegs, self.corrupt, *self.size, self.seen,
+            self.network.result() if self.network else None,
         )  # fmt: skip
 
     def _due(self, taken: list[int], picture: Picture, seconds: float) -> bool:

@@ -22,6 +22,8 @@ class ShotConfig:
     max_seconds: float = 10.0  # longer shots are cut into even pieces
     cut_ratio: float = 3.0  # a cut changes the picture so many times more than the pictures around it
     cut_change: float = 15.0  # and at least so much, in levels of hue, saturation and value
+    transnet: str = ""  # TransNetV2 as ONNX: it says where shots end, instead of the two above; see docs/data.md
+    transnet_sure: float = 0.5  # probability from which on it is believed
 
 
 @dataclass(frozen=True)

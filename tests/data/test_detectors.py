@@ -11,9 +11,12 @@ from onnx import TensorProto, helper
 
 from skyloom.base import footage
 from skyloom.cli import run
-from skyloom.data import detectors
+from skyloom.data import detectors, shots
+from skyloom.data.build import analyse
 from skyloom.data.catalog import Catalog
-from skyloom.data.settings import DetectConfig
+from skyloom.data.measure import Meter
+from skyloom.data.settings import DetectConfig, ShotConfig
+from skyloom.evals.composites import Composite, composite
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +66,34 @@ def yunet(path: Path) -> str:
     return save(path, nodes, [1, 3, "height", "width"], constants, outs=outs)
 
 
+def transnet(path: Path) -> str:
+    """In TransNetV2's place: a logit a picture, half the mean step of all colours to the next picture less 8."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["values"], to=TensorProto.FLOAT),
+        helper.make_node("Slice", ["values", "one", "end", "axis"], ["after"]),
+        helper.make_node("Slice", ["values", "zero", "before_end", "axis"], ["before"]),
+        helper.make_node("Sub", ["after", "before"], ["step"]),
+        helper.make_node("Abs", ["step"], ["size"]),
+        helper.make_node("ReduceMean", ["size"], ["mean"], axes=[2, 3, 4], keepdims=0),
+        helper.make_node("Mul", ["mean", "half"], ["scaled"]),
+        helper.make_node("Sub", ["scaled", "bound"], ["logit"]),
+        helper.make_node("Pad", ["logit", "pads", "low"], ["padded"]),
+        helper.make_node("Unsqueeze", ["padded", "last"], ["out"]),
+    ]
+    constants = {
+        "zero": [0], "one": [1], "end": [100], "before_end": [99], "axis": [1], "last": [2], "pads": [0, 0, 0, 1],
+        "half": np.float32(0.5), "bound": np.float32(8), "low": np.float32(-9),
+    }  # fmt: skip
+    return save(path, nodes, [1, 100, 27, 48, 3], constants, kind=TensorProto.UINT8)
+
+
 def plain(red: int, green: int) -> np.ndarray:
     return np.full((2, 48, 64, 3), (red, green, 90), np.uint8)
+
+
+def joined_by(kind: str) -> Composite:
+    """Drawn scenes of which the first two are joined so."""
+    return next(one for one in (composite(seed, defects=()) for seed in range(20)) if one.joins[0].kind == kind)
 
 
 def shots_of(dataset: Path) -> dict[str, dict]:
@@ -192,3 +221,56 @@ def test_a_build_counts_faces_and_drops_them_only_if_told(tmp_path):
     assert not any("faces" in why for why in row["dropped"])
     assert run(["data", "score", "score.most_faces=0", *words]) == 0
     assert "faces: 0.05 > 0" in shots_of(tmp_path / "set")["a.mp4"]["dropped"]
+
+
+@pytest.mark.parametrize("count", [1, 24, 25, 50, 51, 75, 76, 149, 230])
+def test_windows_give_each_picture_its_own_number(tmp_path, count):
+    """Whatever the length and at borders of windows too: what is said of a picture is the step to the next one."""
+    net = detectors.TransNet(transnet(tmp_path / "t.onnx"))
+    grey = np.random.default_rng(count).integers(0, 40, count)
+    for level in grey:
+        net.add(np.full((30, 60, 3), level, np.uint8))
+    steps = np.abs(np.diff(np.append(grey, grey[-1:])))
+    assert net.result() == pytest.approx(1 / (1 + np.exp(8 - steps / 2)), abs=1e-5)
+
+
+def test_a_run_of_marks_is_a_gradual_change():
+    marked = np.array([0, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 1], bool)
+    assert shots.by_network(marked) == [shots.Transition("cut", 3, 3), shots.Transition("dissolve", 6, 8)]
+    assert shots.by_network(np.zeros(9, bool)) == []
+
+
+def test_the_network_says_where_shots_end(tmp_path):
+    """Where it is never sure enough, a cut that our own finder sees is none."""
+    one = joined_by("cut")
+    film, cut = one.frames[: one.parts[1].end], one.joins[0].start
+    footage.compress(tmp_path / "a.mp4", film, 24)
+    path = transnet(tmp_path / "t.onnx")
+    own, by_net, never = (
+        analyse(tmp_path / "a.mp4", tmp_path, False, ShotConfig(min_seconds=0, transnet=net, transnet_sure=sure), ())["joins"]
+        for net, sure in (("", 0.5), (path, 0.5), (path, 2.0))
+    )
+    assert own == by_net == [["cut", cut, cut]]
+    assert never == []
+
+
+def test_a_dissolve_must_hold_a_mark_of_the_network(tmp_path):
+    one = joined_by("dissolve")
+    footage.compress(tmp_path / "a.mp4", one.frames[: one.parts[1].end], 24)
+    meter = Meter()
+    for picture in footage.pictures(tmp_path / "a.mp4"):
+        meter.add(picture)
+    film = meter.result()
+    (found,) = shots.transitions(film)
+    assert found.kind == "dissolve" and abs(found.start - one.joins[0].start) <= 2
+    middle = (found.start + found.end) // 2
+    assert shots.transitions(film, [shots.Transition("cut", middle, middle)]) == [found]
+    assert shots.transitions(film, []) == []
+
+
+def test_a_network_that_is_not_transnet_is_named(tmp_path):
+    few = save(tmp_path / "few.onnx", [helper.make_node("ReduceMean", ["x"], ["out"], axes=[1])], [1, 100, 27, 48, 3])
+    with pytest.raises(ValueError, match="Wanted TransNetV2"):
+        detectors.try_out(DetectConfig(), few)
+    with pytest.raises(ValueError, match="cannot take"):
+        detectors.try_out(DetectConfig(), redness(tmp_path / "red.onnx"))
