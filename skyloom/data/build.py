@@ -166,6 +166,8 @@ def _shot(
         "from": round(float(film.times_T[span.start]), 4), "to": round(float(film.times_T[span.end - 1]) + step, 4),
         "scores": score.numbers(film, span.start, span.end),
     }  # fmt: skip
+    if detect.read:
+        row["text"] = detectors.text_of([line for i in film.samples_in(span.start, span.end) for line in film.seen[i].lines])
     if not adapters and not detect.nsfw:
         return row, jpegs
     frames = np.stack([np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs])

@@ -1,11 +1,15 @@
-"""Networks that others trained, from ONNX files that the user brings: what they see becomes a score beside our own.
+"""Networks that others trained, from ONNX files that the user brings, and a reader: what they see stands beside our own scores.
 
-Dimension key: S pictures of a shot, H W pixels, C colours. An ONNX file is a graph of numbers and runs no code of its own.
-Nothing is downloaded. What differs between two files of one kind stands in a small JSON file beside them (`Wants`).
+Dimension key: S pictures of a shot, T pictures of a film, H W pixels. An ONNX file is a graph of numbers and runs no code of
+its own. Nothing is downloaded. What differs between two files of one kind stands in a small JSON file beside them (`Wants`).
 """
 
 import functools
+import itertools
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +27,9 @@ FACE_SIDE = 640  # long side of the pictures that faces are looked for in
 FACE_SURE = 0.8  # confidence from which on a face counts
 WINDOW, STEP = 100, 50  # pictures that TransNetV2 sees, and in their middle those that it is asked about
 TINY = (48, 27)  # width and height of its pictures
+READ_SIDE = 1280  # long side of the pictures that are read
+READ_SURE = 60.0  # confidence, of 100, from which on a word counts
+READ_SECONDS = 60  # that one picture may take
 TYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
@@ -56,6 +63,14 @@ class Network:
             raise ValueError(f"{self.path}: cannot take {array.shape}: {_line(error)}") from None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What detectors saw in one picture."""
+
+    numbers: dict[str, float]
+    lines: tuple[str, ...] = ()  # of text
+
+
 def try_out(config: DetectConfig, transnet: str = "") -> None:
     """Runs each detector that is set on a blank picture, so that what is wrong shows once and before any film.
 
@@ -65,17 +80,23 @@ def try_out(config: DetectConfig, transnet: str = "") -> None:
         nudity(config.nsfw, np.zeros((1, SIDE, SIDE, 3), np.uint8))
     if config.faces:
         faces(config.faces, np.zeros((SIDE, SIDE, 3), np.uint8))
+    if config.read:
+        read(config.read, np.zeros((SIDE, SIDE), np.uint8))
     if transnet:
         blank = TransNet(transnet)
         blank.add(np.zeros((SIDE, SIDE, 3), np.uint8))
         blank.result()
 
 
-def looking(config: DetectConfig) -> Callable[[Picture], dict[str, float]] | None:
-    """What `Meter` asks about its samples, or None where no detector for them is set."""
-    if not config.faces:
-        return None
-    return lambda picture: faces(config.faces, picture.rgb(FACE_SIDE))
+def looking(config: DetectConfig) -> Callable[[Picture, float], Seen] | None:
+    """What `Meter` asks about its samples, or None where no detector for them is set. Only what bears letters is read."""
+
+    def look(picture: Picture, letters: float) -> Seen:
+        numbers = faces(config.faces, picture.rgb(FACE_SIDE)) if config.faces else {}
+        lines = read(config.read, picture.grey()) if config.read and letters else ()
+        return Seen(numbers | ({"words": sum(len(line.split()) for line in lines)} if config.read else {}), lines)
+
+    return look if config.faces or config.read else None
 
 
 @functools.cache
@@ -204,5 +225,41 @@ def _finder(path: str) -> Any:
         cv2.utils.logging.setLogLevel(before)
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def read(languages: str, grey_HW: np.ndarray) -> tuple[str, ...]:
+    """uint8 picture -> lines of the words that tesseract is sure of; single characters are left out.
+
+    RuntimeError where the program or the language is not installed.
+    """
+    program = shutil.which("tesseract")
+    if program is None:
+        raise RuntimeError(f"detect.read={languages} needs the program tesseract. Install it: apt install tesseract-ocr")
+    scale = READ_SIDE / max(grey_HW.shape)
+    image = cv2.resize(grey_HW, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    done = subprocess.run(
+        [program, "stdin", "stdout", "-l", languages, "--psm", "11", "tsv"],  # 11: text anywhere, in no order
+        input=cv2.imencode(".png", image)[1].tobytes(),
+        capture_output=True,
+        timeout=READ_SECONDS,
+        env={**os.environ, "OMP_THREAD_LIMIT": "1"},  # there is a worker a core already
+    )
+    if done.returncode:
+        told = _line(done.stderr.decode(errors="replace"))
+        raise RuntimeError(f"detect.read={languages}: {told} Wanted one of tesseract --list-langs.")
+    rows = (row.split("\t") for row in done.stdout.decode(errors="replace").splitlines()[1:])
+    words = ((row[1:5], row[11]) for row in rows if row[0] == "5" and float(row[10]) >= READ_SURE)  # 5: a word
+    sure = ((place, word) for place, word in words if sum(map(str.isalnum, word)) > 1)
+    return tuple(" ".join(word for _, word in line) for _, line in itertools.groupby(sure, key=lambda pair: pair[0]))
+
+
+def text_of(lines: list[str]) -> str:
+    """Lines of several pictures -> one text: each once, without those of which another holds all."""
+    whole = (line for line in dict.fromkeys(lines) if not any(_part(line, other) for other in lines))
+    return "\n".join(whole)
+
+
+def _part(line: str, other: str) -> bool:
+    return len(line) < len(other) and line.lower() in other.lower()
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())[:300]

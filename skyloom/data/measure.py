@@ -15,7 +15,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
 
 from ..base.footage import Picture
-from .detectors import TransNet
+from .detectors import Seen, TransNet
 from .text_overlay import letters
 
 LONG_SIDE = 256  # of the pictures that are looked at
@@ -60,7 +60,7 @@ class Measured:
     corrupt: int
     height: int
     width: int
-    seen: list[dict[str, float]]  # per sample, what `Meter.look` returned; empty without
+    seen: list[Seen]  # per sample, what `Meter.look` returned; empty without
     ends_T: np.ndarray | None  # probability that a shot ends with this picture, by a network; None without
 
     def samples_in(self, start: int, end: int) -> np.ndarray:
@@ -75,7 +75,7 @@ class Meter:
 
     cut_ratio: float = 3.0
     cut_change: float = 15.0
-    look: Callable[[Picture], dict[str, float]] | None = None  # a detector for the samples
+    look: Callable[[Picture, float], Seen] | None = None  # detectors, for a sample and its share under lines of letters
     network: TransNet | None = None  # that finds where shots end
     times: list[float] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Meter:
     sample_at: list[int] = field(default_factory=list)
     samples: list[list[float]] = field(default_factory=list)
     jpegs: list[bytes] = field(default_factory=list)
-    seen: list[dict[str, float]] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
     corrupt: int = 0
     size: tuple[int, int] = (0, 0)
 
@@ -144,7 +144,7 @@ class Meter:
             colourfulness(rgb), blur(native), blocks(inside(native, bars)), picture.quantiser(), letters(native), *bars,
         ])  # fmt: skip
         if self.look:
-            self.seen.append(self.look(picture))
+            self.seen.append(self.look(picture, self.samples[-1][NAMES.index("letters")]))
         height, width = picture.fitted(JPEG_SIDE)
         small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
         data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])[1]

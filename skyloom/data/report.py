@@ -38,6 +38,7 @@ SCORES = {  # what each number means, and the bounds that it is held against
     "light": ("mean, 0 to 1",),
     "looks": ("sharpness, contrast, colour, exposure", "least_looks"),
     "nsfw": ("probability, of the classifier that was given", "most_nsfw"),
+    "words": ("most that can be read in one picture", "most_words"),
     "faces": ("most in one picture",),
     "face_area": ("share of a picture under faces", "most_faces"),
 }

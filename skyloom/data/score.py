@@ -45,7 +45,7 @@ def numbers(film: Measured, start: int, end: int) -> dict[str, float]:
     }
     found["looks"] = looks(found)
     if film.seen:
-        found |= {name: float(max(film.seen[i][name] for i in inside)) for name in film.seen[0]}
+        found |= {name: float(max(film.seen[i].numbers[name] for i in inside)) for name in film.seen[0].numbers}
     return {name: round(value, 5) for name, value in found.items()}
 
 
@@ -99,6 +99,7 @@ def reasons(shot: dict[str, Any], file: dict[str, Any], config: ScoreConfig) -> 
         ("text", s["letters"], ">", config.most_letters),
         ("plain", s["looks"], "<", config.least_looks),
         ("nsfw", s.get("nsfw", 0.0), ">", config.most_nsfw),
+        ("words", s.get("words", 0.0), ">", config.most_words),
         ("faces", s.get("face_area", 0.0), ">", config.most_faces),
         ("damaged", file.get("corrupt", 0.0), ">", config.most_corrupt),
     ]

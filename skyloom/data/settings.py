@@ -32,6 +32,7 @@ class DetectConfig:
 
     nsfw: str = ""  # an ONNX classifier
     faces: str = ""  # YuNet as ONNX
+    read: str = ""  # languages in which the program tesseract shall read text: "eng", "eng+deu"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class ScoreConfig:
     adapters: tuple[str, ...] = ()  # "package.module:function" each; see docs/data.md
     most_adapter: float = 0.5  # of each number that an adapter returns
     most_nsfw: float = 0.5  # probability, where detect.nsfw is set
+    most_words: int = 3  # that can be read in one picture, where detect.read is set
     most_faces: float = 1.0  # share of the picture under faces, where detect.faces is set; 0 drops every face that is found
 
 

@@ -1,5 +1,6 @@
 """Networks that a user brings: small ONNX graphs that really compute, in a whole build, and what wrong files are told."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image, ImageDraw, ImageFont
 
 from skyloom.base import footage
 from skyloom.cli import run
@@ -274,3 +276,82 @@ def test_a_network_that_is_not_transnet_is_named(tmp_path):
         detectors.try_out(DetectConfig(), few)
     with pytest.raises(ValueError, match="cannot take"):
         detectors.try_out(DetectConfig(), redness(tmp_path / "red.onnx"))
+
+
+READER = """#!{python}
+import io, sys
+from PIL import Image
+if "tlh" in sys.argv:
+    sys.exit("Failed loading language 'tlh'")
+image = Image.open(io.BytesIO(sys.stdin.buffer.read())).convert("L")
+side = str(max(image.size))
+words = [("1", "95", "bright"), ("1", "95", "scene"), ("1", "95", "|"), ("2", "12", "unsure"), ("2", "60.5", side)]
+if image.resize((1, 1), Image.BOX).getpixel((0, 0)) < 100:
+    words = words[3:]
+print("level page_num block_num par_num line_num word_num left top width height conf text".replace(" ", "\\t"))
+print("4 1 1 1 1 0 0 0 0 0 -1 ".replace(" ", "\\t"))
+for line, conf, word in words:
+    print("\\t".join(["5", "1", line, "1", "1", "1", "0", "0", "9", "9", conf, word]))
+"""
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    """A program in tesseract's place: two words in a bright picture, the long side in every one, and what it is not sure of."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "tesseract").write_text(READER.format(python=sys.executable))
+    (tmp_path / "bin" / "tesseract").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+
+def test_sure_words_come_in_lines(reader):
+    assert detectors.read("eng", np.full((90, 160), 200, np.uint8)) == ("bright scene", "1280")
+    assert detectors.read("eng", np.full((3000, 2000), 20, np.uint8)) == ("1280",)
+
+
+def test_a_missing_program_or_language_is_named(reader, monkeypatch):
+    with pytest.raises(RuntimeError, match=r"language 'tlh'.*--list-langs"):
+        detectors.try_out(DetectConfig(read="tlh"))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match="apt install tesseract-ocr"):
+        detectors.try_out(DetectConfig(read="eng"))
+
+
+def test_of_many_pictures_each_line_stays_once():
+    assert detectors.text_of(["The end", "end", "THE END", "Part two", "The end"]) == "The end\nTHE END\nPart two"
+    assert detectors.text_of([]) == ""
+
+
+def written(text: str) -> np.ndarray:
+    film = made.film(3, 36, (360, 640)).copy()
+    for frame in film:
+        image = Image.fromarray(frame)
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((30, 270, 610, 340), fill=(0, 0, 0))
+        draw.text((50, 280), text, font=ImageFont.load_default(40), fill=(255, 255, 255))
+        frame[:] = np.asarray(image)
+    return film
+
+
+def built(tmp_path: Path) -> dict[str, dict]:
+    """Shots of a film with text and of one without, by a build that reads."""
+    (tmp_path / "in").mkdir()
+    footage.compress(tmp_path / "in" / "text.mp4", written("Breaking news tonight"), 24)
+    footage.compress(tmp_path / "in" / "none.mp4", made.film(5, 36, (360, 640)), 24)
+    words = ["detect.read=eng", "score.most_words=2", "shots.min_seconds=0.1", "-o", str(tmp_path / "set")]
+    assert run(["data", "build", str(tmp_path / "in"), "--no-encode", *words]) == 0
+    return shots_of(tmp_path / "set")
+
+
+def test_a_build_reads_only_where_letters_are(tmp_path, reader):
+    rows = built(tmp_path)
+    assert rows["text.mp4"]["text"].endswith("1280") and rows["text.mp4"]["scores"]["words"] >= 1
+    assert rows["none.mp4"]["text"] == "" and rows["none.mp4"]["scores"]["words"] == 0
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not shutil.which("tesseract"), reason="needs tesseract: apt install tesseract-ocr")
+def test_tesseract_reads_what_is_burned_in(tmp_path):
+    rows = built(tmp_path)
+    assert "Breaking news tonight" in rows["text.mp4"]["text"]
+    assert "words: 3 > 2" in rows["text.mp4"]["dropped"] and "words: 0 > 2" not in rows["none.mp4"]["dropped"]
