@@ -56,11 +56,11 @@ class Network:
     kind: type[np.generic]
 
     def run(self, array: np.ndarray) -> np.ndarray:
-        """The first output, flat. ValueError where the network takes no such input."""
+        """The first output, flat. RuntimeError where the network takes no such input."""
         try:
             return np.asarray(self.session.run(None, {self.name: array.astype(self.kind)})[0], np.float64).reshape(-1)
         except Exception as error:  # of types that onnxruntime makes at run time
-            raise ValueError(f"{self.path}: cannot take {array.shape}: {_line(error)}") from None
+            raise RuntimeError(f"{self.path}: cannot take {array.shape}: {_line(error)}") from None
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Seen:
 def try_out(config: DetectConfig, transnet: str = "") -> None:
     """Runs each detector that is set on a blank picture, so that what is wrong shows once and before any film.
 
-    ValueError for a file that is not what it should be, RuntimeError for what is not installed.
+    ValueError for a file that is missing or not what it should be, RuntimeError for what does not run or is not installed.
     """
     if config.nsfw:
         nudity(config.nsfw, np.zeros((1, SIDE, SIDE, 3), np.uint8))
@@ -199,14 +199,14 @@ class TransNet:
 
 
 def faces(path: str, frame_HW3: np.ndarray) -> dict[str, float]:
-    """uint8 picture -> how many faces, and the share of the picture under their boxes. ValueError where `path` is no YuNet."""
+    """uint8 picture -> how many faces, and the share of the picture under their boxes. RuntimeError for a file of no use."""
     height, width = frame_HW3.shape[:2]
     try:
         finder = _finder(path)
         finder.setInputSize((width, height))
         boxes = finder.detect(np.ascontiguousarray(frame_HW3[..., ::-1]))[1]
     except cv2.error:
-        raise ValueError(f"{path}: OpenCV cannot run it. Wanted YuNet in ONNX format.") from None
+        raise RuntimeError(f"{path}: OpenCV cannot run it. Wanted YuNet in ONNX format.") from None
     under = np.zeros((height, width), np.uint8)
     for x, y, wide, tall in () if boxes is None else boxes[:, :4].round().astype(int).tolist():
         under[max(0, y) : max(0, y + tall), max(0, x) : max(0, x + wide)] = 1

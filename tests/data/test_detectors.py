@@ -205,9 +205,10 @@ def test_a_face_that_sticks_out_counts_as_far_as_it_shows(tmp_path):
 
 
 def test_a_file_that_is_not_yunet_is_named(tmp_path):
-    for path, told in ((tmp_path / "none.onnx", "no such file"), (redness(tmp_path / "red.onnx"), "Wanted YuNet")):
-        with pytest.raises(ValueError, match=told):
-            detectors.try_out(DetectConfig(faces=str(path)))
+    with pytest.raises(ValueError, match="no such file"):
+        detectors.try_out(DetectConfig(faces=str(tmp_path / "none.onnx")))
+    with pytest.raises(RuntimeError, match="Wanted YuNet"):
+        detectors.try_out(DetectConfig(faces=redness(tmp_path / "red.onnx")))
 
 
 def test_a_build_counts_faces_and_drops_them_only_if_told(tmp_path):
@@ -274,7 +275,7 @@ def test_a_network_that_is_not_transnet_is_named(tmp_path):
     few = save(tmp_path / "few.onnx", [helper.make_node("ReduceMean", ["x"], ["out"], axes=[1])], [1, 100, 27, 48, 3])
     with pytest.raises(ValueError, match="Wanted TransNetV2"):
         detectors.try_out(DetectConfig(), few)
-    with pytest.raises(ValueError, match="cannot take"):
+    with pytest.raises(RuntimeError, match="cannot take"):
         detectors.try_out(DetectConfig(), redness(tmp_path / "red.onnx"))
 
 
