@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 SKYLOOM := $(BIN)/skyloom
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
 
-.PHONY: help demo setup test test-full browser check fix studio train-storybook train-tiny clean
+.PHONY: help demo setup test test-full browser reader check fix studio train-storybook train-tiny clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,7 +23,7 @@ setup: .venv/.installed-dev ## install what tests and checks need
 test: .venv/.installed-dev ## the tests, in minutes, on two cores
 	$(PYTEST) -n 2 -m "not full"
 
-test-full: .venv/.installed-full browser ## the tests that take longer: PostgreSQL, Ray, Node, real films, the studio in a browser
+test-full: .venv/.installed-full browser reader ## the tests that take longer: PostgreSQL, Ray, Node, real films, the studio in a browser
 	@$(PYTEST) -m full; code=$$?; \
 	if [ $$code -eq 5 ]; then echo "there are no full tests: none was run"; else exit $$code; fi
 
@@ -31,6 +31,10 @@ browser: # for the studio's journeys: Chromium and axe-core; without them these 
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || \
 		echo "no Chromium, and apt-get cannot install it: the studio's journeys are skipped"
 	@! command -v npm >/dev/null || $(MAKE) --no-print-directory studio/node_modules/.installed
+
+reader: # for what is read in pictures: tesseract; without it that test is skipped, and says why
+	@command -v tesseract >/dev/null || { apt-get update -qq && apt-get install -y -qq tesseract-ocr; } >/dev/null 2>&1 || \
+		echo "no tesseract, and apt-get cannot install it: what it reads is not tested"
 
 check: .venv/.installed-dev ## style, types, floors
 	$(BIN)/ruff check .

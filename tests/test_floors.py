@@ -34,6 +34,7 @@ LIBRARIES = {  # one library, one file; only command line and server have one fo
     "fastapi": {"server/app.py", "server/hooks.py", "server/images.py", "server/studio_routes.py", "server/videos.py"},
     "fsspec": {"server/storage.py", "data/storage.py"},  # floors that do not meet
     "mcp": {"server/mcp.py"},
+    "onnxruntime": {"data/detectors.py"},
     "prometheus_client": {"server/metrics.py"},
     "pydantic": {"server/mcp.py", "server/wire.py"},
     "sqlalchemy": {"server/store.py", "server/tables.py"},

@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image
 
 from ..base import footage
-from . import dedup, ingest, score, shots, workers
+from . import dedup, detectors, ingest, score, shots, workers
 from .catalog import Catalog, mark_of
 from .measure import Measured, Meter
-from .settings import DataConfig, ShotConfig
+from .settings import DataConfig, DetectConfig, ShotConfig
 
 VERSION = 4
 PICTURES = 4  # kept of each shot, for copies, adapters and the report
@@ -39,9 +39,10 @@ def measure(catalog: Catalog, config: DataConfig, *, processes: int = 1) -> int:
     score.adapters(config.score.adapters)
     folder, mark = source_folder(catalog), film_mark(config)
     todo = [row for _, row in catalog.rows("file") if not row["dropped"] and catalog.get("film", row["hash"], mark) is None]
-    jobs = (
-        (row["hash"], (folder / row["path"], folder, row["interlaced"], config.shots, config.score.adapters)) for row in todo
-    )
+    if todo:
+        detectors.try_out(config.detect, config.shots.transnet)
+    settings = config.shots, config.score.adapters, config.detect
+    jobs = ((row["hash"], (folder / row["path"], folder, row["interlaced"], *settings)) for row in todo)
     names = {row["hash"]: row for row in todo}
     for digest, film in workers.each(
         analyse, jobs, processes=processes, seconds=_time_for(names, config), memory_mb=config.ingest.memory_mb
@@ -58,10 +59,18 @@ def measure(catalog: Catalog, config: DataConfig, *, processes: int = 1) -> int:
     return len(todo)
 
 
-def analyse(path: Path, folder: Path, interlaced: bool, config: ShotConfig, adapters: tuple[str, ...]) -> dict[str, Any]:
+def analyse(
+    path: Path,
+    folder: Path,
+    interlaced: bool,
+    config: ShotConfig,
+    adapters: tuple[str, ...],
+    detect: DetectConfig = DetectConfig(),  # noqa: B008  frozen
+) -> dict[str, Any]:
     """Runs in a worker: one decode -> shots with their numbers and pictures. ValueError where not one picture comes."""
     ingest.check_place(path, folder)
-    meter, broken = Meter(config.cut_ratio, config.cut_change), ""
+    network = detectors.TransNet(config.transnet) if config.transnet else None
+    meter, broken = Meter(config.cut_ratio, config.cut_change, detectors.looking(detect), network), ""
     try:
         for picture in footage.pictures(path, interlaced=interlaced):
             meter.add(picture)
@@ -71,7 +80,7 @@ def analyse(path: Path, folder: Path, interlaced: bool, config: ShotConfig, adap
         raise ValueError(broken)
     film = meter.result()
     spans, joins = shots.spans(film, config)
-    found = [_shot(film, span, score.adapters(adapters)) for span in spans]
+    found = [_shot(film, span, score.adapters(adapters), detect) for span in spans]
     return {
         "shots": [row for row, _ in found],
         "pictures": [jpegs for _, jpegs in found],
@@ -122,7 +131,7 @@ def source_folder(catalog: Catalog) -> Path:
 
 
 def film_mark(config: DataConfig) -> str:
-    return mark_of(VERSION, config.shots, config.score.adapters)
+    return mark_of(VERSION, config.shots, config.score.adapters, config.detect)
 
 
 def shot_key(digest: str, shot: dict[str, Any]) -> str:
@@ -147,25 +156,31 @@ def _rank(row: dict[str, Any]) -> tuple[float, ...]:
     return row["height"] * row["width"], -scores["quantiser"], -scores["blocks"], row["end"] - row["start"]
 
 
-def _shot(film: Measured, span: shots.Span, adapters: list[score.Adapter]) -> tuple[dict[str, Any], list[bytes]]:
+def _shot(
+    film: Measured, span: shots.Span, adapters: list[score.Adapter], detect: DetectConfig
+) -> tuple[dict[str, Any], list[bytes]]:
     jpegs = _pictures(film, span)
     step = float(np.median(np.diff(film.times_T))) if len(film.times_T) > 1 else 0.0
-    row = {
+    row: dict[str, Any] = {
         "start": span.start, "end": span.end, "height": film.height, "width": film.width, "short": span.dropped,
         "from": round(float(film.times_T[span.start]), 4), "to": round(float(film.times_T[span.end - 1]) + step, 4),
         "scores": score.numbers(film, span.start, span.end),
     }  # fmt: skip
+    if detect.read:
+        row["text"] = detectors.text_of([line for i in film.samples_in(span.start, span.end) for line in film.seen[i].lines])
+    if not adapters and not detect.nsfw:
+        return row, jpegs
+    frames = np.stack([np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs])
+    if detect.nsfw:
+        row["scores"]["nsfw"] = round(detectors.nudity(detect.nsfw, frames), 5)
     if adapters:
-        frames = np.stack([np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs])
         row["adapters"] = {name: round(float(value), 4) for adapter in adapters for name, value in adapter(frames).items()}
     return row, jpegs
 
 
 def _pictures(film: Measured, span: shots.Span) -> list[bytes]:
-    """Up to PICTURES of the shot's samples, evenly; a shot between two samples takes the nearest."""
-    inside = np.flatnonzero((film.sample_at >= span.start) & (film.sample_at < span.end))
-    if not len(inside):
-        inside = np.array([np.abs(film.sample_at - (span.start + span.end) / 2).argmin()])
+    """Up to PICTURES of the shot's samples, evenly."""
+    inside = film.samples_in(span.start, span.end)
     picked = inside[np.unique(np.linspace(0, len(inside) - 1, min(PICTURES, len(inside))).round().astype(int))]
     return [film.jpegs[i] for i in picked]
 
@@ -178,6 +193,7 @@ def _missing_end(file: dict[str, Any]) -> str:
 
 
 def _time_for(rows: dict[str, dict[str, Any]], config: DataConfig) -> float:
-    """Seconds that the longest of the films may take: a tenth of a second a picture on a busy machine is slow but alive."""
+    """Seconds that the longest of the films may take: so much a picture on a busy machine is slow but alive."""
     most = max((row["frames"] for row in rows.values()), default=0)
-    return config.ingest.seconds_to_read + 0.1 * most
+    alone = config.detect == DetectConfig() and not config.shots.transnet
+    return config.ingest.seconds_to_read + (0.1 if alone else 0.3) * most

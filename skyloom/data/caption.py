@@ -183,8 +183,10 @@ def _cut(key: str, row: dict[str, Any], fps: float = 12.0, most: int = 49) -> Cu
 
 def _ask(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]], config: DataConfig, note: Note) -> int:
     settings = config.caption
-    mark = mark_of(VERSION, settings.endpoint, settings.model, settings.pictures, PROMPT)
-    todo = [key for key, _ in kept if catalog.get("caption", f"{key}:endpoint", mark) is None]
+    prompts = {key: prompt_for(row.get("text", "")) for key, row in kept}
+    asked = VERSION, settings.endpoint, settings.model, settings.pictures
+    marks = {key: mark_of(*asked, prompt) for key, prompt in prompts.items()}
+    todo = [key for key, mark in marks.items() if catalog.get("caption", f"{key}:endpoint", mark) is None]
     tokens, dollars = estimate(len(todo), settings)
     note(f"endpoint: {len(todo)} shots, about {tokens} tokens, ${dollars:.2f}, {len(todo) / settings.per_minute:.1f} minutes")
     if settings.most_cost and dollars > settings.most_cost:
@@ -193,13 +195,19 @@ def _ask(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]], config: DataC
     for key in todo:
         pictures = [_data_url(jpeg) for jpeg in catalog.pictures(key)[: settings.pictures]]
         try:
-            answer = server.ask(PROMPT, pictures)
+            answer = server.ask(prompts[key], pictures)
         except Refused as error:  # of this shot alone: the others go on
             note(f"endpoint: {key}: {error}")
             continue
-        catalog.put("caption", f"{key}:endpoint", mark, {"captions": parsed(answer), "model": settings.model})
+        catalog.put("caption", f"{key}:endpoint", marks[key], {"captions": parsed(answer), "model": settings.model})
         count += 1
     return count
+
+
+def prompt_for(text: str) -> str:
+    """What the endpoint is asked about a shot in which `text` was read, "" for none."""
+    told = f" A reader found these letters in them, perhaps with mistakes: {json.dumps(text, ensure_ascii=False)}"
+    return PROMPT + told * bool(text)
 
 
 def parsed(answer: str) -> list[dict[str, str]]:

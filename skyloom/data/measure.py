@@ -6,7 +6,7 @@ every resolution; only `blocks` needs the pixels as they were stored.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import cv2
@@ -15,6 +15,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
 
 from ..base.footage import Picture
+from .detectors import Seen, TransNet
 from .text_overlay import letters
 
 LONG_SIDE = 256  # of the pictures that are looked at
@@ -59,6 +60,13 @@ class Measured:
     corrupt: int
     height: int
     width: int
+    seen: list[Seen]  # per sample, what `Meter.look` returned; empty without
+    ends_T: np.ndarray | None  # probability that a shot ends with this picture, by a network; None without
+
+    def samples_in(self, start: int, end: int) -> np.ndarray:
+        """Which samples lie in the shot [start, end); for one shorter than the time between samples, the nearest."""
+        inside = np.flatnonzero((self.sample_at >= start) & (self.sample_at < end))
+        return inside if len(inside) else np.array([np.abs(self.sample_at - (start + end) / 2).argmin()])
 
 
 @dataclass
@@ -67,6 +75,8 @@ class Meter:
 
     cut_ratio: float = 3.0
     cut_change: float = 15.0
+    look: Callable[[Picture, float], Seen] | None = None  # detectors, for a sample and its share under lines of letters
+    network: TransNet | None = None  # that finds where shots end
     times: list[float] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
@@ -77,6 +87,7 @@ class Meter:
     sample_at: list[int] = field(default_factory=list)
     samples: list[list[float]] = field(default_factory=list)
     jpegs: list[bytes] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
     corrupt: int = 0
     size: tuple[int, int] = (0, 0)
 
@@ -107,6 +118,8 @@ class Meter:
         self.spread.append(max(high - low, int(np.ptp(thumb, axis=(0, 1)).max())))
         self.thumbs.append(thumb.reshape(-1))
         self.corrupt += picture.corrupt
+        if self.network:
+            self.network.add(rgb)
         self.last = grey
 
     def result(self) -> Measured:
@@ -116,7 +129,8 @@ class Meter:
         return Measured(
             np.array(self.times), np.array(self.steps), np.array(self.spread), np.stack(self.thumbs), self.cuts,
             np.array(self.flow_at, int), np.array(self.flow, float).reshape(-1, 2), np.array(self.sample_at, int),
-            np.array(self.samples, float), self.jpegs, self.corrupt, *self.size,
+            np.array(self.samples, float), self.jpegs, self.corrupt, *self.size, self.seen,
+            self.network.result() if self.network else None,
         )  # fmt: skip
 
     def _due(self, taken: list[int], picture: Picture, seconds: float) -> bool:
@@ -129,6 +143,8 @@ class Meter:
             float((grey <= 12).mean()), float((grey >= 250).mean()), float(grey.mean()) / 255, float(grey.std()) / 128,
             colourfulness(rgb), blur(native), blocks(inside(native, bars)), picture.quantiser(), letters(native), *bars,
         ])  # fmt: skip
+        if self.look:
+            self.seen.append(self.look(picture, self.samples[-1][NAMES.index("letters")]))
         height, width = picture.fitted(JPEG_SIDE)
         small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
         data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])[1]

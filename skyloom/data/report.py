@@ -37,6 +37,10 @@ SCORES = {  # what each number means, and the bounds that it is held against
     "contrast": ("of light", "least_contrast"),
     "light": ("mean, 0 to 1",),
     "looks": ("sharpness, contrast, colour, exposure", "least_looks"),
+    "nsfw": ("probability, of the classifier that was given", "most_nsfw"),
+    "words": ("most that can be read in one picture", "most_words"),
+    "faces": ("most in one picture",),
+    "face_area": ("share of a picture under faces", "most_faces"),
 }
 
 
@@ -71,12 +75,12 @@ def page(catalog: Catalog) -> str:
     shots = list(catalog.rows("shot"))
     kept, copies = [s for s in shots if not s[1]["dropped"]], [s for s in shots if "copy_of" in s[1]]
     dropped = [s for s in shots if s[1]["dropped"] and "copy_of" not in s[1]]
-    bounds = _bounds(catalog)
+    bounds, measured = _bounds(catalog), shots[0][1]["scores"] if shots else {}
     parts = [
         ("way", "The way", _funnel(funnel(catalog))),
         ("why", "Why not", _reasons(OUT, _why_files(catalog)) + _reasons("Shots dropped", _why_shots(catalog))),
         ("films", "Films and their shots", _timelines(catalog, shots)),
-        ("measures", "Measures", "".join(_histogram(name, shots, bounds) for name in SCORES) if shots else ""),
+        ("measures", "Measures", "".join(_histogram(name, shots, bounds) for name in SCORES if name in measured)),
         ("kept", f"Kept, {_some(kept)}", _cards(catalog, kept)),
         ("dropped", f"Dropped, {_some(dropped)}", _cards(catalog, dropped)),
         ("copies", f"Copies, {_some(copies)}", "".join(_copy(catalog, key, row) for key, row in copies[:SHOWN])),

@@ -21,11 +21,8 @@ Adapter = Callable[[np.ndarray], dict[str, float]]  # frames_SHW3 uint8 -> numbe
 
 
 def numbers(film: Measured, start: int, end: int) -> dict[str, float]:
-    """Every score of the shot [start, end). A shot shorter than the time between samples takes the nearest sample."""
-    inside = (film.sample_at >= start) & (film.sample_at < end)
-    if not inside.any():
-        inside = np.zeros(len(film.sample_at), bool)
-        inside[np.abs(film.sample_at - (start + end) / 2).argmin()] = True
+    """Every score of the shot [start, end); of what detectors saw, the most."""
+    inside = film.samples_in(start, end)
     rows = dict(zip(NAMES, film.samples_SK[inside].T, strict=True))
     flow = film.flow[(film.flow_at > start) & (film.flow_at < end)]
     camera, objects = np.median(flow, 0) if len(flow) else (0.0, 0.0)
@@ -46,7 +43,10 @@ def numbers(film: Measured, start: int, end: int) -> dict[str, float]:
         "colour": float(np.median(rows["colour"])),
         "light": float(np.median(rows["mean"])),
     }
-    return {name: round(value, 5) for name, value in (found | {"looks": looks(found)}).items()}
+    found["looks"] = looks(found)
+    if film.seen:
+        found |= {name: float(max(film.seen[i].numbers[name] for i in inside)) for name in film.seen[0].numbers}
+    return {name: round(value, 5) for name, value in found.items()}
 
 
 def longest_stand(film: Measured, start: int, end: int) -> float:
@@ -98,6 +98,9 @@ def reasons(shot: dict[str, Any], file: dict[str, Any], config: ScoreConfig) -> 
         ("flat", s["contrast"], "<", config.least_contrast),
         ("text", s["letters"], ">", config.most_letters),
         ("plain", s["looks"], "<", config.least_looks),
+        ("nsfw", s.get("nsfw", 0.0), ">", config.most_nsfw),
+        ("words", s.get("words", 0.0), ">", config.most_words),
+        ("faces", s.get("face_area", 0.0), ">", config.most_faces),
         ("damaged", file.get("corrupt", 0.0), ">", config.most_corrupt),
     ]
     if not still:

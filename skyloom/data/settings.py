@@ -22,6 +22,17 @@ class ShotConfig:
     max_seconds: float = 10.0  # longer shots are cut into even pieces
     cut_ratio: float = 3.0  # a cut changes the picture so many times more than the pictures around it
     cut_change: float = 15.0  # and at least so much, in levels of hue, saturation and value
+    transnet: str = ""  # TransNetV2 as ONNX: it says where shots end, instead of the two above; see docs/data.md
+    transnet_sure: float = 0.5  # probability from which on it is believed
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """What looks at shots beside our own measures: files that the user brings; see docs/data.md. "" leaves one out."""
+
+    nsfw: str = ""  # an ONNX classifier
+    faces: str = ""  # YuNet as ONNX
+    read: str = ""  # languages in which the program tesseract shall read text: "eng", "eng+deu"
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,9 @@ class ScoreConfig:
     most_corrupt: float = 0.1  # share of the file's pictures that came out damaged
     adapters: tuple[str, ...] = ()  # "package.module:function" each; see docs/data.md
     most_adapter: float = 0.5  # of each number that an adapter returns
+    most_nsfw: float = 0.5  # probability, where detect.nsfw is set
+    most_words: int = 3  # that can be read in one picture, where detect.read is set
+    most_faces: float = 1.0  # share of the picture under faces, where detect.faces is set; 0 drops every face that is found
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,7 @@ class DataConfig:
 
     ingest: IngestConfig = field(default_factory=IngestConfig)
     shots: ShotConfig = field(default_factory=ShotConfig)
+    detect: DetectConfig = field(default_factory=DetectConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)
     dedup: DedupConfig = field(default_factory=DedupConfig)
     caption: CaptionConfig = field(default_factory=CaptionConfig)

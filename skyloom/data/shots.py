@@ -1,4 +1,4 @@
-"""Shots in a measured film: hard cuts by PySceneDetect, dissolves and fades by how pictures mix, then lengths.
+"""Shots in a measured film: hard cuts by PySceneDetect or TransNetV2, dissolves and fades by how pictures mix, then lengths.
 
 Dimension key: T pictures, N numbers of a thumb. Shots are [start, end) in picture numbers; the pictures of a dissolve or fade
 belong to neither side, so a shot shows one scene only. Nothing is lost: shots that are too short stay as rows with a reason.
@@ -47,19 +47,30 @@ class Span:
 
 def spans(film: Measured, config: ShotConfig) -> tuple[list[Span], list[Transition]]:
     """Every shot and every transition, in order."""
-    found = transitions(film)
+    found = transitions(film, None if film.ends_T is None else by_network(film.ends_T >= config.transnet_sure))
     total = len(film.times_T)
     edges = [0, *(edge for t in found for edge in (t.start, t.end)), total]
     pieces = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
     return [span for a, b in pieces for span in _lengths(film.times_T, a, b, config)], found
 
 
-def transitions(film: Measured) -> list[Transition]:
-    """Fades first, then dissolves, then the hard cuts that lie in neither."""
+def transitions(film: Measured, marks: list[Transition] | None = None) -> list[Transition]:
+    """Fades first, then dissolves, then the hard cuts that lie in neither.
+
+    With the marks of a network these are the cuts, and a dissolve must hold one: it says where, our rules how far it reaches.
+    """
     found = fades(film)
-    found += [d for d in dissolves(film.thumbs_TN) if not any(_overlap(d, f, 2) for f in found)]
-    found += [c for c in hard_cuts(film) if not any(_overlap(c, f, 2) for f in found)]
+    mixed = [d for d in dissolves(film.thumbs_TN) if marks is None or any(_overlap(d, mark, 0) for mark in marks)]
+    found += [d for d in mixed if not any(_overlap(d, f, 2) for f in found)]
+    found += [c for c in (hard_cuts(film) if marks is None else marks) if not any(_overlap(c, f, 2) for f in found)]
     return _merged(sorted(found, key=lambda t: (t.start, t.end)))
+
+
+def by_network(marked_T: np.ndarray) -> list[Transition]:
+    """Whether each picture is marked as a shot's last -> cuts. A run of marks is a gradual change, less its first picture."""
+    edges = np.flatnonzero(np.diff(marked_T.astype(int), prepend=0, append=0)).tolist()
+    marks = [(a + 1, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b < len(marked_T)]
+    return [Transition("cut" if a == b else "dissolve", a, b) for a, b in marks]
 
 
 def _merged(found: list[Transition]) -> list[Transition]:

@@ -85,6 +85,18 @@ def test_the_endpoint_is_asked_once_for_each_kept_shot(catalog, server, config, 
     assert len(server.asked) == 2  # the answers were kept
 
 
+def test_the_endpoint_is_told_what_was_read_and_asked_anew_where_that_changes(catalog, server, config):
+    settings = DataConfig(caption=config)
+    row = catalog.get("shot", "s0")
+    catalog.put("shot", "s0", "", {**row, "text": 'EXIT "left"'})
+    caption.caption(catalog, settings, note=str)
+    first, other = (request["messages"][0]["content"][0]["text"] for request in server.asked)
+    assert first.startswith(other) and first.endswith('"EXIT \\"left\\""') and "EXIT" not in other
+    catalog.put("shot", "s0", "", {**row, "text": "EXIT"})
+    caption.caption(catalog, settings, note=str)
+    assert len(server.asked) == 3
+
+
 def test_errors_that_pass_are_tried_again_as_the_server_asks(server, config):
     waits = []
     server.script = [500, 429, 503]
