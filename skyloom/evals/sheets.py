@@ -25,8 +25,8 @@ PROMPTS = {
 
 
 def main(bench: Bench, folder: Path, prompts: dict[str, str] = PROMPTS, seeds: int = SEEDS) -> dict:
-    """Writes FOLDER/sheet-NAME.jpg for each prompt: of each seed a strip of first, middle and last frame; and FOLDER/films.webp,
-    the film of every prompt's first seed, side by side."""
+    """Writes FOLDER/sheet-NAME.jpg for each prompt: strips of first, middle and last frame, one for each seed;
+    and FOLDER/films.webp: the films of seed 0, side by side."""
     rows, firsts = [], []
     for name, prompt in prompts.items():
         strips = []
