@@ -50,6 +50,7 @@ export interface Provenance {
   intact?: boolean;
   trusted?: boolean;
   by?: string | null;
+  sources?: { title: string }[]; // an id where it is a film of this server, else a file's name
 }
 
 export interface About {

@@ -83,6 +83,9 @@ const watch = (watcher: () => void) => {
   return () => watchers.delete(watcher);
 };
 
+/** Whether a title is the id of a film. */
+export const isFilm = (title: string): boolean => /^video_[0-9a-f]{32}$/.test(title);
+
 export const useLive = (): Live => useSyncExternalStore(watch, () => state);
 
 /** One film, live while it is made; `undefined` until it is here, null where there is none. */

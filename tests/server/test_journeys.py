@@ -7,6 +7,7 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from conftest import ROOT, Server, png, until
 
@@ -208,6 +209,29 @@ def test_a_picture_is_dropped_and_four_films_are_made_of_it(visit, tmp_path):
     playwright.expect(page.locator(".stage video")).to_have_count(4)
 
 
+def test_two_pictures_play_under_the_names_that_they_are_given(visit, served, tmp_path):
+    files = [tmp_path / "fox.png", tmp_path / "IMG_2034.png"]
+    inside = np.zeros((64, 64), np.uint8)
+    inside[16:48, 16:48] = 255
+    for file in files:
+        file.write_bytes(png(alpha=inside))
+    page = visit()
+    page.locator("#prompt").fill("a fox meets Rusty")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Add a picture").and_(page.locator("input")).set_input_files(files)
+    playwright.expect(page.get_by_label("Name of picture 1")).to_have_value("fox")
+    playwright.expect(page.get_by_label("Name of picture 2")).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    playwright.expect(page.get_by_text("Picture 2 of the cast has no name.")).to_be_visible()
+    page.keyboard.type("Rusty")
+    page.keyboard.press("Control+Enter")
+    page.locator(".stage video").wait_for()
+    page.get_by_role("link", name="Open").click()
+    page.wait_for_url("**/#/film/*")
+    recipe = call(served, f"/v1/skyloom/videos/{page.url.rpartition('/')[2]}/recipe")["recipe"]
+    assert [name for name, _ in recipe["cast"]] == ["fox", "Rusty"]
+
+
 def test_the_gallery_finds_compares_and_gives_recipes_back(visit, served, tmp_path):
     one, two = film(served, "a red fox runs", seconds="2"), film(served, "the snow", seconds="2", seed=12345)
     remix = call(served, f"/v1/videos/{one}/remix", {"prompt": "a fox in the snow", "steps": 1})["id"]
@@ -254,6 +278,9 @@ def test_a_film_shows_where_it_comes_from_and_is_remixed_and_deleted(visit, serv
     page.get_by_role("dialog").get_by_role("button", name="Film it").click()
     come_true(page, f"!location.hash.endsWith('{one}')")
     playwright.expect(page.locator(".branch .branch a[aria-current]")).to_contain_text("the fox runs")
+    playwright.expect(page.locator(".sources").get_by_role("link", name="a red fox in the snow")).to_have_attribute(
+        "href", f"#/film/{one}"
+    )
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.wait_for_url("**/#/gallery")
@@ -263,7 +290,7 @@ def test_a_film_shows_where_it_comes_from_and_is_remixed_and_deleted(visit, serv
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci in studio/")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", WORDS)
-def test_axe_finds_nothing_on_any_page(visit, served, scheme, locale):
+def test_axe_finds_nothing_on_any_page(visit, served, tmp_path, scheme, locale):
     one, two = film(served, "a red fox"), film(served, "a red fox", seed=8)
     page = visit(locale=locale, color_scheme=scheme)
     for path, there in places(one, two):
@@ -271,6 +298,12 @@ def test_axe_finds_nothing_on_any_page(visit, served, scheme, locale):
         page.locator(there).first.wait_for()
         assert faults(page) == [], path
     page.goto(f"{served.url}/#/")
+    picture = tmp_path / "grey.png"
+    picture.write_bytes(png())
+    page.locator("details.more > summary").click()
+    page.locator(".casting input[type=file]").set_input_files(picture)
+    page.locator(".part").wait_for()
+    assert faults(page) == []
     page.locator("header button").first.click()
     page.locator(".drawer").wait_for()
     assert faults(page) == []

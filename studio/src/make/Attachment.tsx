@@ -1,9 +1,10 @@
 // A picture that the film begins with, or a clip to go on from or to film again.
 
 import { useEffect, useRef, useState } from "react";
-import { api, type Video } from "../api";
+import { api, type Fields, type Video } from "../api";
 import { useT } from "../i18n";
 import { Button, Segments } from "../ui";
+import { castOf, type Part } from "./casting";
 import { fieldsOf, type Draft } from "./draft";
 
 export interface Attached {
@@ -20,8 +21,8 @@ export function attached(file: File): Attached | null {
 }
 
 /** Ask for one film. */
-export function order(draft: Draft, with_: Attached | null, number: number): Promise<Video> {
-  const fields = fieldsOf(draft, number);
+export function order(draft: Draft, with_: Attached | null, cast: readonly Part[], number: number): Promise<Video> {
+  const fields: Fields = { ...fieldsOf(draft, number), cast: castOf(cast) };
   if (!with_) return api.create(fields);
   if (with_.kind === "picture") return api.create({ ...fields, input_reference: with_.file });
   const { size: _, seconds, ...rest } = fields;

@@ -4,7 +4,7 @@ import { useContent } from "../content";
 import { Badge, RecipeList, reuse } from "../film/Recipe";
 import { Tree } from "../film/Tree";
 import { useI18n, useT } from "../i18n";
-import { follow, forget, isOpen, useVideo } from "../live";
+import { follow, forget, isFilm, isOpen, useVideo } from "../live";
 import { shapeOf } from "../make/draft";
 import { Stage } from "../make/Stage";
 import { go } from "../router";
@@ -72,6 +72,7 @@ function Finished({ video }: { video: Video }) {
             <Button icon="download" disabled={!url} onClick={() => url && saveAs(url, `${video.id}.mp4`)}>{t("film.download")}</Button>
             <Delete video={video} />
           </div>
+          <Sources titles={about?.provenance.sources?.map(({ title }) => title) ?? []} />
           {about?.recipe && (
             <details>
               <summary>{t("film.recipe")}</summary>
@@ -86,6 +87,26 @@ function Finished({ video }: { video: Video }) {
       </section>
     </>
   );
+}
+
+/** What the film was made from, as its manifest names it. */
+function Sources({ titles }: { titles: string[] }) {
+  const t = useT();
+  if (!titles.length) return null;
+  return (
+    <section className="sources" aria-labelledby="sources-title">
+      <h2 id="sources-title">{t("film.sources")}</h2>
+      <ul>
+        {titles.map((title, i) => <li key={i}>{isFilm(title) ? <SourceFilm id={title} /> : title}</li>)}
+      </ul>
+    </section>
+  );
+}
+
+function SourceFilm({ id }: { id: string }) {
+  const t = useT();
+  const video = useVideo(id);
+  return video ? <a href={`#/film/${id}`}>{video.prompt}</a> : <span className="muted">{video === null && t("film.gone")}</span>;
 }
 
 function useAbout(id: string): About | null {

@@ -1,8 +1,10 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { api, type Video } from "../api";
 import { useT, type Key } from "../i18n";
 import { follow, useClosed } from "../live";
 import { Attachment, attached, order, type Attached } from "../make/Attachment";
+import { CastField } from "../make/CastField";
+import { nameless, type Part } from "../make/casting";
 import { LENGTHS, loadDraft, saveDraft, type Draft, type Quality, type Shape } from "../make/draft";
 import { PromptField } from "../make/PromptField";
 import { useRead, useServer } from "../make/reading";
@@ -21,6 +23,7 @@ export function MakePage() {
   const tell = useToast();
   const [draft, setDraft] = useState(loadDraft);
   const [file, setFile] = useState<Attached | null>(null);
+  const [cast, setCast] = useState<readonly Part[]>([]);
   const [ids, setIds] = useState(shownBefore);
   const [asking, setAsking] = useState(false);
   const [over, setOver] = useState(false);
@@ -43,8 +46,10 @@ export function MakePage() {
   };
   const film = async (wanted: Draft) => {
     if (!wanted.prompt.trim()) return prompt.current!.focus();
+    const unnamed = nameless(cast);
+    if (unnamed) return tell(t("make.castNameless", { n: unnamed }), "danger");
     setAsking(true);
-    const made = await Promise.allSettled(Array.from({ length: Number(wanted.count) }, (_, number) => order(wanted, file, number)));
+    const made = await Promise.allSettled(Array.from({ length: Number(wanted.count) }, (_, number) => order(wanted, file, cast, number)));
     setAsking(false);
     const videos = made.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     videos.forEach(follow);
@@ -56,9 +61,13 @@ export function MakePage() {
   return (
     <div
       className={`make ${over ? "over" : ""}`}
-      onDragOver={(event) => { event.preventDefault(); setOver(true); }}
+      onDragOver={(event) => { setOver(!event.defaultPrevented); event.preventDefault(); }}
       onDragLeave={(event) => { if (event.currentTarget === event.target) setOver(false); }}
-      onDrop={(event) => { event.preventDefault(); setOver(false); attach(event.dataTransfer.files[0]); }}
+      onDrop={(event) => {
+        setOver(false);
+        if (!event.defaultPrevented) attach(event.dataTransfer.files[0]); // the cast may have taken it
+        event.preventDefault();
+      }}
     >
       <form
         className="composer"
@@ -70,7 +79,9 @@ export function MakePage() {
         <PromptField ref={prompt} draft={draft} read={read} server={server} change={change} again={() => setTelling(telling + 1)}>
           <Attachment value={file} onChange={setFile} />
         </PromptField>
-        <Dials draft={draft} change={change} longest={server?.max_seconds ?? 20} />
+        <Dials draft={draft} change={change} longest={server?.max_seconds ?? 20}>
+          <CastField cast={cast} change={setCast} />
+        </Dials>
         <Button kind="primary" type="submit" className="go" disabled={asking} aria-keyshortcuts="Control+Enter">
           {t("make.go")} <kbd>{t("make.keys")}</kbd>
         </Button>
@@ -83,7 +94,14 @@ export function MakePage() {
   );
 }
 
-function Dials({ draft, change, longest }: { draft: Draft; change: (part: Partial<Draft>) => void; longest: number }) {
+interface DialsProps {
+  draft: Draft;
+  change: (part: Partial<Draft>) => void;
+  longest: number; // seconds
+  children: ReactNode; // what else is behind "More"
+}
+
+function Dials({ draft, change, longest, children }: DialsProps) {
   const t = useT();
   const lengths = [...new Set([...LENGTHS, draft.seconds])].filter((each) => Number(each) <= longest).sort((a, b) => Number(a) - Number(b));
   return (
@@ -115,6 +133,7 @@ function Dials({ draft, change, longest }: { draft: Draft; change: (part: Partia
             {(id) => <input id={id} className="input" maxLength={500} value={draft.negative} onChange={(event) => change({ negative: event.target.value })} />}
           </Field>
         </div>
+        {children}
       </details>
     </>
   );

@@ -1,12 +1,12 @@
-// Pictures that cards keep: small enough for the browser's storage, as data URLs.
+// Pictures of cards and of the cast: small enough for the browser's storage, as data URLs.
 
 const SIDE = 640; // pixels of the longer side: more than the model films
 
-/** A picture file -> a JPEG as a data URL. Rejects where the browser cannot read it. */
-export async function fromFile(file: Blob): Promise<string> {
+/** A picture file -> a data URL; as a PNG, what is clear in it stays so. Rejects where the browser cannot read it. */
+export async function fromFile(file: Blob, type: "image/jpeg" | "image/png" = "image/jpeg"): Promise<string> {
   const image = await createImageBitmap(file);
   try {
-    return drawn(image, image.width, image.height);
+    return drawn(image, image.width, image.height, type);
   } finally {
     image.close();
   }
@@ -34,11 +34,11 @@ function once(video: HTMLVideoElement, event: string): Promise<void> {
   });
 }
 
-function drawn(source: CanvasImageSource, width: number, height: number): string {
+function drawn(source: CanvasImageSource, width: number, height: number, type = "image/jpeg"): string {
   const scale = Math.min(1, SIDE / Math.max(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
   canvas.getContext("2d")!.drawImage(source, 0, 0, canvas.width, canvas.height);
-  return canvas.toDataURL("image/jpeg", 0.85);
+  return canvas.toDataURL(type, 0.85);
 }
