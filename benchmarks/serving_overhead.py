@@ -83,7 +83,7 @@ def table(result: dict[str, Any]) -> str:
         f"| way | one film, s | {MANY} films, s |\n| --- | --- | --- |\n{lines}\n"
         f"To a process that has its model the server adds {1000 * (s['served'] - s['warm']):.0f} ms: job and queue on disk, "
         "thumbnail, sheet, signature, download. `skyloom generate` loads its model each "
-        f"time. {MANY} queued films take {s['served_many'] / s['warm_many']:.2f} of the time of {MANY} calls in such a process.\n"
+        f"time. {MANY} queued films take {s['served_many'] / s['warm_many']:.2f} of the time of {MANY} calls of `generate()`.\n"
     )
 
 
