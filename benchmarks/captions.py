@@ -20,7 +20,7 @@ import torch
 
 from skyloom.base.video import contact_sheet
 from skyloom.config import Config, DiTConfig, ModelTrain, TextConfig
-from skyloom.evals import find_probe, report
+from skyloom.evals import report
 from skyloom.evals.adherence import compare, wilson
 from skyloom.evals.sheets import save_jpeg
 from skyloom.models.bundle import Bundle, load_bundle, save_bundle
@@ -47,10 +47,7 @@ SHOWN = 8  # pictures of each row of the sheet
 
 def main() -> None:
     a = arguments()
-    start = load_bundle(a.model)
-    probe = find_probe(a.model, a.probe)
-    if probe is None:
-        raise SystemExit(f"no probe beside {a.model!r}: train one, or give its folder with --probe.")
+    start, probe = stills.begun(a.model, a.probe)
     held = [sample_scene(STREAM, i, split="val", max_actors=1) for i in range(a.n)]
     real = [draw(scene) for scene in held]
     truth = stills.encoded(start, real)

@@ -20,12 +20,12 @@ import stills
 
 from skyloom.base.sizes import size_text
 from skyloom.base.video import contact_sheet
-from skyloom.evals import find_probe, report
+from skyloom.evals import report
 from skyloom.evals.adherence import wilson
 from skyloom.evals.clips import shrunk
 from skyloom.evals.sheets import save_jpeg
 from skyloom.generate import Request, generate
-from skyloom.models.bundle import Bundle, load_bundle
+from skyloom.models.bundle import Bundle
 from skyloom.models.probe import Probe
 from skyloom.worlds.captions import STYLES, caption
 from skyloom.worlds.sample import sample_scene
@@ -41,10 +41,7 @@ DIETS = ("square crops", "native shape")
 
 def main() -> None:
     a = arguments()
-    start = load_bundle(a.model)
-    probe = find_probe(a.model, a.probe)
-    if probe is None:
-        raise SystemExit(f"no probe beside {a.model!r}: train one, or give its folder with --probe.")
+    start, probe = stills.begun(a.model, a.probe)
     scenes = [scene_of(i, "train") for i in range(a.scenes)]
     asked = [scene_of(i, "val") for i in range(a.films)]
     rows, strips = [], []

@@ -5,6 +5,7 @@ Dimension key: B pictures, C latent channels, h w latent cells.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +14,10 @@ from torch import Tensor
 from skyloom.config import Config
 from skyloom.data.encode import decode_int8, encode_clip, pool_mask
 from skyloom.diffusion import patterns
-from skyloom.models.bundle import Bundle, autocast
+from skyloom.evals import find_probe
+from skyloom.models.bundle import Bundle, autocast, load_bundle
 from skyloom.models.dit import DiT
+from skyloom.models.probe import Probe
 from skyloom.models.vae import to_frames
 from skyloom.models.vocabulary import Vocabulary
 from skyloom.train import optim
@@ -23,6 +26,14 @@ from skyloom.train.model import bundle_loss, sampled
 Picture = tuple[np.ndarray, np.ndarray]  # a frame (1, H, W, 3), and what its actors cover (1, H, W)
 AT_ONCE = 24  # pictures that are drawn together
 Say = Callable[[int, np.random.Generator], str]  # a caption of picture number i
+
+
+def begun(model: str, probe: Path | None) -> tuple[Bundle, Probe]:
+    """The model whose tokenizer and words are used, and the probe that judges."""
+    judge = find_probe(model, probe)
+    if judge is None:
+        raise SystemExit(f"no probe beside {model!r}: train one, or give its folder with --probe.")
+    return load_bundle(model), judge
 
 
 def newborn(start: Bundle, config: Config, seed: int) -> Bundle:

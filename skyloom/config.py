@@ -166,6 +166,11 @@ class Config:
     steady_below: float = 0.6  # noise level below which what stands still is drawn once (models/steady); 0: never
 
 
+def unaided(config: Config) -> Config:
+    """The config of a model that learned from other footage: what helps the storybook's films would spoil its own."""
+    return dataclasses.replace(config, laid_above=1.0, steady_below=0.0)
+
+
 def override(config: T, path: str, text: str) -> T:
     """A copy of `config` with the field at dotted `path` set to `text`, read as the field's type.
 

@@ -4,7 +4,6 @@ Beside the weight W of a linear map stands B @ A of rank R, and only A and B lea
 """
 
 import copy
-import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..base.checkpoint import read_weights, save_weights
+from ..config import unaided
 from .bundle import Bundle
 from .dit import DiT
 
@@ -109,7 +109,5 @@ def merged(bundle: Bundle, adapters: Sequence[tuple[Adapter, float]]) -> Bundle:
                 linears[name].weight += scale * (b_OR @ a_RI).to(linears[name].weight)
     config = bundle.config
     if any(scale for _, scale in adapters):
-        config = dataclasses.replace(
-            config, laid_above=1.0, steady_below=0.0
-        )  # what it learned looks otherwise than what the model remembers
+        config = unaided(config)
     return Bundle(config, bundle.vae, dit, bundle.vocabulary)

@@ -11,8 +11,6 @@ Dimension key: B batch, T H W latent frames and cells, Q looks of a prompt, S si
 P what is said of a cell, d dots of a sketch in a cell.
 """
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -34,11 +32,6 @@ MARGIN = 9  # pixels around what a picture shows that still belong to it, so tha
 
 def lay_out(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> Tensor:
     """The pictures as they are said to lie: B T H W d, 4 x DOTS x DOTS numbers a cell (red, green, blue, alpha of dots)."""
-    return sum(layers(said_BTHWP, pictures_BQ4SS), torch.zeros((), device=said_BTHWP.device))
-
-
-def layers(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> Iterator[Tensor]:
-    """The same, one look after the other."""
     frames, rows, columns = said_BTHWP.shape[1:4]
     shares, spot, turn = said_BTHWP.split([SHARES, SPOT, TURN], -1)
     shares = shares.softmax(-1)
@@ -47,10 +40,11 @@ def layers(said_BTHWP: Tensor, pictures_BQ4SS: Tensor) -> Iterator[Tensor]:
     dots = torch.stack([right.flatten(), down.flatten()])  # 2 d, in cells from the middle
     points = spot[..., None, :] + ((turn / TURN_SCALE).unflatten(-1, (2, 2)) @ dots).transpose(-1, -2)
     points = rearrange(points, "B T H W d xy -> B (T H W) d xy")
+    sketch = torch.zeros((), device=spot.device)
     for q in range(pictures_BQ4SS.shape[1]):
         seen = F.grid_sample(pictures_BQ4SS[:, q].float(), points, align_corners=False)
-        seen = seen * rearrange(shares[..., q + 1], "B T H W -> B 1 (T H W) 1")
-        yield rearrange(seen, "B c (T H W) d -> B T H W (c d)", T=frames, H=rows, W=columns)
+        sketch = sketch + seen * rearrange(shares[..., q + 1], "B T H W -> B 1 (T H W) 1")
+    return rearrange(sketch, "B c (T H W) d -> B T H W (c d)", T=frames, H=rows, W=columns)
 
 
 def truth(

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..base import checkpoint, dist
 from ..base.log import Log, save_sheet
 from ..base.sizes import Ruler
-from ..config import Config, override, to_json
+from ..config import Config, override, to_json, unaided
 from ..data.loader import Batch
 from ..data.mixture import STILLS, Mixture, Source
 from ..data.packing import Pack, Packs
@@ -134,7 +134,7 @@ def settled(config: Config, name: str, settings: dict[str, str], options: Option
     gentle = dataclasses.replace(
         config.model, steps=400, lr=1e-3 if options.lora else 3e-4, warmup=20, decay=0.3, weight_decay=0.0
     )
-    config = dataclasses.replace(config, name=name, model=gentle, laid_above=1.0, steady_below=0.0)  # footage shows other foxes
+    config = dataclasses.replace(unaided(config), name=name, model=gentle)
     for path, value in settings.items():
         if not path.startswith("model."):
             raise ValueError(f"{path}: a model that is trained on keeps its shape. Wanted model.…, such as model.steps=800.")

@@ -50,8 +50,8 @@ def test_short_prompts_are_judged_by_what_they_say():
 
 
 def test_models_learn_from_the_same_pictures_and_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(captions, "load_bundle", lambda model: load(model) if Path(model).exists() else tiny_bundle())
-    monkeypatch.setattr(captions, "find_probe", lambda model, folder: Seeing())
+    monkeypatch.setattr(stills, "load_bundle", lambda model: tiny_bundle())
+    monkeypatch.setattr(stills, "find_probe", lambda model, folder: Seeing())
     spent = ["--scenes", "3", "--steps", "2", "--batch", "2", "--n", "2", "--sampling", "2", "--width", "64", "--depth", "1"]
     monkeypatch.setattr(sys, "argv", ["captions.py", *spent, "--run", str(tmp_path / "run"), "--docs", str(tmp_path)])
     seen = []
@@ -69,4 +69,4 @@ def test_models_learn_from_the_same_pictures_and_are_kept(tmp_path, monkeypatch)
     assert (tmp_path / "RESULTS.md").read_text() == page
 
 
-load, loss = captions.load_bundle, stills.bundle_loss
+loss = stills.bundle_loss

@@ -18,6 +18,7 @@ from skyloom.worlds.scene import Actor, Scene
 
 sys.path.insert(0, str(Path(skyloom.__file__).parent.parent / "benchmarks"))
 import framing
+import stills
 
 
 def test_the_world_knows_who_is_cut_off(monkeypatch):
@@ -49,8 +50,8 @@ def test_both_diets_are_fed_and_judged(tmp_path, monkeypatch):
     nouns = tuple(noun.key for noun in core_nouns())
     labels = Labels(nouns, words.PLACES, words.LIGHTS, words.WEATHERS, words.CAMERAS, words.ACTIONS, ("", *words.COLOURS))
     probe = Probe(ProbeConfig(width=16, size=64), labels).eval()
-    monkeypatch.setattr(framing, "load_bundle", lambda model: tiny_bundle())
-    monkeypatch.setattr(framing, "find_probe", lambda model, folder: probe)
+    monkeypatch.setattr(stills, "load_bundle", lambda model: tiny_bundle())
+    monkeypatch.setattr(stills, "find_probe", lambda model, folder: probe)
     spent = ["--scenes", "3", "--steps", "2", "--batch", "2", "--films", "2", "--sampling", "1", "--docs", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["framing.py", *spent, "--init", "none"])
     framing.main()
