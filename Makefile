@@ -58,6 +58,7 @@ train-storybook: .venv/.installed ## the whole story, world to weights; stop it 
 	$(SKYLOOM) train tokenizer --preset storybook --run $(RUN)
 	$(SKYLOOM) train encode --preset storybook --run $(RUN)
 	$(SKYLOOM) train model --preset storybook --run $(RUN)
+	$(SKYLOOM) train staging --preset storybook --run $(RUN)
 	$(SKYLOOM) train probe --preset storybook --run $(RUN)
 	$(SKYLOOM) export --run $(RUN)
 	$(SKYLOOM) eval

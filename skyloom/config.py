@@ -62,6 +62,26 @@ class DiTConfig:
 
 
 @dataclass(frozen=True)
+class StagingConfig:
+    """The small transformer that says who stands where before a film is painted (models/staging), and how it learns."""
+
+    depth: int = 0  # blocks; 0: the model has none
+    width: int = 192  # D
+    head_dim: int = 64
+    text_depth: int = 1  # blocks of its own over the prompt as the large model's encoder reads it
+    steps: int = 4000
+    batch: int = 64  # scenes a step
+    lr: float = 2e-3
+    warmup: int = 50
+    decay: float = 0.5  # the last fraction of the steps, linearly to zero
+    weight_decay: float = 0.01
+    shift: float = 1.0  # of the noise levels, as in ModelTrain
+    uniform: float = 0.3
+    absent: float = 0.2  # weight of rows of bodies that are not there
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class TokenizerTrain:
     """How the tokenizer learns. One step = `batch` crops of `frames` x `crop` x `crop` pixels."""
 
@@ -157,6 +177,7 @@ class Config:
     vae: VAEConfig = field(default_factory=VAEConfig)
     text: TextConfig = field(default_factory=TextConfig)
     dit: DiTConfig = field(default_factory=DiTConfig)
+    staging: StagingConfig = field(default_factory=StagingConfig)
     tokenizer: TokenizerTrain = field(default_factory=TokenizerTrain)
     model: ModelTrain = field(default_factory=ModelTrain)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
@@ -168,7 +189,7 @@ class Config:
 
 def unaided(config: Config) -> Config:
     """The config of a model that learned from other footage: what helps the storybook's films would spoil its own."""
-    return dataclasses.replace(config, laid_above=1.0, steady_below=0.0)
+    return dataclasses.replace(config, staging=StagingConfig(), laid_above=1.0, steady_below=0.0)
 
 
 def override(config: T, path: str, text: str) -> T:

@@ -112,6 +112,21 @@ def train_model(
     print(model.main(config, home / "model", home / "data", _tokenizer_of(home, init), **how))
 
 
+@train.command(name="staging")
+def train_staging(
+    *settings: Setting,
+    preset: Preset = "storybook",
+    run: Run = None,
+    init: Annotated[str | None, Parameter(help="The model whose films are staged [the run's own].")] = None,
+    minutes: Minutes = math.inf,
+) -> None:
+    """Stage 4: the small transformer that says who stands where before a film is painted, from records of scenes alone."""
+    config, home = _setup(settings, preset, run)
+    from ..train import staging
+
+    print(staging.main(config, home / "staging", init or home / "model", minutes=minutes))
+
+
 @train.command(name="probe")
 def train_probe(
     *settings: Setting,
@@ -123,7 +138,7 @@ def train_probe(
     anneal: Anneal = False,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 4, for evaluation: the probe that reads a clip back into its record."""
+    """Stage 5, for evaluation: the probe that reads a clip back into its record."""
     _check_device(device, anneal, minutes)
     config, home = _setup(settings, preset, run)
     from ..train import probe

@@ -101,8 +101,13 @@ def stances_in_cells(scene: "Scene", bucket: Bucket, start: float, fps: float, s
     """worlds.storybook.stances at the middle of each latent frame, in cells: T BODIES 8."""
     from ..worlds.storybook import stances
 
-    middles = np.array([0, *(np.arange(1, bucket.frames, VAEConfig.time_stride) + (VAEConfig.time_stride - 1) / 2)])
-    return stances(scene, bucket.height, bucket.width, start + middles / fps) / np.array([*(stride,) * 6, 1, 1], np.float32)
+    times = start + middles(bucket.frames) / fps
+    return stances(scene, bucket.height, bucket.width, times) / np.array([*(stride,) * 6, 1, 1], np.float32)
+
+
+def middles(frames: int) -> np.ndarray:
+    """The middle of each latent frame of a film, in frames."""
+    return np.array([0, *(np.arange(1, frames, VAEConfig.time_stride) + (VAEConfig.time_stride - 1) / 2)])
 
 
 def encode_clip(vae: VAE, frames_THWC: np.ndarray) -> np.ndarray:

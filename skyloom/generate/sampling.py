@@ -20,7 +20,9 @@ from ..models.bundle import autocast
 from ..models.places import truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
+from .noise import Noise as Noise
 from .request import Preview, Progress, Request, pull_of
+from .staged import Plan, Stager, nothing_said
 from .takes import CHUNK, Take, latents_of
 
 if TYPE_CHECKING:
@@ -30,25 +32,6 @@ SHIFT = 2.0  # of the sampling times towards noise, where films take shape
 CARRIED = 4  # latent frames that a window sees of the one before, besides the anchor
 KNOWN_NOISE = 0.1  # of what a window sees
 PREVIEW = 64  # pixels of the short side
-
-
-class Noise:
-    """The noise of a film, latent frame after latent frame: that of `seeds`, each turned towards the next by its `vary`."""
-
-    def __init__(self, request: Request, channels: int, cells: tuple[int, int]):
-        trail = [*request.seeds, (request.seed, request.vary if request.seeds else 1.0)]
-        self.sources = [(torch.Generator().manual_seed(seed), turn if i else 1.0) for i, (seed, turn) in enumerate(trail)]
-        self.shape = channels, *cells
-
-    def draw(self, frames: int) -> Tensor:
-        """The next 1 C frames H W."""
-        channels, rows, columns = self.shape
-        mixed = torch.zeros(())
-        for rng, turn in self.sources:
-            fresh = torch.stack([torch.randn(channels, rows, columns, generator=rng) for _ in range(frames)], 1)[None]
-            angle = torch.tensor(turn * torch.pi / 2)
-            mixed = torch.cos(angle) * mixed + torch.sin(angle) * fresh if turn < 1 else fresh  # on the sphere: still noise
-        return mixed
 
 
 @dataclass
@@ -100,6 +83,7 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         yield _ring(take, stage)
         return
     anchor, past = None, None
+    stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells)
     for begin, end in windows_of(take, stage.window):
         known, levels, noise = cells(take, begin, end, stage), levels_of(take, begin, end, stage), stage.noise.draw(end - begin)
         noise = noise.to(stage.device)
@@ -112,7 +96,10 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
             noise = torch.cat([torch.randn(known[:, :, :held].shape, generator=rng).to(stage.device), noise], 2)
         weights = prompt_weights(take, begin, end, held)
         pattern = patterns.Pattern(levels, known, held=held)
-        z = _sample(velocity_of(take, weights, stage), noise, pattern, stage)[:, :, held:]
+        with torch.inference_mode(), autocast(stage.device):
+            plan = stager.window(weights, levels, known, held, carried(stage.window))
+            velocity = velocity_of(take, weights, stage, stager, plan)
+        z = _sample(velocity, noise, pattern, stage)[:, :, held:]
         anchor = z[:, :, :1] if anchor is None else anchor
         past = z if past is None else torch.cat([past, z], 2)
         past = past[:, :, max(0, past.shape[2] - carried(stage.window)) :]
@@ -144,8 +131,11 @@ def prompt_weights(take: Take, begin: int, end: int, held: int = 0) -> Tensor:
     return torch.from_numpy(np.concatenate([np.repeat(weights[:, :1], held, 1), weights], 1)).float()
 
 
-def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
-    """The model, guided by the prompts that count, and helped by what it remembers and by what stands still."""
+def velocity_of(
+    take: Take, weights_PT: Tensor, stage: Stage, stager: Stager | None = None, plan: Plan | None = None
+) -> Velocity:
+    """The model, guided by the prompts that count, told the plan if there is one, and helped by what it remembers and by what
+    stands still."""
     request, bundle = stage.request, stage.bundle
     active = [i for i in range(len(take.prompts)) if float(weights_PT[i].max()) > 0]
     weights = weights_PT[active].to(stage.device)
@@ -153,15 +143,20 @@ def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
     alone, both = bundle.read(texts), bundle.read([*texts, request.negative])
     many = lambda x, n: x.expand(n, *x.shape[1:])  # noqa: E731
     bodies: Tensor | None = None  # stances_BTR8
+    staged: Tensor | None = None
+    told: list[tuple[Tensor, Tensor] | None] = [None, None]
+    if stager is not None and plan is not None:
+        staged, said = stager.told(plan, texts, alone[3])
+        told = [nothing_said(said, 0), nothing_said(said, 1)]
 
     def conditional(z: Tensor, t: Tensor) -> Tensor:
         nonlocal bodies
-        v, bodies = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone)
+        v, bodies = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone, told=told[0])
         return sampler.mixed(v, weights)
 
     def with_and_without(z: Tensor, t: Tensor) -> Tensor:
         nonlocal bodies
-        v, bodies = bundle.dit.film(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both)
+        v, bodies = bundle.dit.film(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both, told=told[1])
         return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
 
     guided = sampler.guided(conditional, with_and_without, pull_of(request, bundle.config.model.guidance), request.interval)
@@ -169,17 +164,18 @@ def velocity_of(take: Take, weights_PT: Tensor, stage: Stage) -> Velocity:
 
     def helped(z: Tensor, t: Tensor) -> Tensor:
         v, level = guided(z, t), t[:, None]
-        film = told = z - level * v
+        film = taken = z - level * v
         somebody: Tensor | None = None
         if bodies is not None and config.laid_above < 1:
-            stances = bodies[: len(texts), :, : BODIES * pictures.shape[1]]  # films made together may have more looks
+            seen = bodies if staged is None else staged
+            stances = seen[: len(texts), :, : BODIES * pictures.shape[1]]  # films made together may have more looks
             looks = looks_of(stances)
             if config.laid_above < float(t.max()):
                 lacking = bundle.overlay(many(film, len(texts)), stances, looks, pictures)
                 film = torch.where(level > config.laid_above, film + sampler.mixed(lacking, weights), film)
             somebody = (truth(stances, looks, pictures, (z.shape[3], z.shape[4]))[0] > 0).any(0, keepdim=True)
         film = steadied(film, t, config.steady_below, somebody)
-        return torch.where(level > 0, v + (told - film) / level.clamp(min=1e-3), v)
+        return torch.where(level > 0, v + (taken - film) / level.clamp(min=1e-3), v)
 
     return helped
 

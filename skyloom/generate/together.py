@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
 Answer = tuple[Tensor, Tensor | None]
+Told = tuple[Tensor, Tensor] | None
 
 
 @dataclass
@@ -31,12 +32,13 @@ class Ask:
     looks: bool  # whether the prompts name any: else the model has a part less
     z: Tensor
     t: Tensor
+    told: Told = None
     answer: Answer | BaseException | None = None
 
     @property
     def kind(self) -> tuple[Any, ...]:
         """Equal for calls that can be one."""
-        return self.looks, self.z.shape[1:], self.t.shape[1:]
+        return self.looks, self.told is None, self.z.shape[1:], self.t.shape[1:]
 
 
 class Joint:
@@ -70,8 +72,10 @@ class Joint:
             prompts[id(words[0])] = words[0], texts
             return words
 
-        def film(z: Tensor, t: Tensor, text: Tensor, _mask: Tensor, _seen: Tensor, pictures: Tensor) -> Answer:
-            return self._ask(Ask(prompts[id(text)][1], pictures.shape[1] > 0, z, t), bundle)
+        def film(
+            z: Tensor, t: Tensor, text: Tensor, _mask: Tensor, _seen: Tensor, pictures: Tensor, *, told: Told = None
+        ) -> Answer:
+            return self._ask(Ask(prompts[id(text)][1], pictures.shape[1] > 0, z, t, told), bundle)
 
         dit.__dict__["film"], seen.__dict__["read"], seen.__dict__["dit"] = film, read, dit
         same_weights(bundle, seen)
@@ -96,8 +100,11 @@ class Joint:
         self.calls += 1
         try:
             words = self._read(tuple(prompt for ask in asks for prompt in ask.prompts), bundle)
-            v, said = bundle.dit.film(torch.cat([ask.z for ask in asks]), torch.cat([ask.t for ask in asks]), *words)
-        except (RuntimeError, MemoryError) as error:
+            z, t = torch.cat([ask.z for ask in asks]), torch.cat([ask.t for ask in asks])
+            plans = [ask.told for ask in asks if ask.told is not None]  # all of a kind have one, or none
+            told = (torch.cat([said for said, _ in plans]), torch.cat([heard for _, heard in plans])) if plans else None
+            v, said = bundle.dit.film(z, t, *words, told=told)
+        except Exception as error:  # whatever it is: the others wait for an answer
             if len(asks) == 1:
                 asks[0].answer = error
             else:

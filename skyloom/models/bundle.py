@@ -1,4 +1,5 @@
-"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors in one folder."""
+"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, staging.safetensors (of those
+that stage their films) in one folder."""
 
 import functools
 from dataclasses import dataclass
@@ -8,13 +9,15 @@ import torch
 from torch import Tensor
 
 from ..base.checkpoint import load_weights, save_weights, write_atomic
-from ..config import Config, DiTConfig, TextConfig, VAEConfig, from_json, to_json
+from ..config import Config, DiTConfig, StagingConfig, TextConfig, VAEConfig, from_json, to_json
 from .dit import DiT
 from .overlay import Overlay
+from .staging import Staging
 from .vae import VAE
 from .vocabulary import Vocabulary
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
+STAGING = "staging.safetensors"
 SHIPPED = Path(__file__).parent.parent / "weights"
 
 
@@ -26,6 +29,7 @@ class Bundle:
     vae: VAE
     dit: DiT
     vocabulary: Vocabulary
+    staging: Staging | None = None
 
     @functools.cached_property
     def overlay(self) -> Overlay:
@@ -66,10 +70,22 @@ def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
     dit = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
     load_weights(vae, folder / "vae.safetensors")
     load_weights(dit, folder / "dit.safetensors")
-    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary)
+    staging = load_staging(config, folder)
+    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, staging and staging.to(device))
     if folder == Path(model) / "model" / "export":
         take_decoder(bundle, Path(model) / "tokenizer" / "export" / "vae.safetensors")
     return bundle
+
+
+def load_staging(config: Config, folder: Path) -> Staging | None:
+    """The part that stages films, where a model has one: beside its weights, or in a run, a stage of its own."""
+    beside = [folder / STAGING, folder.parent.parent / "staging" / "export" / STAGING]
+    path = next((path for path in beside if path.is_file()), None)
+    if not config.staging.depth or path is None:
+        return None
+    staging = Staging(config.staging, config.text)
+    load_weights(staging, path)
+    return staging.eval()
 
 
 def take_decoder(bundle: Bundle, weights: Path) -> None:
@@ -98,9 +114,14 @@ def find_model(model: str | Path) -> Path:
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
-    """Writes the four files; weights in bfloat16, norms and statistics in float32."""
+    """Writes the four files, and what stages films where the model has it.
+
+    Weights are in bfloat16, norms and statistics in float32.
+    """
     save_weights(folder / "vae.safetensors", bundle.vae.state_dict(), torch.bfloat16)
     save_weights(folder / "dit.safetensors", bundle.dit.state_dict(), torch.bfloat16)
+    if bundle.staging is not None:
+        save_weights(folder / STAGING, bundle.staging.state_dict(), torch.bfloat16)
     write_atomic(folder / "vocabulary.json", bundle.vocabulary.to_json())
     write_atomic(folder / "config.json", to_json(bundle.config))
 
@@ -113,6 +134,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         vae=vae,
         text=TextConfig(16, 1, 2, 32, looks=2),
         dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1),
+        staging=StagingConfig(depth=1, width=32, head_dim=16),
     )
     torch.manual_seed(seed)
     vocabulary = Vocabulary(words, [["fox", "foxes"], ["snow"]])
@@ -123,4 +145,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         torch.nn.init.normal_(p, std=0.2)  # zero at birth, which would make every film the same
     model.looks.normal_()
     model.pictures.copy_(torch.tensor([[200, 40, 20, 255], [90, 90, 120, 128]], dtype=torch.uint8)[..., None, None])
-    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary)
+    staging = Staging(config.staging, config.text)
+    for p in (staging.leave.weight, staging.modulation.weight):
+        torch.nn.init.normal_(p, std=0.2)
+    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval())

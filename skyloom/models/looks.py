@@ -52,4 +52,4 @@ def with_cast(bundle: Bundle, cast: Sequence[tuple[str, np.ndarray]]) -> Bundle:
     looks[at], pictures[at] = remembered(np.stack([sprite for _, sprite in cast]), bundle.vae)
     changed = copy.copy(dit)  # shares every weight
     changed.__dict__["_buffers"] = {**dit.__dict__["_buffers"], "looks": looks, "pictures": pictures}
-    return Bundle(bundle.config, bundle.vae, changed, vocabulary)
+    return Bundle(bundle.config, bundle.vae, changed, vocabulary, bundle.staging)

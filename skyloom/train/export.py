@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ..base.checkpoint import write_atomic
 from ..base.sizes import human_bytes
 from ..config import to_json
@@ -61,7 +63,7 @@ def export_merged(adapters: Sequence[str], to: Path | None = None, model: str | 
 def write_model(bundle: Bundle, to: Path | None, run: Path, size: int = 0) -> Path:
     """Weights and card in `to`, or in the package where they are small enough; `run` knows how they were trained."""
     folder = to or SHIPPED / bundle.config.name
-    size += sum(min(2, t.element_size()) * t.numel() for part in (bundle.vae, bundle.dit) for t in part.state_dict().values())
+    size += sum(min(2, t.element_size()) * t.numel() for part in parts_of(bundle).values() for t in part.state_dict().values())
     if to is None and size > LIMIT:
         raise ValueError(
             f"{bundle.config.name}: {human_bytes(size)} of weights, at most {human_bytes(LIMIT)} ship. Give a folder with --to."
@@ -133,9 +135,8 @@ def first_and_last_metrics(path: Path) -> tuple[dict[str, float], dict[str, floa
 def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | None, samples: str = "") -> str:
     """The card in Markdown, for people and for hubs that read its head."""
     config, base = bundle.config, f"base_model: {data['base']}\n" if data else ""
-    weights = {
-        name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in (("vae", bundle.vae), ("dit", bundle.dit))
-    }
+    weights = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in parts_of(bundle).items()}
+    staged = f" `staging.safetensors` (who stands where, {weights['staging']:.1f} M weights)," if bundle.staging else ""
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
     steps = int(first_and_last_metrics(metrics)[1].get("step", 0))
     looks = LOOKS.format(count=config.text.looks) if config.text.looks else ""
@@ -153,7 +154,7 @@ language: [en, zh]
 A text-to-video model of Skyloom: a sentence in English or Chinese becomes a film at {config.fps} frames per second.
 
 - Files: `vae.safetensors` (tokenizer, {weights["vae"]:.1f} M weights), `dit.safetensors` (transformer and text encoder,
-  {weights["dit"]:.1f} M weights), `config.json`, `vocabulary.json` ({len(bundle.vocabulary.words)} words and Hanzi);
+  {weights["dit"]:.1f} M weights),{staged} `config.json`, `vocabulary.json` ({len(bundle.vocabulary.words)} words and Hanzi);
   {human_bytes(size)} in all.
 {origin}- Trained on frames x size: {shapes}.
 
@@ -168,6 +169,12 @@ Use it: `skyloom generate "a red fox runs in the snow" --model {config.name}`. S
 
 </details>
 """
+
+
+def parts_of(bundle: Bundle) -> dict[str, nn.Module]:
+    """A model's networks by the names of their files."""
+    staging = {"staging": bundle.staging} if bundle.staging else {}
+    return {"vae": bundle.vae, "dit": bundle.dit, **staging}
 
 
 def licence_head(data: dict[str, Any] | None) -> str:

@@ -9,6 +9,7 @@ from ..base.sizes import Ruler, human_bytes, human_seconds, local_flops, transfo
 from ..config import Bucket, Config, ModelTrain
 from ..generate import conv_flops, machine_rate
 from ..models.dit import DiT
+from ..models.staging import Staging
 from ..models.vae import VAE
 from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
@@ -40,6 +41,11 @@ def training_plan(config: Config) -> dict[str, str]:
         )
     rows["model: steps"] = f"{config.model.steps}, {model / 1e15:.2f} PFLOPs in all"
     rows["model: time"] = human_seconds(model / rate)
+    if config.staging.depth:
+        with torch.device("meta"):
+            staging = Staging(config.staging, config.text)
+        rows["staging: weights"] = f"{_count(staging) / 1e6:.2f} M, {human_bytes(2 * _count(staging))} in the package"
+        rows["staging: steps"] = f"{config.staging.steps} of {config.staging.batch} scenes"
     return rows
 
 

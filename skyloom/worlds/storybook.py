@@ -100,6 +100,14 @@ def stances(scene: Scene, height: int, width: int, times: np.ndarray) -> np.ndar
     return found
 
 
+def cameras(scene: Scene, height: int, width: int, times: np.ndarray) -> np.ndarray:
+    """The camera at `times` (T, seconds), (T, 5): its place sideways and down in short sides, log of its zoom, the parallax
+    that stays still in the picture, and where the horizon is, as a share of the height."""
+    staging = _Staging(scene, height, width, times)
+    camera, low = staging.camera, np.full(len(times), staging.horizon / height)
+    return np.stack([camera.x, camera.y, np.log(camera.zoom), camera.pivot, low], 1).astype(np.float32)
+
+
 class _Staging:
     """Who stands where in a clip, and where the camera is."""
 

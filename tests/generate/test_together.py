@@ -81,17 +81,17 @@ def test_a_call_that_fails_is_made_for_each_alone(monkeypatch):
     bundle = tiny_bundle()
     film, sizes = type(bundle.dit).film, []
 
-    def small(self, z, *rest):
+    def small(self, z, *rest, **how):
         sizes.append(len(z))
         if len(z) > 1:
             raise torch.OutOfMemoryError("too many")
-        return film(self, z, *rest)
+        return film(self, z, *rest, **how)
 
     monkeypatch.setattr(type(bundle.dit), "film", small)
     requests = [Request("a fox", seed=seed, guidance=1.0, **STILL) for seed in range(2)]
     films = together(requests, bundle, Joint(2))
     assert [type(made).__name__ for made in films] == ["Film", "Film"] and max(sizes) == 2
-    monkeypatch.setattr(type(bundle.dit), "film", lambda *_: (_ for _ in ()).throw(RuntimeError("broken")))
+    monkeypatch.setattr(type(bundle.dit), "film", lambda *_, **how: (_ for _ in ()).throw(RuntimeError("broken")))
     assert [str(error) for error in together(requests, bundle, Joint(2))] == ["broken", "broken"]
 
 

@@ -1,0 +1,190 @@
+"""Who stands where in a take: its plan, drawn window after window before the pictures are (models/staging).
+
+Bodies of a window go on as they did in the one before; those that given frames show are read from these by the model itself,
+and the plan goes on from there. Of a clip that is edited the whole plan is read. There is none, and the model settles
+everything alone, where regions of frames are given, for loops, and where given frames do not show who the plan says is there.
+
+Dimension key: P prompts, T latent frames of a window, U looks that any prompt names, S F rows of a plan and their numbers
+(models/staging), R bodies.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..diffusion import patterns, sampler
+from ..models.bodies import BODIES
+from ..models.places import SAID, surely, truth
+from ..models.staging import CAMERA, NUMBERS, plan_of, scaled, stances_of
+from .noise import Noise
+from .request import Request
+
+if TYPE_CHECKING:
+    from ..models.bundle import Bundle
+
+STEPS = 16
+PULL = 2.0  # of guidance
+SALT = 1_000_003  # added to seeds: plans have noise of their own
+KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
+READ_AT = 0.02  # noise level at which given frames are read
+DEPTHS = 0.18, 0.46  # of what stands with its feet at a share of the height: depth is the one by that and the other (measured)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Of a window."""
+
+    stances_1TS8: Tensor  # in cells, without the camera's row: BODIES of each look, -1 as the last number where nobody is
+    camera_1T5: Tensor  # as worlds.storybook.cameras has it
+
+
+class Stager:
+    """The plan of a take. `bundle` is the model, None in place of a plan where it stages nothing."""
+
+    def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle", cells: tuple[int, int]):
+        self.prompts, self.bundle, self.cells = prompts, bundle, cells
+        named = [bundle.vocabulary.looks(prompt) for prompt in prompts]
+        self.looks = list(dict.fromkeys(look for looks in named for look in looks))
+        self.device = next(bundle.dit.parameters()).device
+        self.noise = Noise(request, NUMBERS, (len(self.looks) * BODIES + 1, 1), SALT)
+        self.anchor: Tensor | None = None  # the first latent frame's part of the plan, and that of the last ones
+        self.past: Tensor | None = None
+
+    def window(self, weights_PT: Tensor, levels_BTHW: Tensor, known_BCTHW: Tensor, held: int, kept: int) -> Plan | None:
+        """The window's plan; None where there is none.
+
+        Levels and latents as of the window, of which the first `held` are the anchor and the end of what was filmed before;
+        of this one the last `kept` will be held in the next.
+        """
+        staging = self.bundle.staging
+        able = staging is not None and self.looks and levels_BTHW.shape[2] == levels_BTHW.shape[3] == 1
+        plan = self._planned(weights_PT, levels_BTHW[0, :, 0, 0], known_BCTHW, held) if able else None
+        if staging is None or plan is None:
+            self.anchor = self.past = None
+            return None
+        fresh = plan[:, :, held:]
+        self.anchor = fresh[:, :, :1] if self.anchor is None else self.anchor
+        self.past = (fresh if self.past is None else torch.cat([self.past, fresh], 2))[:, :, -kept:] if kept else None
+        rows = scaled(plan, staging, back=True)[..., 0].permute(0, 2, 3, 1)
+        return Plan(stances_of(rows[:, :, :-1], self.cells), rows[:, :, -1, :CAMERA])
+
+    def _planned(self, weights_PT: Tensor, levels_T: Tensor, known_BCTHW: Tensor, held: int) -> Tensor | None:
+        """The plan of a window, scaled; None where nobody knows how it would go on."""
+        before = [part for part in (self.anchor, self.past) if part is not None] if held else []
+        if sum(part.shape[2] for part in before) != held:
+            return None  # there was no plan to go on from
+        noise = self.noise.draw(len(levels_T) - held).to(self.device)
+        plan = torch.cat([*before, torch.zeros_like(noise)], 2)
+        known = torch.arange(len(levels_T), device=self.device) < held
+        given = (levels_T < 1) & ~known
+        for first, last in runs(given.tolist()):  # each on its own: two clips that are connected show two casts
+            plan[:, :, first:last] = self._read(known_BCTHW[:, :, first:last], weights_PT[:, first:last])
+        if bool(given.any()) and not bool(self._there(plan[:, :, given]).any()):
+            return None  # nobody is seen
+        known = known | given
+        if bool(known.all()):
+            return plan
+        rng = torch.Generator().manual_seed(SALT + held)
+        noise = torch.cat([torch.randn(plan[:, :, :held].shape, generator=rng).to(self.device), noise], 2)
+        if bool(given.any()) and self._missing(
+            self._sampled(noise, patterns.unknown(noise.shape), weights_PT), plan[:, :, known]
+        ):
+            return None
+        level = torch.where(known, KNOWN, 1.0).view(1, -1, 1, 1)
+        return self._sampled(noise, patterns.Pattern(level, plan, held=held), weights_PT)
+
+    def told(self, plan: Plan, prompts: list[str], pictures_PQ4SS: Tensor) -> tuple[Tensor, Tensor]:
+        """The plan as each prompt names it: stances_PTR8, and said_PTHWP for the model."""
+        count = pictures_PQ4SS.shape[1]
+        stances_1TS8 = plan.stances_1TS8
+        nobody = torch.zeros_like(stances_1TS8[:, :, :1]).repeat(1, 1, count * BODIES, 1)
+        nobody[..., 7] = -1
+        rows = nobody.repeat(len(prompts), 1, 1, 1)
+        for p, prompt in enumerate(prompts):
+            for q, look in enumerate(self.bundle.vocabulary.looks(prompt)[:count]):
+                u = self.looks.index(look) * BODIES
+                mine = stances_1TS8[0, :, u : u + BODIES].clone()
+                mine[..., 7] = torch.where(mine[..., 7] >= 0, float(q), -1.0)
+                rows[p, :, q * BODIES : (q + 1) * BODIES] = mine
+        whose = torch.arange(count, device=self.device).repeat_interleave(BODIES).expand(len(prompts), -1)
+        return rows, surely(*truth(rows, whose, pictures_PQ4SS, self.cells))
+
+    def _sampled(self, noise_1FTS1: Tensor, pattern: patterns.Pattern, weights_PT: Tensor) -> Tensor:
+        staging = self.bundle.staging
+        assert staging is not None
+        active = [i for i in range(len(self.prompts)) if float(weights_PT[i].max()) > 0]
+        texts = [self.prompts[i] for i in active]
+        ids, mask, _ = (
+            x.to(self.device) for x in self.bundle.vocabulary.batch([*texts, ""], self.bundle.config.text.max_tokens)
+        )
+        words = staging.read(self.bundle.dit.text(ids, mask), mask)
+        looks = torch.tensor(self.looks, device=self.device).expand(len(texts) + 1, -1)
+        weights = weights_PT[active].to(self.device)
+
+        def velocity(z: Tensor, t: Tensor) -> Tensor:
+            many = len(texts) + 1
+            v = staging(z.expand(many, *z.shape[1:]), t.expand(many, -1, -1, -1), words, mask, looks, self.cells)
+            return v[-1:] + PULL * (sampler.mixed(v[:-1], weights) - v[-1:])
+
+        *_, plan = sampler.sample(velocity, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, 1.0))
+        return plan
+
+    def _read(self, z_BCTHW: Tensor, weights_PT: Tensor) -> Tensor:
+        """The plan, scaled, of frames that are given, as the model sees them."""
+        staging = self.bundle.staging
+        assert staging is not None
+        rows = z_BCTHW.new_zeros(1, z_BCTHW.shape[2], len(self.looks) * BODIES, 8)
+        rows[..., 7] = -1
+        for p in weights_PT.max(1).values.nonzero()[:, 0].tolist():
+            words = self.bundle.read([self.prompts[p]])
+            if not words[3].shape[1]:
+                continue
+            level = torch.full((1, z_BCTHW.shape[2], 1, 1), READ_AT, device=self.device)
+            _, seen = self.bundle.dit.film(z_BCTHW, level, *words)
+            assert seen is not None
+            for q, look in enumerate(self.bundle.vocabulary.looks(self.prompts[p])):
+                u = self.looks.index(look) * BODIES
+                if not bool((rows[:, :, u : u + BODIES, 7] >= 0).any()):
+                    rows[:, :, u : u + BODIES] = ordered(seen[:, :, q * BODIES : (q + 1) * BODIES])
+        feet = (rows[..., 5] + rows[..., 4].clamp(min=0) + rows[..., 3].clamp(min=0)) / self.cells[0]
+        rows[..., 6] = DEPTHS[0] * feet + DEPTHS[1]
+        cameras = rows.new_zeros(1, rows.shape[1], CAMERA)
+        plan = scaled(plan_of(rows, cameras, self.cells), staging)
+        plan[..., -1, :] = 0  # of the camera nothing is known but that most stand still
+        return plan
+
+    def _missing(self, free: Tensor, known: Tensor) -> bool:
+        """Whether somebody who would be there, were nothing given, is not seen in what is."""
+        wanted, found = (self._there(plan).unflatten(1, (-1, BODIES)).any(2) for plan in (free, known))
+        return bool(((wanted.float().mean(0) > 0.5) & ~found.any(0)).any())
+
+    def _there(self, plan: Tensor) -> Tensor:
+        """Which bodies are there in each latent frame, T R."""
+        assert self.bundle.staging is not None
+        return scaled(plan, self.bundle.staging, back=True)[0, -1, :, :-1, 0] > 0.5
+
+
+def runs(flags: list[bool]) -> list[tuple[int, int]]:
+    """[from, to) of each row of True."""
+    edges = [i for i, (a, b) in enumerate(itertools.pairwise([False, *flags, False])) if a != b]
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def ordered(stances_1TK8: Tensor) -> Tensor:
+    """Bodies of one look from left to right, as they are where first seen; those that are not there last."""
+    there = stances_1TK8[..., 7] >= 0
+    first = there.int().argmax(1)
+    middle = stances_1TK8[..., 2] + (stances_1TK8[..., 0] + stances_1TK8[..., 1]) / 2
+    at = middle.gather(1, first[:, None])[0, 0]
+    order = torch.where(there.any(1)[0], at, torch.inf).argsort()
+    return stances_1TK8[:, :, order]
+
+
+def nothing_said(said_PTHWP: Tensor, more: int) -> tuple[Tensor, Tensor]:
+    """The same, and `more` prompts that are told nothing: what DiT.film wants as `told`."""
+    quiet = said_PTHWP.new_zeros(more, *said_PTHWP.shape[1:4], SAID)
+    heard = torch.tensor([True] * len(said_PTHWP) + [False] * more, device=said_PTHWP.device)
+    return torch.cat([said_PTHWP, quiet]), heard

@@ -1,0 +1,236 @@
+"""Train the staging: records of scenes -> plans with noise at a mix of patterns -> velocity. Rerun to resume.
+
+Nothing is drawn: a scene's bodies and its camera are known from its record, hundreds of scenes a second, so that every step
+brings new ones. The prompt is read by the encoder of the model that will film the plan, which stays as it is.
+
+Dimension key as in models/staging: B scenes, T latent frames, R bodies, S rows of a plan, F numbers of each, Q looks.
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..base import checkpoint, dist
+from ..base.log import Log
+from ..config import Bucket, Config, StagingConfig, VAEConfig, to_json
+from ..data.encode import middles, stances_in_cells
+from ..data.loader import draw_caption
+from ..diffusion.flow import flow_loss
+from ..diffusion.patterns import training_levels
+from ..models.bodies import BODIES
+from ..models.bundle import STAGING, Bundle, autocast, load_bundle
+from ..models.staging import CAMERA, NUMBERS, Staging, plan_of, scaled
+from ..worlds.sample import sample_scene
+from ..worlds.scene import Scene
+from ..worlds.storybook import cameras
+from .looks import looks_of_bodies
+from .optim import Optimisers, PowerEMA, schedule
+
+ODD_LENGTHS = 0.3  # share of batches of another length than the model's shapes have
+STRANGERS = 0.05  # share of looks that are not told which they are: so strangers have a place
+CROWDED = (
+    0.4  # share of batches, half as large, with room for BODIES of each look; the others are of scenes without two of a kind
+)
+UNNAMED = 0.1  # share of scenes that are asked for a look, too, which nobody in it has
+WATCHED = 4  # batches of held-out scenes
+
+
+@dataclass(frozen=True)
+class Plans:
+    """A batch."""
+
+    plan_BFTS1: Tensor  # not scaled
+    weight_BTS1: Tensor
+    text_BLE: Tensor  # of the large model's encoder
+    mask_BL: Tensor
+    looks_BQ: Tensor
+    size: tuple[int, int]  # rows and columns of cells
+
+
+def main(
+    config: Config, run: Path, model: str | Path, *, minutes: float = math.inf, save_minutes: float = 3, check_every: int = 200
+) -> Path:
+    """Trains in `run` for the model of that name or folder, whose words and looks the plans are of; exports run/export.
+
+    Stops early, with everything saved and exported, after `minutes`. ValueError where the config has no staging.
+    """
+    c = config.staging
+    if not c.depth:
+        raise ValueError("staging.depth is 0: this preset stages nothing. Set it, or take another preset.")
+    checkpoint.claim(run, to_json(config), ("text", "staging", "fps"))
+    batches = Batches(config, model)
+    torch.manual_seed(c.seed)
+    staging = Staging(c, config.text)
+    staging.centre, staging.scale = spread(batches)
+    optimiser, ema, step = Optimisers(staging, c.lr, c.weight_decay, muon=True), PowerEMA(staging, 6.94), 0
+    if state := checkpoint.load_latest(run):
+        staging.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        ema.average, step = state["ema"], state["step"]
+    log = Log(run, step)
+    watched = [Batches(config, model, "val")[i] for i in range(WATCHED)]
+    began = saved = time.time()
+    for batch in drawn(batches, step, c.steps):
+        loss = plan_loss(staging, batch, c, step)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(staging.parameters(), 1.0)
+        optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
+        step += 1
+        ema.update(staging, step)
+        now = time.time()
+        last = step == c.steps or now - began > minutes * 60
+        if step % 20 == 0:
+            log.row(step, loss=float(loss.detach()), norm=float(norm))
+        if step % check_every == 0 or last:
+            log.row(step, val=validate(averaged(staging, ema), watched, c))
+        if last or now - saved > save_minutes * 60:
+            checkpoint.save(run, step, {"model": staging.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
+            checkpoint.save_weights(run / "export" / STAGING, averaged(staging, ema).state_dict(), torch.bfloat16)
+            saved = now
+        if last:
+            break
+    return run / "export"
+
+
+def plan_loss(staging: Staging, batch: Plans, c: StagingConfig, step: int) -> Tensor:
+    """The flow loss of a batch at the patterns of its step."""
+    rng = dist.step_rng(c.seed, step)
+    plan = scaled(batch.plan_BFTS1, staging)
+    noise = torch.randn(plan.shape, generator=rng)
+    mix = Config().model.patterns
+    levels = training_levels(len(plan), (plan.shape[2], 1, 1), mix, c.shift, c.uniform, rng)
+    with autocast(plan.device):
+        text = staging.read(batch.text_BLE, batch.mask_BL)
+
+        def velocity(z: Tensor, t: Tensor) -> Tensor:
+            return staging(z, t, text, batch.mask_BL, batch.looks_BQ, batch.size)
+
+        return flow_loss(velocity, plan, noise, levels, batch.weight_BTS1)
+
+
+@torch.no_grad()
+def validate(staging: Staging, watched: list[Plans], c: StagingConfig) -> float:
+    return sum(float(plan_loss(staging, batch, c, i)) for i, batch in enumerate(watched)) / len(watched)
+
+
+def averaged(staging: Staging, ema: PowerEMA) -> Staging:
+    """A copy with the averaged weights."""
+    with torch.device("meta"):
+        copy = Staging(staging.settings, staging.text)
+    copy.load_state_dict(ema.average, assign=True)
+    return copy.eval()
+
+
+class Batches(Dataset[Plans]):
+    """The batch of a step, whatever came before: nothing to resume."""
+
+    def __init__(self, config: Config, model: str | Path, split: str = "train"):
+        self.config, self.model, self.split = config, model, split
+        self.shapes = sorted({(b.frames, b.height, b.width) for b in config.model.buckets if b.frames > 1 and not b.window})
+        self._bundle: Bundle | None = None  # loaded by whoever draws
+
+    def __getitem__(self, step: int) -> Plans:
+        if self._bundle is None:
+            self._bundle = load_bundle(self.model)
+        c, fps = self.config, self.config.fps
+        rng = np.random.default_rng((c.staging.seed, 53, step))
+        frames, height, width = self.shapes[rng.integers(len(self.shapes))]
+        if rng.random() < ODD_LENGTHS:
+            frames = 1 + VAEConfig.time_stride * int(rng.integers(0, (max(f for f, *_ in self.shapes) - 1) // 4 + 1))
+        bucket, seconds = Bucket(frames, height, width, 0, 0), max(frames, 17) / fps
+        crowded = bool(rng.random() < CROWDED)
+        scenes, texts, bodies, views = [], [], [], []
+        for scene in self._scenes(step, seconds, crowded):
+            start = float(rng.random()) * seconds if frames == 1 else 0.0
+            scenes.append(scene)
+            texts.append(draw_caption(scene, bucket, c.model, rng))
+            bodies.append(stances_in_cells(scene, bucket, start, fps, c.vae.stride))
+            views.append(cameras(scene, height, width, start + middles(frames) / fps))
+        words, stances = self._bundle.vocabulary, torch.from_numpy(np.stack(bodies)).float()
+        ids, mask, looks = words.batch(texts, c.text.max_tokens)
+        owners = looks_of_bodies(texts, scenes, stances, words)
+        looks = self._asked(looks, texts, rng)
+        size = height // c.vae.stride, width // c.vae.stride
+        rows = in_rows(stances, owners, looks.shape[1], BODIES if crowded else 1)
+        plan = plan_of(rows, torch.from_numpy(np.stack(views)), size)
+        there = (rows[..., 7] >= 0).any(1, keepdim=True).float()
+        weight = (c.staging.absent + (1 - c.staging.absent) * there).expand(-1, plan.shape[2], -1)
+        weight = torch.cat([weight, torch.ones(*weight.shape[:2], 1)], 2)[..., None]  # the camera's row, too
+        with torch.no_grad(), autocast(torch.device("cpu")):
+            text = self._bundle.dit.text(ids, mask)
+        looks = torch.where(torch.from_numpy(rng.random(looks.shape)) < STRANGERS, -1, looks)
+        return Plans(plan, weight, text, mask, looks, size)
+
+    def _scenes(self, step: int, seconds: float, crowded: bool) -> Iterator[Scene]:
+        wanted = self.config.staging.batch // (2 if crowded else 1)
+        for i in itertools.count(4 * step * self.config.staging.batch):
+            scene = sample_scene(self.config.staging.seed + 77, i, split=self.split, seconds=seconds)
+            if crowded or all(actor.count == 1 for actor in scene.actors):
+                yield scene
+                wanted -= 1
+            if not wanted:
+                return
+
+    def _asked(self, looks_BQ: Tensor, texts: list[str], rng: np.random.Generator) -> Tensor:
+        """Some prompts that name fewer looks than others of the batch are asked for one that they do not name."""
+        free = (looks_BQ < 0) & torch.tensor([text != "" for text in texts])[:, None]
+        extra = torch.from_numpy(rng.random(looks_BQ.shape) < UNNAMED)
+        other = torch.from_numpy(rng.integers(0, max(1, self.config.text.looks), looks_BQ.shape))
+        return torch.where(free & extra, other, looks_BQ)
+
+
+def in_rows(stances_BTR8: Tensor, owners_BR: Tensor, looks: int, each: int) -> Tensor:
+    """Bodies in the order of a scene's actors -> in rows of their looks, `each` of them; who has none is left out."""
+    rows = stances_BTR8.new_zeros(*stances_BTR8.shape[:2], looks * each, 8)
+    rows[..., 7] = -1
+    for b, owners in enumerate(owners_BR.tolist()):
+        taken = [0] * looks
+        for r, look in enumerate(owners):
+            if look < 0:
+                continue
+            rows[b, :, look * each + taken[look]] = stances_BTR8[b, :, r]
+            taken[look] += 1
+    return rows
+
+
+def spread(batches: Batches, bodies: int = 2000, most: int = 40) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of the numbers of bodies that are there (row 0) and of the camera (row 1), 2 F each: over so many
+    bodies in single frames, or `most` batches."""
+    seen, views = [torch.zeros(0, NUMBERS)], []
+    for step in range(most):
+        plan_BFTS1 = batches[step].plan_BFTS1
+        rows = plan_BFTS1[..., :-1, 0].movedim(1, -1).flatten(0, 2)
+        seen.append(rows[rows[:, -1] > 0.5])
+        views.append(plan_BFTS1[..., -1, 0].movedim(1, -1).flatten(0, 1))
+        if sum(map(len, seen)) >= bodies:
+            break
+    parts = [torch.cat(part) if sum(map(len, part)) > 1 else torch.eye(2, NUMBERS) for part in (seen, views)]
+    centre, scale = torch.stack([part.mean(0) for part in parts]), torch.stack([part.std(0) for part in parts])
+    centre[0, -1], scale[0, -1] = 0.5, 0.5
+    centre[1, CAMERA:], scale[1, CAMERA:] = 0, 1
+    return centre, scale.clamp(min=1e-3)
+
+
+def drawn(batches: Batches, first: int, steps: int) -> DataLoader[Plans]:
+    """The batches of the steps that are left, drawn by a process of its own while the one before is learned from."""
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(first, steps),
+        num_workers=1,
+        prefetch_factor=3,
+        multiprocessing_context="spawn",
+        worker_init_fn=_alone,
+    )
+
+
+def _alone(_: int) -> None:
+    torch.set_num_threads(1)

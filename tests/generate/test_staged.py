@@ -1,0 +1,127 @@
+"""Plans of takes: they go on from window to window, from what is given, and say to each prompt what is its own."""
+
+import pytest
+import torch
+
+from skyloom.generate import Request, generate, staged
+from skyloom.generate.staged import Stager
+from skyloom.models.bodies import BODIES
+from skyloom.models.bundle import tiny_bundle
+
+CELLS = (8, 8)
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    made = tiny_bundle()
+    with torch.no_grad():
+        made.staging.leave.bias[-1] = -6.0  # everybody is there: at the end of sampling data is noise less velocity
+    return made
+
+
+def stager(bundle, *prompts, seed=0):
+    return Stager(prompts, Request(prompts[0], seed=seed), bundle, CELLS)
+
+
+def plan(made, levels, held=0, known=None, kept=2):
+    levels = torch.tensor(levels).view(1, -1, 1, 1)
+    known = torch.zeros(1, 4, levels.shape[1], *CELLS) if known is None else known
+    with torch.inference_mode():
+        return made.window(torch.ones(len(made.prompts), levels.shape[1]) / len(made.prompts), levels, known, held, kept)
+
+
+def test_a_plan_is_of_all_that_a_prompt_names_and_of_its_seed(bundle):
+    made = plan(stager(bundle, "a fox in the snow"), [1.0] * 3)
+    assert made.stances_1TS8.shape == (1, 3, 2 * BODIES, 8) and made.camera_1T5.shape == (1, 3, 5)
+    whose = made.stances_1TS8[0, :, :, 7]
+    assert (whose[:, :BODIES] == 0).all() and (whose[:, BODIES:] == 1).all()
+    again, other = (plan(stager(bundle, "a fox in the snow", seed=seed), [1.0] * 3) for seed in (0, 1))
+    assert torch.equal(made.stances_1TS8, again.stances_1TS8)
+    assert not torch.allclose(made.stances_1TS8, other.stances_1TS8, atol=0.1)
+
+
+def test_none_is_made_where_nobody_is_named_or_a_region_is_given(bundle):
+    assert plan(stager(bundle, "a red"), [1.0] * 3) is None
+    made = stager(bundle, "a fox")
+    regions = torch.ones(1, 3, *CELLS)
+    assert made.window(torch.ones(1, 3), regions, torch.zeros(1, 4, 3, *CELLS), 0, 2) is None
+    alone = tiny_bundle()
+    alone.staging = None
+    assert plan(stager(alone, "a fox"), [1.0] * 3) is None
+
+
+def test_the_next_window_knows_where_bodies_were(bundle):
+    made = stager(bundle, "a fox")
+    first = plan(made, [1.0] * 5)
+    assert made.anchor.shape[2] == 1 and made.past.shape[2] == 2
+    before = torch.cat([made.anchor, made.past], 2).clone()
+    second = plan(made, [0.1] * 3 + [1.0] * 4, held=3)
+    assert second.stances_1TS8.shape[1] == 7 and torch.equal(made.anchor, before[:, :, :1])
+    kept = torch.cat([first.stances_1TS8[:, :1], first.stances_1TS8[:, -2:]], 1)
+    far = lambda a, b: (a[..., 2:6:3] - b[..., 2:6:3]).abs().mean()  # noqa: E731
+    fresh = plan(stager(bundle, "a fox", seed=1), [1.0] * 7)
+    assert far(second.stances_1TS8[:, :3], kept) < 0.3 * far(fresh.stances_1TS8[:, :3], kept)  # heard of at a small noise
+    assert plan(stager(bundle, "a fox"), [0.1] * 3 + [1.0] * 4, held=3) is None  # nothing to go on from
+
+
+def seen(where, frames):
+    """What the model would say of given frames: one body of the first of two looks, so far to the right."""
+    stances = torch.zeros(1, frames, 2 * BODIES, 8)
+    stances[..., 7] = -1
+    stances[:, :, 2] = torch.tensor([3.0, 0, where, 0, 3, 2, 0.5, 0])
+    return stances
+
+
+def test_given_frames_say_where_bodies_are(bundle, monkeypatch):
+    monkeypatch.setattr(bundle.dit, "film", lambda z, t, *words: (z, seen(4.0, z.shape[2])))
+    made = plan(stager(bundle, "a fox"), [0.0, 1.0, 1.0])
+    assert made.stances_1TS8[0, 0, 0, 2].item() == pytest.approx(4.0, abs=1.5)
+    whole = plan(stager(bundle, "a fox"), [0.6, 0.6, 0.6])  # an edit: nothing is drawn
+    assert torch.allclose(whole.stances_1TS8[0, :, 0, :6], seen(4.0, 1)[0, 0, 2, :6].expand(3, 6), atol=1e-4)
+    assert (whole.stances_1TS8[0, :, 1:, 7] == -1).all()
+    assert plan(stager(bundle, "a fox in the snow"), [0.0, 1.0, 1.0]) is None  # no snow is seen, and the plan has some
+    monkeypatch.setattr(bundle.dit, "film", lambda z, t, *words: (z, torch.full((1, z.shape[2], 2 * BODIES, 8), -1.0)))
+    assert plan(stager(bundle, "a fox"), [0.0, 1.0, 1.0]) is None
+
+
+def test_each_prompt_is_told_its_own(bundle):
+    made = stager(bundle, "snow", "a fox in the snow", "red")
+    drawn = plan(made, [1.0] * 3)
+    pictures = bundle.read(list(made.prompts))[3]
+    rows, said = made.told(drawn, list(made.prompts), pictures)
+    assert rows.shape == (3, 3, 2 * BODIES, 8) and said.shape[:4] == (3, 3, *CELLS)
+    snow, fox = drawn.stances_1TS8[0, :, :BODIES, :7], drawn.stances_1TS8[0, :, BODIES:, :7]
+    assert torch.equal(rows[0, :, :BODIES, :7], snow) and (rows[0, :, BODIES:, 7] == -1).all()
+    assert torch.equal(rows[1, :, :BODIES, :7], fox) and torch.equal(rows[1, :, BODIES:, :7], snow)
+    assert (rows[1, :, :BODIES, 7] == 0).all() and (rows[1, :, BODIES:, 7] == 1).all() and (rows[2, ..., 7] == -1).all()
+    whole, heard = staged.nothing_said(said, 1)
+    assert whole.shape[0] == 4 and heard.tolist() == [True] * 3 + [False]
+
+
+def test_given_frames_fall_into_runs():
+    assert staged.runs([True, True, False, True]) == [(0, 2), (3, 4)] and staged.runs([False]) == []
+    assert staged.runs([True]) == [(0, 1)]
+
+
+def test_bodies_stand_from_left_to_right():
+    stances = torch.zeros(1, 2, BODIES, 8)
+    stances[..., 7] = torch.tensor([[-1.0, 0, 0, -1], [0, 0, 0, -1]])
+    stances[..., 2] = torch.tensor([5.0, 7, 2, 0])
+    assert staged.ordered(stances)[0, 1, :, 2].tolist() == [2, 5, 7, 0]
+
+
+def test_a_film_follows_its_plan(bundle, monkeypatch):
+    request = Request("a fox", seconds=5 / 12, size="64x64", steps=2)
+    film = generate(request, bundle).frames
+    heard = []
+    ask = type(bundle.dit.places).forward
+
+    def listening(self, *args):
+        heard.append(args[3])
+        return ask(self, *args)
+
+    monkeypatch.setattr(type(bundle.dit.places), "forward", listening)
+    assert (generate(request, bundle).frames == film).all() and all(told is not None for told in heard)
+    alone = tiny_bundle()
+    alone.staging = None
+    assert not (generate(request, alone).frames == film).all()
