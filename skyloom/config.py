@@ -75,9 +75,10 @@ class StagingConfig:
     warmup: int = 50
     decay: float = 0.5  # the last fraction of the steps, linearly to zero
     weight_decay: float = 0.01
-    shift: float = 1.0  # of the noise levels, as in ModelTrain
+    shift: float = 4.0  # of the noise levels, as in ModelTrain: which way somebody goes is settled above 0.8
     uniform: float = 0.3
     absent: float = 0.2  # weight of rows of bodies that are not there
+    dense: tuple[float, ...] = (0.05, 0.15, 0.8)  # share of tag, sentence and dense captions: which way, only long ones say
     seed: int = 0
 
 

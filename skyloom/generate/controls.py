@@ -19,6 +19,7 @@ from .takes import CHUNK, Desk, Script, Take, flat, latents_of, provenance
 CONTEXT = 4  # chunks of a clip that its continuation looks at
 LIFT = 0.7  # noise level where both clips of a blend weigh the same
 FEATHER = 6  # pixels over which what was painted fades into what was given
+FORM = 8.0  # deviation of the strongest channel of latents, brightness, where noise has 1
 
 
 def write_script(request: Request, ruler: Ruler, window: int) -> Script:
@@ -255,13 +256,19 @@ def _edit(desk: Desk) -> list[Any]:
         )
     length = _whole(len(clip))
     given = desk.on_canvas(_padded(clip, length))
-    level = 1.0 if request.strength is None else request.strength
+    level = 1.0 if request.strength is None else lifted_to(request.strength)
     if not request.mask:
         return [desk.take(flat(length, level), (0, len(clip)), given=given)]
     mask = desk.on_canvas(_mask(desk, about, len(clip)))
     mask = mask if len(mask) == 1 else _padded(mask, length)
     levels, paste = np.broadcast_to(mask * level, (length, *mask.shape[1:])), _outside(mask)
     return [desk.take(levels, (0, len(clip)), given=given, paste=np.broadcast_to(paste, (length, *paste.shape[1:])))]
+
+
+def lifted_to(strength: float) -> float:
+    """The noise level that a clip is lifted to. A film's brightness and its large forms are FORM times as strong as noise, so
+    half of them is lost only where the level is FORM / (FORM + 1): the shift of flow.shift_levels, for one number."""
+    return FORM * strength / (1 + (FORM - 1) * strength)
 
 
 def _mask(desk: Desk, about: clips.Footage, frames: int) -> np.ndarray:

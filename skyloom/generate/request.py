@@ -28,7 +28,7 @@ class Quality:
 
 QUALITY = {"fast": Quality(8, 2.0), "good": Quality(20, 2.0), "best": Quality(40, 2.0)}
 AWAY = 1.5  # the least pull away from a negative prompt
-STRENGTHS = {"subtle": 0.3, "mild": 0.5, "strong": 0.75}  # of an edit: the noise level that the clip is lifted to
+STRENGTHS = {"subtle": 0.3, "mild": 0.5, "strong": 0.75}  # of an edit
 CURVES = ("transition", "mix", "sample")  # how the influence of the second clip runs in a blend
 LANGUAGES = ("auto", "en", "zh")
 WAYS = ("forward", "backward", "both")
@@ -264,7 +264,7 @@ def influences(text: str) -> list[tuple[float, float]]:
 
 
 def strength_of(value: Any) -> float | None:
-    """'mild' or a number 0..1 -> a noise level. ValueError otherwise."""
+    """'mild' or a number -> 0..1. ValueError otherwise."""
     if value is None or (isinstance(value, str) and value in STRENGTHS):
         return None if value is None else STRENGTHS[value]
     try:

@@ -166,8 +166,8 @@ def velocity_of(
         v, level = guided(z, t), t[:, None]
         film = taken = z - level * v
         somebody: Tensor | None = None
-        if bodies is not None and config.laid_above < 1:
-            seen = bodies if staged is None else staged
+        seen = bodies if staged is None else staged
+        if seen is not None and config.laid_above < 1:
             stances = seen[: len(texts), :, : BODIES * pictures.shape[1]]  # films made together may have more looks
             looks = looks_of(stances)
             if config.laid_above < float(t.max()):

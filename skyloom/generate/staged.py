@@ -25,7 +25,7 @@ from .request import Request
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
-STEPS = 16
+STEPS, SHIFT = 16, 3.0  # of sampling, and of its times towards noise
 PULL = 2.0  # of guidance
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
@@ -129,7 +129,7 @@ class Stager:
             v = staging(z.expand(many, *z.shape[1:]), t.expand(many, -1, -1, -1), words, mask, looks, self.cells)
             return v[-1:] + PULL * (sampler.mixed(v[:-1], weights) - v[-1:])
 
-        *_, plan = sampler.sample(velocity, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, 1.0))
+        *_, plan = sampler.sample(velocity, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, SHIFT))
         return plan
 
     def _read(self, z_BCTHW: Tensor, weights_PT: Tensor) -> Tensor:

@@ -27,18 +27,18 @@ class Places(nn.Module):
 
     def forward(
         self, x_BND: Tensor, grid: tuple[int, int, int], pictures_BQ4SS: Tensor, told: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
         """Tokens, their grid (T, H/p, W/p), the prompt's pictures -> said_BTHWP (once it has learned: stances_BTR8 of the
-        bodies that this makes), and the sketch for the tokens, B N D, and for the cells, (B T) G H W.
+        bodies that this makes, None where all is told), and the sketch for the tokens, B N D, and for the cells, (B T) G H W.
 
         What is `told` (like `said`, and a mask B or BT) is laid out in place of what was said. By default what was said is
         made whole, but not while it learns: then only the truth looks sure, and the rest of the network learns to follow
         what looks sure."""
         p, (frames, h, w) = self.patch, grid
         said = rearrange(self.head(rms(x_BND)), "B (T h w) (p q P) -> B T (h p) (w q) P", T=frames, h=h, w=w, p=p, q=p).float()
-        heard = said.detach()
+        heard, stances = said.detach(), None
         with exact(x_BND.device):
-            if not self.training:
+            if not (self.training or (told is not None and bool(told[1].all()))):
                 whole, found_BT, stances = settle(heard, pictures_BQ4SS)
                 heard = torch.where(found_BT[..., None, None, None], whole, heard)
             if told is not None:

@@ -44,6 +44,12 @@ def test_given_frames_and_early_steps_are_left_alone():
         (new - film)[:, COARSE:, 1].flatten(), (film[:, :, 0] - film[:, :, 1])[:, COARSE:].flatten(), 0
     )
     assert towards > 0.3  # what is given shows in what follows
+    for frame in range(1, 5):  # to the end, as long as it agrees
+        assert (new[:, :, frame] - film[:, :, 0]).abs().mean() < 0.2 * (film[:, :, frame] - film[:, :, 0]).abs().mean()
+    moved = a_film(moves=True)
+    moved[:, :, 1:3] += 9.0
+    apart = steadied(moved, levels(0.0, 0.3, 0.3, 0.3, 0.3), 0.6)
+    assert (apart[:, :, 1] - moved[:, :, 0]).abs().min() > 1.0
 
 
 def test_bodies_keep_their_looks():
