@@ -2,7 +2,8 @@
 
 Bodies of a window go on as they did in the one before; those that given frames show are read from these by the model itself,
 and the plan goes on from there. Of a clip that is edited the whole plan is read. There is none, and the model settles
-everything alone, where regions of frames are given, for loops, and where given frames do not show who the plan says is there.
+everything alone, where nobody is planned, for loops, where regions of frames are given, and where given frames do not show who
+the plan says is there.
 
 Dimension key: P prompts, T latent frames of a window, U looks that any prompt names, S F rows of a plan and their numbers
 (models/staging), R bodies.
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
 STEPS, SHIFT = 16, 3.0  # of sampling, and of its times towards noise
-PULL = 2.0  # of guidance
+PULL, FIRST_PULL, FIRST = 2.0, 4.0, 0.7  # of guidance, and above a noise level, where it is settled which way one goes
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
@@ -62,7 +63,7 @@ class Stager:
         staging = self.bundle.staging
         able = staging is not None and self.looks and levels_BTHW.shape[2] == levels_BTHW.shape[3] == 1
         plan = self._planned(weights_PT, levels_BTHW[0, :, 0, 0], known_BCTHW, held) if able else None
-        if staging is None or plan is None:
+        if staging is None or plan is None or not bool(self._there(plan).any()):
             self.anchor = self.past = None
             return None
         fresh = plan[:, :, held:]
@@ -126,8 +127,9 @@ class Stager:
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
             many = len(texts) + 1
+            pull = FIRST_PULL if float(t.max()) > FIRST else PULL
             v = staging(z.expand(many, *z.shape[1:]), t.expand(many, -1, -1, -1), words, mask, looks, self.cells)
-            return v[-1:] + PULL * (sampler.mixed(v[:-1], weights) - v[-1:])
+            return v[-1:] + pull * (sampler.mixed(v[:-1], weights) - v[-1:])
 
         *_, plan = sampler.sample(velocity, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, SHIFT))
         return plan

@@ -46,6 +46,9 @@ def test_none_is_made_where_nobody_is_named_or_a_region_is_given(bundle):
     regions = torch.ones(1, 3, *CELLS)
     assert made.window(torch.ones(1, 3), regions, torch.zeros(1, 4, 3, *CELLS), 0, 2) is None
     alone = tiny_bundle()
+    with torch.no_grad():
+        alone.staging.leave.bias[-1] = 6.0
+    assert plan(stager(alone, "a fox"), [1.0] * 3) is None  # nobody is there
     alone.staging = None
     assert plan(stager(alone, "a fox"), [1.0] * 3) is None
 
