@@ -38,7 +38,7 @@ class Ask:
     @property
     def kind(self) -> tuple[Any, ...]:
         """Equal for calls that can be one."""
-        return self.looks, self.told is None, self.z.shape[1:], self.t.shape[1:]
+        return self.looks, self.z.shape[1:], self.t.shape[1:]
 
 
 class Joint:
@@ -101,9 +101,7 @@ class Joint:
         try:
             words = self._read(tuple(prompt for ask in asks for prompt in ask.prompts), bundle)
             z, t = torch.cat([ask.z for ask in asks]), torch.cat([ask.t for ask in asks])
-            plans = [ask.told for ask in asks if ask.told is not None]  # all of a kind have one, or none
-            told = (torch.cat([said for said, _ in plans]), torch.cat([heard for _, heard in plans])) if plans else None
-            v, said = bundle.dit.film(z, t, *words, told=told)
+            v, said = bundle.dit.film(z, t, *words, told=all_told(asks))
         except Exception as error:  # whatever it is: the others wait for an answer
             if len(asks) == 1:
                 asks[0].answer = error
@@ -122,3 +120,15 @@ class Joint:
         if prompts not in self.words:
             self.words = {prompts: bundle.read(list(prompts))}
         return self.words[prompts]
+
+
+def all_told(asks: list[Ask]) -> Told:
+    """What a call tells the model, one film after the other; None where none of them tells anything."""
+    like = next((ask.told[0] for ask in asks if ask.told is not None), None)
+    if like is None:
+        return None
+    parts = []
+    for ask in asks:
+        many, nothing = len(ask.z), like.new_zeros(len(ask.z), *like.shape[1:])
+        parts.append(ask.told or (nothing, torch.zeros(many, dtype=torch.bool, device=like.device)))
+    return torch.cat([said for said, _ in parts]), torch.cat([heard for _, heard in parts])

@@ -107,7 +107,7 @@ def merged(bundle: Bundle, adapters: Sequence[tuple[Adapter, float]]) -> Bundle:
                     said = f" It was made for {adapter.about['base']}." if "base" in adapter.about else ""
                     raise ValueError(f"the adapter does not fit {bundle.config.name}: {name} is {shape}.{said}")
                 linears[name].weight += scale * (b_OR @ a_RI).to(linears[name].weight)
-    config = bundle.config
+    config, staging = bundle.config, bundle.staging
     if any(scale for _, scale in adapters):
-        config = unaided(config)
-    return Bundle(config, bundle.vae, dit, bundle.vocabulary)
+        config, staging = unaided(config), None
+    return Bundle(config, bundle.vae, dit, bundle.vocabulary, staging)

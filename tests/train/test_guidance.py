@@ -93,7 +93,8 @@ def test_a_model_that_learned_the_guidance_asked_for_films_in_one_pass_a_step(mo
     for scale in (1.0, 2.0):
         bundle, batches = guided_bundle(scale), []
         film = bundle.dit.film
-        monkeypatch.setattr(bundle.dit, "film", lambda z, *rest, f=film, log=batches: log.append(len(z)) or f(z, *rest))
+        log = lambda z, *rest, f=film, seen=batches, **how: seen.append(len(z)) or f(z, *rest, **how)  # noqa: E731
+        monkeypatch.setattr(bundle.dit, "film", log)
         generate(request, bundle)
         seen[scale] = batches
         assert plan(request, bundle).passes == max(batches)
