@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
 STEPS, SHIFT = 16, 3.0  # of sampling, and of its times towards noise
-PULL, FIRST_PULL, FIRST = 2.0, 4.0, 0.7  # of guidance, and above a noise level, where it is settled which way one goes
+PULL, FIRST_PULL, FIRST = 1.3, 3.0, 0.7  # of guidance, and above a noise level, where it is settled which way one goes
+GUIDED = 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0  # which of NUMBERS are: sizes and turns would be overdone
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
@@ -124,12 +125,14 @@ class Stager:
         words = staging.read(self.bundle.dit.text(ids, mask), mask)
         looks = torch.tensor(self.looks, device=self.device).expand(len(texts) + 1, -1)
         weights = weights_PT[active].to(self.device)
+        guided = torch.tensor(GUIDED, device=self.device).view(1, -1, 1, 1, 1)
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
             many = len(texts) + 1
             pull = FIRST_PULL if float(t.max()) > FIRST else PULL
             v = staging(z.expand(many, *z.shape[1:]), t.expand(many, -1, -1, -1), words, mask, looks, self.cells)
-            return v[-1:] + pull * (sampler.mixed(v[:-1], weights) - v[-1:])
+            v, without = sampler.mixed(v[:-1], weights), v[-1:]
+            return v + guided * (pull - 1) * (v - without)
 
         *_, plan = sampler.sample(velocity, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, SHIFT))
         return plan
