@@ -67,6 +67,7 @@ train-tiny: .venv/.installed ## the same road in a minute, with a model far too 
 	$(SKYLOOM) train tokenizer --preset tiny --run runs/tiny
 	$(SKYLOOM) train encode --preset tiny --run runs/tiny --processes 1
 	$(SKYLOOM) train model --preset tiny --run runs/tiny
+	$(SKYLOOM) train staging --preset tiny --run runs/tiny
 	$(SKYLOOM) generate "a fox in the snow" --model runs/tiny/model --size 64x64 --seconds 0.4 -o $(FILM)
 
 clean: ## forget the install

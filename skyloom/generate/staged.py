@@ -44,7 +44,7 @@ class Plan:
 
 
 class Stager:
-    """The plan of a take. `bundle` is the model, None in place of a plan where it stages nothing."""
+    """The plan of a take, asked for window by window."""
 
     def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle", cells: tuple[int, int]):
         self.prompts, self.bundle, self.cells = prompts, bundle, cells

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..base import checkpoint, dist
 from ..base.log import Log
-from ..config import Bucket, Config, StagingConfig, VAEConfig, to_json
+from ..config import Bucket, Config, VAEConfig, to_json
 from ..data.encode import middles, stances_in_cells
 from ..data.loader import draw_caption
 from ..diffusion.flow import flow_loss
@@ -38,9 +38,7 @@ from .optim import Optimisers, PowerEMA, schedule
 
 ODD_LENGTHS = 0.3  # share of batches of another length than the model's shapes have
 STRANGERS = 0.05  # share of looks that are not told which they are: so strangers have a place
-CROWDED = (
-    0.4  # share of batches, half as large, with room for BODIES of each look; the others are of scenes without two of a kind
-)
+CROWDED = 0.4  # share of batches, half as large, with room for BODIES of each look; the others show no two of a kind
 QUIET = 0.35  # share of scenes in which nobody goes anywhere that are taken: which way one goes is learned last
 UNNAMED = 0.1  # share of scenes that are asked for a look, too, which nobody in it has
 WATCHED = 4  # batches of held-out scenes
@@ -82,7 +80,7 @@ def main(
     watched = [Batches(config, model, "val")[i] for i in range(WATCHED)]
     began = saved = time.time()
     for batch in drawn(batches, step, c.steps):
-        loss = plan_loss(staging, batch, c, step)
+        loss = plan_loss(staging, batch, config, step)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(staging.parameters(), 1.0)
         optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
@@ -93,7 +91,7 @@ def main(
         if step % 20 == 0:
             log.row(step, loss=float(loss.detach()), norm=float(norm))
         if step % check_every == 0 or last:
-            log.row(step, val=validate(averaged(staging, ema), watched, c))
+            log.row(step, val=validate(averaged(staging, ema), watched, config))
         if last or now - saved > save_minutes * 60:
             checkpoint.save(run, step, {"model": staging.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
             checkpoint.save_weights(run / "export" / STAGING, averaged(staging, ema).state_dict(), torch.bfloat16)
@@ -103,13 +101,12 @@ def main(
     return run / "export"
 
 
-def plan_loss(staging: Staging, batch: Plans, c: StagingConfig, step: int) -> Tensor:
+def plan_loss(staging: Staging, batch: Plans, config: Config, step: int) -> Tensor:
     """The flow loss of a batch at the patterns of its step."""
-    rng = dist.step_rng(c.seed, step)
+    c, rng = config.staging, dist.step_rng(config.staging.seed, step)
     plan = scaled(batch.plan_BFTS1, staging)
     noise = torch.randn(plan.shape, generator=rng)
-    mix = Config().model.patterns
-    levels = training_levels(len(plan), (plan.shape[2], 1, 1), mix, c.shift, c.uniform, rng)
+    levels = training_levels(len(plan), (plan.shape[2], 1, 1), config.model.patterns, c.shift, c.uniform, rng)
     with autocast(plan.device):
         text = staging.read(batch.text_BLE, batch.mask_BL)
 
@@ -120,8 +117,8 @@ def plan_loss(staging: Staging, batch: Plans, c: StagingConfig, step: int) -> Te
 
 
 @torch.no_grad()
-def validate(staging: Staging, watched: list[Plans], c: StagingConfig) -> float:
-    return sum(float(plan_loss(staging, batch, c, i)) for i, batch in enumerate(watched)) / len(watched)
+def validate(staging: Staging, watched: list[Plans], config: Config) -> float:
+    return sum(float(plan_loss(staging, batch, config, i)) for i, batch in enumerate(watched)) / len(watched)
 
 
 def averaged(staging: Staging, ema: PowerEMA) -> Staging:

@@ -56,7 +56,7 @@ def test_it_learns_and_joins_the_model(tiny, model, tmp_path):
     assert bundle.staging is not None
     new = staging.Staging(config.staging, config.text)
     new.centre, new.scale = bundle.staging.centre, bundle.staging.scale
-    before, after = (staging.validate(each, watched, config.staging) for each in (new, bundle.staging))
+    before, after = (staging.validate(each, watched, config) for each in (new, bundle.staging))
     assert after < 0.9 * before
     save_bundle(bundle, tmp_path / "copy")
     assert load_bundle(tmp_path / "copy").staging is not None

@@ -213,3 +213,16 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
     monkeypatch.setattr(art.os, "replace", lambda a, b: (_ for _ in ()).throw(OSError("disk full")))
     art._save(tmp_path / "sprites" / "x.npy", np.zeros((1, 4, 4, 4), np.uint8))
     assert list((tmp_path / "sprites").iterdir()) == []
+
+
+def test_the_camera_is_told_as_it_moves():
+    times = np.linspace(0, 4, 5)
+    told = {
+        move: storybook.cameras(scene(actor={"actions": ("walk",)}, seconds=4.0, camera=move), 96, 128, times)
+        for move in ("still", "pan left", "pan right", "tilt down", "zoom in", "follow", "orbit")
+    }
+    still = told["still"]
+    assert still.shape == (5, 5) and not still[:, :4].any() and 0.3 < still[0, 4] < 0.8 and (still[:, 4] == still[0, 4]).all()
+    assert (np.diff(told["pan right"][:, 0]) > 0).all() and np.allclose(told["pan left"], told["pan right"] * [-1, 1, 1, 1, 1])
+    assert (np.diff(told["tilt down"][:, 1]) > 0).all() and (np.diff(told["zoom in"][:, 2]) > 0).all()
+    assert (np.diff(told["follow"][:, 0]) > 0).all() and (told["orbit"][:, 3] > 0).all()  # the actor walks to the right
