@@ -210,7 +210,7 @@ def blocks(grey: np.ndarray) -> float:
     found = []
     for image in (grey, grey.T):
         image = image[:, : image.shape[1] // 8 * 8]
-        if image.shape[1] < 32:
+        if image.shape[1] < 32 or not len(image):  # bars may leave nothing of a picture that was torn
             continue
         columns = [image[:, i::8].astype(np.float32) for i in range(8)]  # of each block
         inside = _range(column[:, :-1] for column in columns[2:6])

@@ -7,6 +7,7 @@ what they are copies of. Names and captions are strangers' words and are escaped
 import base64
 import html
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -203,7 +204,9 @@ def _histogram(name: str, shots: list[tuple[str, dict[str, Any]]], config: Score
     """Kept over dropped, as one picture of bars with the bounds as lines; the uppermost hundredth lies in the last bar."""
     meaning, *fields = SCORES[name]
     bounds = [bound for field in fields if (bound := getattr(config, field)) > 0]
-    values = sorted((row["scores"][name], bool(row["dropped"])) for _, row in shots)
+    values = sorted((row["scores"][name], bool(row["dropped"])) for _, row in shots if math.isfinite(row["scores"][name]))
+    if not values:
+        return ""
     top = max([values[min(len(values) - 1, int(len(values) * 0.99))][0], *(1.2 * bound for bound in bounds)])
     top = top if top > 0 else 1.0
     bars = [[0, 0] for _ in range(BARS)]

@@ -19,6 +19,7 @@ from .takes import CHUNK, Desk, Script, Take, flat, latents_of, provenance
 CONTEXT = 4  # chunks of a clip that its continuation looks at
 LIFT = 0.7  # noise level where both clips of a blend weigh the same
 FEATHER = 6  # pixels over which what was painted fades into what was given
+RELIT = 0.5  # strength of an edit from which on its light is all that of the new prompt
 FORM = 8.0  # deviation of the strongest channel of latents, brightness, where noise has 1
 
 
@@ -258,7 +259,8 @@ def _edit(desk: Desk) -> list[Any]:
     given = desk.on_canvas(_padded(clip, length))
     level = 1.0 if request.strength is None else lifted_to(request.strength)
     if not request.mask:
-        return [desk.take(flat(length, level), (0, len(clip)), given=given)]
+        relit = min(1.0, (request.strength or 0.0) / RELIT)
+        return [desk.take(flat(length, level), (0, len(clip)), given=given, was=desk.said_of(request.clip), relit=relit)]
     mask = desk.on_canvas(_mask(desk, about, len(clip)))
     mask = mask if len(mask) == 1 else _padded(mask, length)
     levels, paste = np.broadcast_to(mask * level, (length, *mask.shape[1:])), _outside(mask)

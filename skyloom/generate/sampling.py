@@ -21,6 +21,7 @@ from ..models.places import truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
 from .noise import Noise as Noise
+from .relit import difference
 from .request import Preview, Progress, Request, pull_of
 from .staged import Plan, Stager, nothing_said
 from .takes import CHUNK, Take, latents_of
@@ -83,19 +84,24 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         yield _ring(take, stage)
         return
     anchor, past = None, None
-    stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells)
+    stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
+    light: Tensor | None = None
     for begin, end in windows_of(take, stage.window):
         known, levels, noise = cells(take, begin, end, stage), levels_of(take, begin, end, stage), stage.noise.draw(end - begin)
         noise = noise.to(stage.device)
+        if take.relit and light is None:
+            with torch.inference_mode(), autocast(stage.device):
+                light = take.relit * difference(take.prompts[0], take.was, known, stage.bundle, stage.request.seed)
+        lit = known if light is None else known + light
         head: list[Tensor] = [] if anchor is None or past is None else [anchor, past]
         held = sum(part.shape[2] for part in head)
         if held:
-            known = torch.cat([*head, known], 2)
+            known, lit = torch.cat([*head, known], 2), torch.cat([*head, lit], 2)
             levels = torch.cat([torch.full((1, held, *levels.shape[2:]), KNOWN_NOISE, device=stage.device), levels], 1)
             rng = torch.Generator().manual_seed(stage.request.seed + begin)
             noise = torch.cat([torch.randn(known[:, :, :held].shape, generator=rng).to(stage.device), noise], 2)
         weights = prompt_weights(take, begin, end, held)
-        pattern = patterns.Pattern(levels, known, held=held)
+        pattern = patterns.Pattern(levels, lit, held=held)
         with torch.inference_mode(), autocast(stage.device):
             plan = stager.window(weights, levels, known, held, carried(stage.window))
             velocity = velocity_of(take, weights, stage, stager, plan)

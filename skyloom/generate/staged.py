@@ -3,7 +3,7 @@
 Bodies of a window go on as they did in the one before; those that given frames show are read from these by the model itself,
 and the plan goes on from there. Of a clip that is edited the whole plan is read. There is none, and the model settles
 everything alone, where nobody is planned, for loops, where regions of frames are given, and where given frames do not show who
-the plan says is there.
+the plan says is there. Who is new in an edited clip goes the way of whom it replaces.
 
 Dimension key: P prompts, T latent frames of a window, U looks that any prompt names, S F rows of a plan and their numbers
 (models/staging), R bodies.
@@ -46,8 +46,9 @@ class Plan:
 class Stager:
     """The plan of a take, asked for window by window."""
 
-    def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle", cells: tuple[int, int]):
-        self.prompts, self.bundle, self.cells = prompts, bundle, cells
+    def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle", cells: tuple[int, int], was: str = ""):
+        """`was` is the prompt of what is given, where that is another and known: its bodies are read by their old names."""
+        self.prompts, self.bundle, self.cells, self.was = prompts, bundle, cells, was
         named = [bundle.vocabulary.looks(prompt) for prompt in prompts]
         self.looks = list(dict.fromkeys(look for looks in named for look in looks))
         self.device = next(bundle.dit.parameters()).device
@@ -144,13 +145,17 @@ class Stager:
         rows = z_BCTHW.new_zeros(1, z_BCTHW.shape[2], len(self.looks) * BODIES, 8)
         rows[..., 7] = -1
         for p in weights_PT.max(1).values.nonzero()[:, 0].tolist():
-            words = self.bundle.read([self.prompts[p]])
+            shown = self.was or self.prompts[p]
+            words = self.bundle.read([shown])
             if not words[3].shape[1]:
                 continue
             level = torch.full((1, z_BCTHW.shape[2], 1, 1), READ_AT, device=self.device)
             _, seen = self.bundle.dit.film(z_BCTHW, level, *words)
             assert seen is not None
-            for q, look in enumerate(self.bundle.vocabulary.looks(self.prompts[p])):
+            before, after = (self.bundle.vocabulary.looks(text) for text in (shown, self.prompts[p]))
+            for q, look in enumerate(recast(before, after)):
+                if look is None:
+                    continue
                 u = self.looks.index(look) * BODIES
                 if not bool((rows[:, :, u : u + BODIES, 7] >= 0).any()):
                     rows[:, :, u : u + BODIES] = ordered(seen[:, :, q * BODIES : (q + 1) * BODIES])
@@ -170,6 +175,12 @@ class Stager:
         """Which bodies are there in each latent frame, T R."""
         assert self.bundle.staging is not None
         return scaled(plan, self.bundle.staging, back=True)[0, -1, :, :-1, 0] > 0.5
+
+
+def recast(before: list[int], after: list[int]) -> list[int | None]:
+    """For each look of one prompt, which of another's takes its place: itself, or else the next that is new there."""
+    fresh = iter([look for look in after if look not in before])
+    return [look if look in after else next(fresh, None) for look in before]
 
 
 def runs(flags: list[bool]) -> list[tuple[int, int]]:

@@ -38,6 +38,8 @@ class Take:
     given: np.ndarray | None = None  # frames_FHWC uint8, needed where a level is below 1
     paste: np.ndarray | None = None  # F 1 1 1 or F H W 1, 0..1: where the film shows `given` itself and not what was drawn
     ring: bool = False  # ends where it begins; its first frame is not shown
+    was: str = ""  # of an edit: the prompt of what is given, empty where nobody knows
+    relit: float = 0.0  # how much of what the prompts differ by is taken over at once, 0..1
 
     @property
     def frames(self) -> int:
@@ -134,6 +136,11 @@ class Desk:
     @property
     def prompt(self) -> str:
         return self.request.expanded or self.request.prompt
+
+    def said_of(self, path: str) -> str:
+        """The prompt in the recipe of a file that was read; empty where there is none."""
+        recipe = self.inputs[path].get("recipe", {})
+        return str(recipe.get("then") or recipe.get("expanded") or recipe.get("prompt") or "")
 
     def read(self, path: str, most: int | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
         """The frames of a file at the film's rate and `size` (by default the film's)."""

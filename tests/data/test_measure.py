@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skyloom.base import footage
-from skyloom.data import dedup, measure, score
+from skyloom.data import dedup, measure, report, score
 from skyloom.data.build import analyse
 from skyloom.data.cut import Cut, clips, fitted_frames, fitted_size
 from skyloom.data.settings import DedupConfig, ScoreConfig, ShotConfig
@@ -28,6 +28,17 @@ def scores(tmp_path, frames, crf=18):
 
 def names(shot):
     return {reason.split(":")[0] for reason in score.reasons(shot, {"width": 320, "height": 180}, ScoreConfig())}
+
+
+@pytest.mark.parametrize("bars", [[0.5, 0.45, 0, 0], [0, 0, 0.6, 0.3], [0.5, 0.45, 0.6, 0.3]])
+def test_bars_that_leave_nothing_are_no_blocks(bars):
+    assert measure.blocks(measure.inside(np.zeros((64, 64), np.uint8), bars)) == 0
+
+
+def test_a_score_that_is_no_number_is_no_bar():
+    told = lambda *values: [(f"{i}", {"scores": {"blocks": value}, "dropped": []}) for i, value in enumerate(values)]  # noqa: E731
+    assert report._histogram("blocks", told(float("nan")), ScoreConfig()) == ""
+    assert "0 – 0.264" in report._histogram("blocks", told(float("nan"), 0.1), ScoreConfig())
 
 
 @pytest.mark.parametrize("seed", [4, 11])

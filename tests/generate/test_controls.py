@@ -10,7 +10,7 @@ import torch
 
 from skyloom import generate as room
 from skyloom.base.video import read_recipe, read_video, write_video
-from skyloom.generate import Request, Shot, controls, cost, generate, sampling, shoot, takes
+from skyloom.generate import Request, Shot, controls, cost, generate, relit, sampling, shoot, takes
 from skyloom.models.bundle import tiny_bundle
 
 FPS = 12
@@ -194,6 +194,27 @@ def test_an_edit_changes_more_with_more_strength(files, bundle):
     assert far == sorted(far) and far[0] < far[1] < far[3]
     film = generate(ask(files, "snow", clip="ours.mp4", strength="mild", seconds=1), bundle)
     assert len(film.frames) == 12 and any("its first 1 s of 2" in note for note in film.notes)
+
+
+def test_an_edit_knows_what_its_clip_shows(files, bundle):
+    [take] = script_of(ask(files, "snow", clip="ours.mp4", strength="subtle"), bundle).takes
+    assert take.was == "a red fox" and take.relit == pytest.approx(0.6)
+    [take] = script_of(ask(files, "snow", clip="foreign.mp4", strength="strong"), bundle).takes
+    assert take.was == "" and take.relit == 1
+    [take] = script_of(ask(files, "snow", clip="ours.mp4", strength=0.5, mask="40,0,24,64"), bundle).takes
+    assert take.relit == 0  # beside what stays a new light would be a patch
+
+
+def test_an_edit_takes_over_the_light_of_its_prompt(files, bundle):
+    _, clip = filmed(ask(files, "a red fox", clip="ours.mp4", strength=0.5), bundle)
+    light = relit.expected(["snow", "a red fox"], clip, bundle, 0)
+    away = relit.difference("snow", "a red fox", clip, bundle, 0)
+    assert away.shape == (1, clip.shape[1], 1, *clip.shape[3:]) and torch.allclose(away, light[:1] - light[1:], atol=1e-5)
+    assert relit.difference("snow", "snow", clip, bundle, 0).abs().max() == 0
+    moved = clip + relit.difference("snow", "", clip, bundle, 0)
+    rows = lambda z: z[:, : relit.LARGE].mean((2, 4))  # noqa: E731
+    assert torch.allclose(rows(moved), rows(relit.expected(["snow"], clip, bundle, 0)), atol=1e-4)
+    assert torch.allclose(moved - moved.mean((2, 4), keepdim=True), clip - clip.mean((2, 4), keepdim=True), atol=1e-4)
 
 
 def test_what_the_mask_leaves_out_stays(files, bundle):

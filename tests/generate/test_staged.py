@@ -19,8 +19,8 @@ def bundle():
     return made
 
 
-def stager(bundle, *prompts, seed=0):
-    return Stager(prompts, Request(prompts[0], seed=seed), bundle, CELLS)
+def stager(bundle, *prompts, seed=0, was=""):
+    return Stager(prompts, Request(prompts[0], seed=seed), bundle, CELLS, was)
 
 
 def plan(made, levels, held=0, known=None, kept=2):
@@ -85,6 +85,13 @@ def test_given_frames_say_where_bodies_are(bundle, monkeypatch):
     assert plan(stager(bundle, "a fox in the snow"), [0.0, 1.0, 1.0]) is None  # no snow is seen, and the plan has some
     monkeypatch.setattr(bundle.dit, "film", lambda z, t, *words: (z, torch.full((1, z.shape[2], 2 * BODIES, 8), -1.0)))
     assert plan(stager(bundle, "a fox"), [0.0, 1.0, 1.0]) is None
+
+
+def test_who_is_new_goes_the_way_of_whom_it_replaces(bundle, monkeypatch):
+    monkeypatch.setattr(bundle.dit, "film", lambda z, t, *words: (z, seen(4.0, z.shape[2])))
+    made = plan(stager(bundle, "snow", was="a red fox"), [0.6] * 3)
+    assert torch.allclose(made.stances_1TS8[0, :, 0, :6], seen(4.0, 1)[0, 0, 2, :6].expand(3, 6), atol=1e-4)
+    assert staged.recast([1, 2, 3], [3, 4]) == [4, None, 3] and staged.recast([], [1]) == []
 
 
 def test_each_prompt_is_told_its_own(bundle):
