@@ -77,6 +77,7 @@ def _put(order: "Order", word: str, name: str, data: bytes) -> None:
     number = _count(order)
     order.options["cast"] = [*order.options.get("cast", ()), [word, ""]]
     order.files[f"cast.{number}"] = (name, data)
+    order.titles[f"cast.{number}"] = word
 
 
 def _unfit(message: str) -> ApiError:

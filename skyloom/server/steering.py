@@ -164,7 +164,7 @@ def like(orders: "Orders", call: VideoCreate, source: Job) -> "Order":
     height, width = orders.size(source.size)
     order = Order("video", call, call.prompt, source.model, height, width, float(source.seconds), 0, {}, options)
     order.rate, order.shown, order.source = source.request["rate"], source.request["native"], source.id
-    order.titles = source.request.get("titles", {})
+    order.titles = dict(source.request.get("titles", {}))
     for option, name in source.request.get("inputs", {}).items():
         path = orders.media.path(source.id, name)
         if not path.is_file():

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from skyloom.base.video import encode, read_recipe, read_video
+from skyloom.server import provenance
 from skyloom.server.parts import word_of
 from skyloom.server.store import Character
 
@@ -50,6 +51,16 @@ def test_pictures_play_in_every_shot(client, tmp_path):
     assert recipe["cast"] == [["Rusty", "part-0.png"], ["fox", "part-1.png"]] and len(recipe["inputs"]) == 2
     plain, _ = filmed(client, asked(client, "snow", {"storyboard": cards}), tmp_path)
     assert np.abs(frames - plain).max() > 3
+
+
+def test_manifests_call_pictures_by_whom_they_play(client, served, tmp_path):
+    first = asked(client, "Rusty runs", {"cast": [part("Rusty")]})
+    filmed(client, first, tmp_path)
+    other = client.videos.create(prompt="Rusty runs", extra_body={"like": first.id, "seed": 5})
+    for film in (first, other):
+        filmed(client, film, tmp_path)
+        report = provenance.verify(tmp_path / "f.mp4", (served.settings.root / "signing" / "root.pem").read_text())
+        assert [each["title"] for each in report["sources"]] == ["Rusty"]
 
 
 def test_a_form_carries_them_too(client, served, tmp_path):
