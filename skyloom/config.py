@@ -83,6 +83,25 @@ class StagingConfig:
 
 
 @dataclass(frozen=True)
+class AirConfig:
+    """The small network that draws what falls and drifts through a film (models/air), and how it learns."""
+
+    depth: int = 0  # blocks; 0: the model has none
+    width: int = 128  # D
+    steps: int = 2500
+    batch: int = 16  # pieces of clips a step
+    crop: int = 8  # cells, each side of a piece
+    frames: int = 5  # latent frames
+    size: int = 256  # pixels of the clips that pieces are cut from
+    lr: float = 2e-3
+    warmup: int = 50
+    decay: float = 0.5  # the last fraction of the steps, linearly to zero
+    weight_decay: float = 0.01
+    shift: float = 4.0  # of the noise levels: where a flake is to be is settled above 0.9
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class TokenizerTrain:
     """How the tokenizer learns. One step = `batch` crops of `frames` x `crop` x `crop` pixels."""
 
@@ -179,6 +198,7 @@ class Config:
     text: TextConfig = field(default_factory=TextConfig)
     dit: DiTConfig = field(default_factory=DiTConfig)
     staging: StagingConfig = field(default_factory=StagingConfig)
+    air: AirConfig = field(default_factory=AirConfig)
     tokenizer: TokenizerTrain = field(default_factory=TokenizerTrain)
     model: ModelTrain = field(default_factory=ModelTrain)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
@@ -190,7 +210,7 @@ class Config:
 
 def unaided(config: Config) -> Config:
     """The config of a model that learned from other footage: what helps the storybook's films would spoil its own."""
-    return dataclasses.replace(config, staging=StagingConfig(), laid_above=1.0, steady_below=0.0)
+    return dataclasses.replace(config, staging=StagingConfig(), air=AirConfig(), laid_above=1.0, steady_below=0.0)
 
 
 def override(config: T, path: str, text: str) -> T:

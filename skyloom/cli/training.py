@@ -127,6 +127,21 @@ def train_staging(
     print(staging.main(config, home / "staging", init or home / "model", minutes=minutes))
 
 
+@train.command(name="air")
+def train_air(
+    *settings: Setting,
+    preset: Preset = "storybook",
+    run: Run = None,
+    init: Annotated[str | None, Parameter(help="The model through whose films it falls [the run's own].")] = None,
+    minutes: Minutes = math.inf,
+) -> None:
+    """Stage 5: the small network that draws rain, snow, leaves and bubbles over a film, from the world's own particles."""
+    config, home = _setup(settings, preset, run)
+    from ..train import air
+
+    print(air.main(config, home / "air", init or home / "model", minutes=minutes))
+
+
 @train.command(name="probe")
 def train_probe(
     *settings: Setting,

@@ -20,6 +20,7 @@ from ..models.bundle import autocast
 from ..models.places import truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
+from .falling import Falling
 from .noise import Noise as Noise
 from .relit import difference
 from .request import Preview, Progress, Request, pull_of
@@ -85,6 +86,7 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         return
     anchor, past = None, None
     stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
+    falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
     light: Tensor | None = None
     for begin, end in windows_of(take, stage.window):
         known, levels, noise = cells(take, begin, end, stage), levels_of(take, begin, end, stage), stage.noise.draw(end - begin)
@@ -109,7 +111,9 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         anchor = z[:, :, :1] if anchor is None else anchor
         past = z if past is None else torch.cat([past, z], 2)
         past = past[:, :, max(0, past.shape[2] - carried(stage.window)) :]
-        yield z
+        with torch.inference_mode(), autocast(stage.device):
+            air = falling(weights[:, held:], levels[:, held:], opens=begin == 0)
+        yield z if air is None else z + air
 
 
 def cells(take: Take, begin: int, end: int, stage: Stage) -> Tensor:
@@ -213,6 +217,10 @@ def _ring(take: Take, stage: Stage) -> Tensor:
     with torch.inference_mode():
         velocity = velocity_of(take, weights.expand(-1, count + 1), stage)
         z = _sample(sampler.looped(velocity, still, first), noise, patterns.unknown(noise.shape).to(stage.device), stage)
+        falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
+        with autocast(stage.device):
+            air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)
+        z = z if air is None else z + air
         return torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:], z], 2)
 
 

@@ -1,15 +1,17 @@
-"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, staging.safetensors (of those
-that stage their films) in one folder."""
+"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, and staging.safetensors and
+air.safetensors of those that stage their films and let it rain, in one folder."""
 
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..base.checkpoint import load_weights, save_weights, write_atomic
-from ..config import Config, DiTConfig, StagingConfig, TextConfig, VAEConfig, from_json, to_json
+from ..config import AirConfig, Config, DiTConfig, StagingConfig, TextConfig, VAEConfig, from_json, to_json
+from .air import Air
 from .dit import DiT
 from .overlay import Overlay
 from .staging import Staging
@@ -17,7 +19,8 @@ from .vae import VAE
 from .vocabulary import Vocabulary
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
-STAGING = "staging.safetensors"
+STAGING, AIR = "staging.safetensors", "air.safetensors"
+T = TypeVar("T", bound=nn.Module)
 SHIPPED = Path(__file__).parent.parent / "weights"
 
 
@@ -30,6 +33,7 @@ class Bundle:
     dit: DiT
     vocabulary: Vocabulary
     staging: Staging | None = None
+    air: Air | None = None
 
     @functools.cached_property
     def overlay(self) -> Overlay:
@@ -70,22 +74,24 @@ def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
     dit = DiT(config.dit, config.text, config.vae.channels, len(vocabulary))
     load_weights(vae, folder / "vae.safetensors")
     load_weights(dit, folder / "dit.safetensors")
-    staging = load_staging(config, folder)
-    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, staging and staging.to(device))
+    staging = load_part(Staging(config.staging, config.text), STAGING, folder) if config.staging.depth else None
+    air = load_part(Air(config.air, config.vae.channels), AIR, folder) if config.air.depth else None
+    bundle = Bundle(
+        config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, staging and staging.to(device), air and air.to(device)
+    )
     if folder == Path(model) / "model" / "export":
         take_decoder(bundle, Path(model) / "tokenizer" / "export" / "vae.safetensors")
     return bundle
 
 
-def load_staging(config: Config, folder: Path) -> Staging | None:
-    """The part that stages films, where a model has one: beside its weights, or in a run, a stage of its own."""
-    beside = [folder / STAGING, folder.parent.parent / "staging" / "export" / STAGING]
+def load_part(part: T, file: str, folder: Path) -> T | None:
+    """A part that helps the transformer, where a model has it: beside its weights, or in a run, a stage of its own."""
+    beside = [folder / file, folder.parent.parent / Path(file).stem / "export" / file]
     path = next((path for path in beside if path.is_file()), None)
-    if not config.staging.depth or path is None:
+    if path is None:
         return None
-    staging = Staging(config.staging, config.text)
-    load_weights(staging, path)
-    return staging.eval()
+    load_weights(part, path)
+    return part.eval()
 
 
 def take_decoder(bundle: Bundle, weights: Path) -> None:
@@ -114,7 +120,7 @@ def find_model(model: str | Path) -> Path:
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
-    """Writes the four files, and what stages films where the model has it.
+    """Writes the four files, and what stages films and what draws rain where the model has them.
 
     Weights are in bfloat16, norms and statistics in float32.
     """
@@ -122,6 +128,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     save_weights(folder / "dit.safetensors", bundle.dit.state_dict(), torch.bfloat16)
     if bundle.staging is not None:
         save_weights(folder / STAGING, bundle.staging.state_dict(), torch.bfloat16)
+    if bundle.air is not None:
+        save_weights(folder / AIR, bundle.air.state_dict(), torch.bfloat16)
     write_atomic(folder / "vocabulary.json", bundle.vocabulary.to_json())
     write_atomic(folder / "config.json", to_json(bundle.config))
 
@@ -135,6 +143,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         text=TextConfig(16, 1, 2, 32, looks=2),
         dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1),
         staging=StagingConfig(depth=1, width=32, head_dim=16),
+        air=AirConfig(depth=1, width=16),
     )
     torch.manual_seed(seed)
     vocabulary = Vocabulary(words, [["fox", "foxes"], ["snow"]])
@@ -146,6 +155,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
     model.looks.normal_()
     model.pictures.copy_(torch.tensor([[200, 40, 20, 255], [90, 90, 120, 128]], dtype=torch.uint8)[..., None, None])
     staging = Staging(config.staging, config.text)
-    for p in (staging.leave.weight, staging.modulation.weight):
+    air = Air(config.air, vae.channels)
+    for p in (staging.leave.weight, staging.modulation.weight, *air.parameters()):
         torch.nn.init.normal_(p, std=0.2)
-    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval())
+    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval(), air.eval())

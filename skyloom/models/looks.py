@@ -4,6 +4,7 @@ Dimension key: K looks, C latent channels, S pixels a side; a look is LOOK x LOO
 """
 
 import copy
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,4 +53,4 @@ def with_cast(bundle: Bundle, cast: Sequence[tuple[str, np.ndarray]]) -> Bundle:
     looks[at], pictures[at] = remembered(np.stack([sprite for _, sprite in cast]), bundle.vae)
     changed = copy.copy(dit)  # shares every weight
     changed.__dict__["_buffers"] = {**dit.__dict__["_buffers"], "looks": looks, "pictures": pictures}
-    return Bundle(bundle.config, bundle.vae, changed, vocabulary, bundle.staging)
+    return dataclasses.replace(bundle, dit=changed, vocabulary=vocabulary)

@@ -4,6 +4,7 @@ Beside the weight W of a linear map stands B @ A of rank R, and only A and B lea
 """
 
 import copy
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -107,7 +108,6 @@ def merged(bundle: Bundle, adapters: Sequence[tuple[Adapter, float]]) -> Bundle:
                     said = f" It was made for {adapter.about['base']}." if "base" in adapter.about else ""
                     raise ValueError(f"the adapter does not fit {bundle.config.name}: {name} is {shape}.{said}")
                 linears[name].weight += scale * (b_OR @ a_RI).to(linears[name].weight)
-    config, staging = bundle.config, bundle.staging
     if any(scale for _, scale in adapters):
-        config, staging = unaided(config), None
-    return Bundle(config, bundle.vae, dit, bundle.vocabulary, staging)
+        return Bundle(unaided(bundle.config), bundle.vae, dit, bundle.vocabulary)
+    return dataclasses.replace(bundle, dit=dit)

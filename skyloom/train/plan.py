@@ -8,6 +8,7 @@ from torch import nn
 from ..base.sizes import Ruler, human_bytes, human_seconds, local_flops, transformer_flops
 from ..config import Bucket, Config, ModelTrain
 from ..generate import conv_flops, machine_rate
+from ..models.air import Air
 from ..models.dit import DiT
 from ..models.staging import Staging
 from ..models.vae import VAE
@@ -46,6 +47,11 @@ def training_plan(config: Config) -> dict[str, str]:
             staging = Staging(config.staging, config.text)
         rows["staging: weights"] = f"{_count(staging) / 1e6:.2f} M, {human_bytes(2 * _count(staging))} in the package"
         rows["staging: steps"] = f"{config.staging.steps} of {config.staging.batch} scenes"
+    if config.air.depth:
+        with torch.device("meta"):
+            air = Air(config.air, config.vae.channels)
+        rows["air: weights"] = f"{_count(air) / 1e6:.2f} M, {human_bytes(2 * _count(air))} in the package"
+        rows["air: steps"] = f"{config.air.steps} of {config.air.batch} pieces of clips"
     return rows
 
 

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from ..worlds.storybook import cameras
 from .looks import looks_of_bodies
 from .optim import Optimisers, PowerEMA, schedule
 
+T = TypeVar("T")
 ODD_LENGTHS = 0.3  # share of batches of another length than the model's shapes have
 STRANGERS = 0.05  # share of looks that are not told which they are: so strangers have a place
 CROWDED = 0.4  # share of batches, half as large, with room for BODIES of each look; the others show no two of a kind
@@ -223,7 +225,7 @@ def spread(batches: Batches, bodies: int = 2000, most: int = 40) -> tuple[Tensor
     return centre, scale.clamp(min=1e-3)
 
 
-def drawn(batches: Batches, first: int, steps: int) -> DataLoader[Plans]:
+def drawn(batches: Dataset[T], first: int, steps: int) -> DataLoader[T]:
     """The batches of the steps that are left, drawn by a process of its own while the one before is learned from."""
     return DataLoader(
         batches,
