@@ -155,7 +155,9 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
     model.looks.normal_()
     model.pictures.copy_(torch.tensor([[200, 40, 20, 255], [90, 90, 120, 128]], dtype=torch.uint8)[..., None, None])
     staging = Staging(config.staging, config.text)
+    for p in (staging.leave.weight, staging.modulation.weight):
+        torch.nn.init.normal_(p, std=0.2)
     air = Air(config.air, vae.channels)
-    for p in (staging.leave.weight, staging.modulation.weight, *air.parameters()):
+    for p in air.parameters():
         torch.nn.init.normal_(p, std=0.2)
     return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval(), air.eval())
