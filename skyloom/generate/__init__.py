@@ -15,7 +15,7 @@ import html
 import os
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -175,6 +175,7 @@ def _shoot(request: Request, bundle: "Bundle | None", on_step: Progress | None, 
     script, notes = _in_its_words(script, request, bundle)
     check_spoken(request.cast, (prompt for take in script.takes for prompt in take.prompts), bundle.vocabulary)
     notes += _remarks(request, planned, bundle)
+    bundle = _painted(bundle, (prompt for take in script.takes for prompt in take.prompts), request)
     recipe = {**dataclasses.asdict(request), "skyloom": version(), "weights": weights}
     inputs = script.inputs | {path: provenance(path) for _, path in request.cast}
     recipe |= {"inputs": inputs} if inputs else {}
@@ -225,6 +226,13 @@ def _with_cast(bundle: "Bundle", request: Request) -> "Bundle":
     from ..models.looks import with_cast
 
     return with_cast(bundle, sprites)
+
+
+def _painted(bundle: "Bundle", prompts: Iterable[str], request: Request) -> "Bundle":
+    """The model with its looks in the colours that the prompts ask for; a cast of one's own keeps its colours."""
+    from .painting import as_told
+
+    return as_told(bundle, prompts, (name for name, _ in request.cast))
 
 
 def _remarks(request: Request, planned: Plan, bundle: "Bundle") -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from . import same_weights
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 Answer = tuple[Tensor, Tensor | None]
 Told = tuple[Tensor, Tensor] | None
+Words = tuple[Tensor, Tensor, Tensor, Tensor]  # of prompts, as DiT.read has them
 
 
 @dataclass
 class Ask:
     """A call to the model, and what came of it."""
 
-    prompts: list[str]
-    looks: bool  # whether the prompts name any: else the model has a part less
+    words: Words
     z: Tensor
     t: Tensor
     told: Told = None
@@ -38,7 +39,8 @@ class Ask:
     @property
     def kind(self) -> tuple[Any, ...]:
         """Equal for calls that can be one."""
-        return self.looks, self.z.shape[1:], self.t.shape[1:]
+        named = self.words[3].shape[1] > 0  # where prompts name no looks the model has a part less
+        return named, self.z.shape[1:], self.t.shape[1:]
 
 
 class Joint:
@@ -48,7 +50,6 @@ class Joint:
         self.size = self.lanes = lanes  # at first, and still under way
         self.turn = threading.Condition()
         self.waiting: list[Ask] = []
-        self.words: dict[tuple[str, ...], tuple[Tensor, Tensor, Tensor, Tensor]] = {}
         self.calls = 0  # to the model
 
     @contextlib.contextmanager
@@ -65,19 +66,12 @@ class Joint:
         """The model as one thread is to see it."""
         seen = copy.copy(bundle)
         dit = copy.copy(bundle.dit)  # shares every weight
-        prompts: dict[int, tuple[Tensor, list[str]]] = {}  # by the identity of what was read; kept, so that it stays theirs
 
-        def read(texts: list[str]) -> tuple[Tensor, ...]:
-            words = bundle.read(texts)
-            prompts[id(words[0])] = words[0], texts
-            return words
+        def film(z: Tensor, t: Tensor, *words: Tensor, told: Told = None) -> Answer:
+            text, mask, seen, pictures = words
+            return self._ask(Ask((text, mask, seen, pictures), z, t, told), bundle)
 
-        def film(
-            z: Tensor, t: Tensor, text: Tensor, _mask: Tensor, _seen: Tensor, pictures: Tensor, *, told: Told = None
-        ) -> Answer:
-            return self._ask(Ask(prompts[id(text)][1], pictures.shape[1] > 0, z, t, told), bundle)
-
-        dit.__dict__["film"], seen.__dict__["read"], seen.__dict__["dit"] = film, read, dit
+        dit.__dict__["film"], seen.__dict__["dit"] = film, dit
         same_weights(bundle, seen)
         return seen
 
@@ -99,7 +93,7 @@ class Joint:
         """All of them by one call; where that fails, each by its own."""
         self.calls += 1
         try:
-            words = self._read(tuple(prompt for ask in asks for prompt in ask.prompts), bundle)
+            words = all_words([ask.words for ask in asks])
             z, t = torch.cat([ask.z for ask in asks]), torch.cat([ask.t for ask in asks])
             v, said = bundle.dit.film(z, t, *words, told=all_told(asks))
         except Exception as error:  # whatever it is: the others wait for an answer
@@ -115,11 +109,18 @@ class Joint:
             ask.answer = v[part], None if said is None else said[part]
             at = part.stop
 
-    def _read(self, prompts: tuple[str, ...], bundle: "Bundle") -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The prompts of a call; most steps have those of the step before."""
-        if prompts not in self.words:
-            self.words = {prompts: bundle.read(list(prompts))}
-        return self.words[prompts]
+
+def all_words(parts: list[Words]) -> Words:
+    """The prompts of a call, one film after the other: shorter ones, and those of fewer looks, are filled up."""
+    length, tokens, looks = (max(part[i].shape[dim] for part in parts) for i, dim in ((0, 1), (2, 3), (3, 1)))
+    whole: list[Words] = []
+    for text, mask, seen, pictures in parts:
+        said = text.shape[1]
+        mask = torch.cat([F.pad(mask[:, :said], (0, length - said)), F.pad(mask[:, said:], (0, tokens - seen.shape[3]))], 1)
+        text, seen = F.pad(text, (0, 0, 0, length - said)), F.pad(seen, (0, 0, 0, tokens - seen.shape[3]))
+        whole.append((text, mask, seen, F.pad(pictures, (0, 0) * 3 + (0, looks - pictures.shape[1]))))
+    text, mask, seen, pictures = (torch.cat(column) for column in zip(*whole, strict=True))
+    return text, mask, seen, pictures
 
 
 def all_told(asks: list[Ask]) -> Told:

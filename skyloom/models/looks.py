@@ -43,14 +43,22 @@ def with_cast(bundle: Bundle, cast: Sequence[tuple[str, np.ndarray]]) -> Bundle:
 
     The model that was given stays as it is. ValueError where it has no memory for pictures.
     """
-    vocabulary, dit = bundle.vocabulary, bundle.dit
+    vocabulary = bundle.vocabulary
     if not bundle.config.text.looks:
         raise ValueError(f"cast: the model {bundle.config.name!r} remembers no pictures. Try one that does, such as storybook.")
     names = [*vocabulary.names, *((name,) for name, _ in cast if vocabulary.look(name) is None)]
     vocabulary = Vocabulary(vocabulary.words, names)
-    looks, pictures = (F.pad(part, (0, 0) * 3 + (0, len(names) - len(part))) for part in (dit.looks, dit.pictures))
-    at = torch.tensor([vocabulary.look(name) for name, _ in cast], device=looks.device)
-    looks[at], pictures[at] = remembered(np.stack([sprite for _, sprite in cast]), bundle.vae)
+    return with_looks(
+        bundle, {look: sprite for name, sprite in cast if (look := vocabulary.look(name)) is not None}, vocabulary
+    )
+
+
+def with_looks(bundle: Bundle, sprites: dict[int, np.ndarray], vocabulary: Vocabulary) -> Bundle:
+    """The model with other pictures for some of the looks of `vocabulary`, which may have more than its own."""
+    dit = bundle.dit
+    looks, pictures = (F.pad(part, (0, 0) * 3 + (0, len(vocabulary.names) - len(part))) for part in (dit.looks, dit.pictures))
+    at = list(sprites)
+    looks[at], pictures[at] = remembered(np.stack([sprites[look] for look in at]), bundle.vae)
     changed = copy.copy(dit)  # shares every weight
     changed.__dict__["_buffers"] = {**dit.__dict__["_buffers"], "looks": looks, "pictures": pictures}
     return dataclasses.replace(bundle, dit=changed, vocabulary=vocabulary)

@@ -68,6 +68,21 @@ def read_facts(text: str, language: str) -> list[Fact]:
     return sorted(facts, key=lambda fact: fact.begin)
 
 
+def colours_of(text: str, language: str) -> dict[str, str]:
+    """Which colour the text gives to each noun, where it gives it one and no other."""
+    found: dict[str, set[str]] = {}
+    colour = ""  # that waits for its noun
+    for fact in read_facts(text, language):
+        if fact.kind == "colour":
+            colour = fact.label
+        elif fact.kind in ("noun", "nouns"):
+            found.setdefault(fact.label, set()).update({colour} - {""})
+            colour = ""
+        elif fact.kind not in ("number", "size"):
+            colour = ""
+    return {noun: given.pop() for noun, given in found.items() if len(given) == 1}
+
+
 def lost(facts: list[Fact], told: str, language: str, still: bool = False) -> list[Fact]:
     """The facts that a text no longer states."""
     there = {(fact.kind.rstrip("s"), fact.label) for fact in read_facts(told, language)}

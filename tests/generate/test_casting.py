@@ -1,6 +1,7 @@
 """A cast of one's own: pictures in place of those that the model remembers, or beside them."""
 
 import dataclasses
+import threading
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from PIL import Image
 
 from skyloom.generate import Request, generate, understand
 from skyloom.generate.casting import read_sprite
+from skyloom.generate.painting import painted
+from skyloom.generate.together import Joint
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.looks import remembered, with_cast
 
@@ -105,3 +108,39 @@ def test_a_model_without_memory_says_so(disc):
     bundle.config = dataclasses.replace(bundle.config, text=dataclasses.replace(bundle.config.text, looks=0))
     with pytest.raises(ValueError, match="remembers no pictures"):
         with_cast(bundle, [("fox", read_sprite(str(disc)))])
+
+
+def test_a_colour_in_the_prompt_paints_the_picture(disc):
+    bundle = tiny_bundle()
+    before = bundle.dit.pictures.clone()
+    blue = painted(bundle, {0: "blue"})
+    assert torch.equal(bundle.dit.pictures, before) and torch.equal(blue.dit.pictures[1], before[1])
+    red, green, sky, alpha = blue.dit.pictures[0].float().mean((1, 2)).tolist()
+    assert sky > 2 * red and sky > green and alpha == 255 and not torch.equal(blue.dit.looks[0], bundle.dit.looks[0])
+    ask = lambda prompt, model=bundle, **more: generate(Request(prompt, **QUICK, **more), model).frames  # noqa: E731
+    twice = ask("a blue fox", blue).astype(int)  # to paint it blue once more changes next to nothing
+    assert np.abs(ask("a blue fox") - twice).max() <= 3 < np.abs(ask("a red fox") - twice).max()
+    plain = dataclasses.replace(bundle, config=dataclasses.replace(bundle.config, laid_above=1.0))
+    assert not np.array_equal(ask("a blue fox", dataclasses.replace(blue, config=plain.config)), ask("a blue fox", plain))
+    cast = (("fox", str(disc)),)
+    own = with_cast(plain, [("fox", read_sprite(str(disc)))])
+    assert np.array_equal(ask("a blue fox", plain, cast=cast), ask("a blue fox", own))  # who is given keeps their colours
+
+
+def test_films_of_several_colours_go_together():
+    bundle = tiny_bundle()
+    requests = [Request(prompt, **QUICK, seed=i) for i, prompt in enumerate(("a blue fox", "a green fox in the snow", "a fox"))]
+    joint, alone = Joint(3), [generate(request, bundle).frames.astype(int) for request in requests]
+    found = {}
+
+    def one(i):
+        with joint.lane():
+            found[i] = generate(requests[i], joint.of(bundle)).frames
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert max(np.abs(found[i] - alone[i]).max() for i in range(3)) <= 1
+    assert joint.calls == requests[0].resolved().steps

@@ -3,7 +3,7 @@
 import pytest
 
 from skyloom.worlds.captions import caption
-from skyloom.worlds.expand import _actors, expand, lost, read_facts
+from skyloom.worlds.expand import _actors, colours_of, expand, lost, read_facts
 from skyloom.worlds.sample import sample_scene
 
 
@@ -66,3 +66,18 @@ def test_a_lost_fact_is_seen():
     facts = read_facts("a red fox at night", "en")
     assert lost(facts, "a red fox at night in the snow", "en") == []
     assert [fact.kind for fact in lost(facts, "a blue fox", "en")] == ["colour", "light"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "colours"),
+    [
+        ("a small blue fox runs in the green meadow", "en", {"fox": "blue"}),
+        ("two pink dogs chase a green dragon", "en", {"dog": "pink", "dragon": "green"}),
+        ("an orange cat beside an orange", "en", {"cat": "orange"}),
+        ("a red fox and a blue fox", "en", {}),
+        ("a red fox; the fox sleeps", "en", {"fox": "red"}),
+        ("一只蓝色的狐狸在草地上奔跑", "zh", {"fox": "blue"}),
+    ],
+)
+def test_colours_belong_to_the_noun_that_follows(text, language, colours):
+    assert colours_of(text, language) == colours

@@ -1,0 +1,43 @@
+"""Looks in the colours that prompts ask for: a blue fox is the fox that the model remembers, with another hue.
+
+What the transformer learned of colours it says too softly for the pictures that lie over its films (models/overlay): they took
+on a little blue. So the picture itself is recoloured, as the world recolours its sprites (worlds/puppets).
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..models.bundle import Bundle
+from ..models.looks import with_looks
+from ..worlds.expand import colours_of
+from ..worlds.prompt import HANZI
+from ..worlds.puppets import HUES, liveliness, recolour
+
+
+def as_told(bundle: Bundle, prompts: Iterable[str], kept: Iterable[str] = ()) -> Bundle:
+    """The model whose looks have the colours that the prompts give them; the one that was given stays as it is.
+
+    A look that is given two colours keeps its own, as do those of the names `kept`, and those of a model that lays no
+    pictures over its films.
+    """
+    vocabulary, asked = bundle.vocabulary, dict[int, set[str]]()
+    if not bundle.config.text.looks or bundle.config.laid_above >= 1:
+        return bundle
+    for prompt in prompts:
+        for noun, colour in colours_of(prompt, "zh" if HANZI.search(prompt) else "en").items():
+            if (look := vocabulary.look(noun)) is not None:
+                asked.setdefault(look, set()).add(colour)
+    own = {vocabulary.look(name) for name in kept}
+    colours = {look: given.pop() for look, given in sorted(asked.items()) if len(given) == 1 and look not in own}
+    return painted(bundle, colours) if colours else bundle
+
+
+def painted(bundle: Bundle, colours: dict[int, str]) -> Bundle:
+    """The model with some of its looks in another colour, a key of HUES."""
+    pictures = bundle.dit.pictures.permute(0, 2, 3, 1).cpu().numpy()
+    sprites = {}
+    for look, colour in colours.items():
+        sprite = np.ascontiguousarray(pictures[look])
+        sprites[look] = recolour(sprite, HUES[colour], *liveliness(sprite))
+    return with_looks(bundle, sprites, bundle.vocabulary)
