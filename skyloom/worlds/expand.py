@@ -112,6 +112,15 @@ def _dictionary(language: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
         for label, words in table.items():
             learn(kind, str(label), tuple(words))
     lexicon = lexicon_zh if language == "zh" else lexicon_en
+    for phrases, kind in (
+        (lexicon.WEATHER_PHRASES, "weather"),
+        (lexicon.WEATHER_CLAUSES, "weather"),
+        (lexicon.PLACE_PHRASES, "place"),
+    ):
+        for label, words in phrases.items():
+            learn(
+                kind, label, tuple(words)
+            )  # whole: in "under the sea" and in fallen leaves that whirl there is more than a noun
     for way, words in lexicon.DIRECTIONS.items():
         learn("heading", str(way), words)
     for label, words in captions.PROP_WORDS[language].items():
