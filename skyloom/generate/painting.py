@@ -14,6 +14,8 @@ from ..worlds.expand import colours_of
 from ..worlds.prompt import HANZI
 from ..worlds.puppets import HUES, liveliness, recolour
 
+GREY = 20  # levels of colour, the channels' sum over the smallest, below which a sprite has none
+
 
 def as_told(bundle: Bundle, prompts: Iterable[str], kept: Iterable[str] = ()) -> Bundle:
     """The model whose looks have the colours that the prompts give them; the one that was given stays as it is.
@@ -34,10 +36,23 @@ def as_told(bundle: Bundle, prompts: Iterable[str], kept: Iterable[str] = ()) ->
 
 
 def painted(bundle: Bundle, colours: dict[int, str]) -> Bundle:
-    """The model with some of its looks in another colour, a key of HUES."""
+    """The model with some of its looks in another colour, a key of HUES. Who has it by nature keeps all their own."""
     pictures = bundle.dit.pictures.permute(0, 2, 3, 1).cpu().numpy()
     sprites = {}
     for look, colour in colours.items():
         sprite = np.ascontiguousarray(pictures[look])
-        sprites[look] = recolour(sprite, HUES[colour], *liveliness(sprite))
-    return with_looks(bundle, sprites, bundle.vocabulary)
+        if natural(sprite) != colour:
+            sprites[look] = recolour(sprite, HUES[colour], *liveliness(sprite))
+    return with_looks(bundle, sprites, bundle.vocabulary) if sprites else bundle
+
+
+def natural(sprite: np.ndarray) -> str:
+    """Which of HUES a sprite, uint8 premultiplied RGBA (H, W, 4), has most of; "" for one without colour."""
+    chroma = sprite[..., :3].reshape(-1, 3).astype(float)
+    chroma = (chroma - chroma.min(1, keepdims=True)).sum(0)
+    if chroma.sum() < GREY * (sprite[..., 3] > 127).sum():
+        return ""
+    alike = {
+        name: float(chroma @ pure / np.linalg.norm(pure)) for name, hue in HUES.items() for pure in (np.array(hue) - min(hue),)
+    }
+    return max(alike, key=alike.__getitem__)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from skyloom.generate import Request, generate, understand
 from skyloom.generate.casting import read_sprite
-from skyloom.generate.painting import painted
+from skyloom.generate.painting import natural, painted
 from skyloom.generate.together import Joint
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.looks import remembered, with_cast
@@ -117,6 +117,8 @@ def test_a_colour_in_the_prompt_paints_the_picture(disc):
     assert torch.equal(bundle.dit.pictures, before) and torch.equal(blue.dit.pictures[1], before[1])
     red, green, sky, alpha = blue.dit.pictures[0].float().mean((1, 2)).tolist()
     assert sky > 2 * red and sky > green and alpha == 255 and not torch.equal(blue.dit.looks[0], bundle.dit.looks[0])
+    assert painted(bundle, {0: "red"}) is bundle  # it is red by nature
+    assert natural(np.full((4, 4, 4), (90, 95, 90, 255), np.uint8)) == ""
     ask = lambda prompt, model=bundle, **more: generate(Request(prompt, **QUICK, **more), model).frames  # noqa: E731
     twice = ask("a blue fox", blue).astype(int)  # to paint it blue once more changes next to nothing
     assert np.abs(ask("a blue fox") - twice).max() <= 3 < np.abs(ask("a red fox") - twice).max()
