@@ -153,7 +153,7 @@ def train_probe(
     anneal: Anneal = False,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 5, for evaluation: the probe that reads a clip back into its record."""
+    """Stage 6, for evaluation: the probe that reads a clip back into its record."""
     _check_device(device, anneal, minutes)
     config, home = _setup(settings, preset, run)
     from ..train import probe

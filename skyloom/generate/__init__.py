@@ -213,7 +213,8 @@ def _in_its_words(script: Script, request: Request, bundle: "Bundle") -> tuple[S
         if isinstance(part, Take):
             read = [understand(prompt, request, bundle) for prompt in part.prompts]
             notes += [note for _, found in read for note in found]
-            part = dataclasses.replace(part, prompts=tuple(prompt for prompt, _ in read))
+            was = emoji_to_words(part.was, request.language)[0]
+            part = dataclasses.replace(part, prompts=tuple(prompt for prompt, _ in read), was=was)
         parts.append(part)
     return dataclasses.replace(script, parts=tuple(parts)), list(dict.fromkeys([*notes, *script.notes]))
 

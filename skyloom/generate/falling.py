@@ -14,7 +14,7 @@ from torch import Tensor
 from ..diffusion import patterns, sampler
 from ..models.air import KINDS, Air, number
 from ..worlds.expand import read_facts
-from ..worlds.prompt import HANZI
+from ..worlds.prompt import tongue_of
 from .noise import Noise
 from .request import Request
 
@@ -83,7 +83,7 @@ def drawn(air: Air, noise_1CTHW: Tensor, kind: int, pattern: patterns.Pattern, o
 
 def kind_of(prompt: str) -> int | None:
     """What falls, as models.air.number counts it; None where the prompt speaks of nothing that does."""
-    facts = read_facts(prompt, "zh" if HANZI.search(prompt) else "en")
+    facts = read_facts(prompt, tongue_of(prompt))
     said = {fact.kind: fact.label for fact in reversed(facts) if fact.kind in ("weather", "place", "light")}
     kind = said.get("weather", "")
     if kind not in KINDS:

@@ -11,7 +11,7 @@ import numpy as np
 from ..models.bundle import Bundle
 from ..models.looks import with_looks
 from ..worlds.expand import colours_of
-from ..worlds.prompt import HANZI
+from ..worlds.prompt import tongue_of
 from ..worlds.puppets import HUES, liveliness, recolour
 
 GREY = 20  # levels of colour, the channels' sum over the smallest, below which a sprite has none
@@ -27,7 +27,7 @@ def as_told(bundle: Bundle, prompts: Iterable[str], kept: Iterable[str] = ()) ->
     if not bundle.config.text.looks or bundle.config.laid_above >= 1:
         return bundle
     for prompt in prompts:
-        for noun, colour in colours_of(prompt, "zh" if HANZI.search(prompt) else "en").items():
+        for noun, colour in colours_of(prompt, tongue_of(prompt)).items():
             if (look := vocabulary.look(noun)) is not None:
                 asked.setdefault(look, set()).add(colour)
     own = {vocabulary.look(name) for name in kept}

@@ -140,7 +140,7 @@ class Desk:
     def said_of(self, path: str) -> str:
         """The prompt in the recipe of a file that was read; empty where there is none."""
         recipe = self.inputs[path].get("recipe", {})
-        return str(recipe.get("then") or recipe.get("expanded") or recipe.get("prompt") or "")
+        return str(recipe.get("expanded") or _said(recipe))
 
     def read(self, path: str, most: int | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
         """The frames of a file at the film's rate and `size` (by default the film's)."""
@@ -214,10 +214,14 @@ def provenance(path: str) -> dict[str, Any]:
 
 def _prompt_inside(path: str, otherwise: str = "") -> str:
     recipe = provenance(path).get("recipe", {}) if clips.look(path) else {}
-    prompt = recipe.get("then") or recipe.get("prompt") or otherwise
+    prompt = _said(recipe) or otherwise
     if not prompt:
         raise ValueError(f"{path}: holds no recipe with a prompt. Say what it shows: add a prompt.")
-    return str(prompt)
+    return prompt
+
+
+def _said(recipe: dict[str, Any]) -> str:
+    return str(recipe.get("then") or recipe.get("prompt") or "")
 
 
 def flat(frames: int, level: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 from ..generate.storyboard import named
 from ..worlds.expand import Fact, read_facts
 from ..worlds.nouns import Noun, load_nouns
-from ..worlds.prompt import HANZI
+from ..worlds.prompt import HANZI, tongue_of
 from . import parts, uploads
 from .auth import Caller
 from .media import FILM, PART, PORTRAIT, Media
@@ -119,7 +119,7 @@ class Company:
 
 def actor_of(prompt: str) -> str:
     """The actor that a prompt speaks of first: "a small red fox" of "at night a small red fox runs". "" where none is known."""
-    language = "zh" if HANZI.search(prompt) else "en"
+    language = tongue_of(prompt)
     facts = read_facts(prompt, language)
     at = next((i for i, fact in enumerate(facts) if fact.kind == "noun"), None)
     if at is None:

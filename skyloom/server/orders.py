@@ -63,9 +63,7 @@ class Order:
     source: str | None = None
     notes: list[str] = field(default_factory=list)  # for people, known before it is filmed
     characters: list[str] = field(default_factory=list)  # ids
-    titles: dict[str, str] = field(
-        default_factory=dict
-    )  # option -> what it is called: the id of the film whose copy it is, or who is played
+    titles: dict[str, str] = field(default_factory=dict)  # option -> the id of the film whose copy it is, or who is played
     partials: int = 0  # pictures to show while a still takes shape
     clip: tuple[int, int] = (0, 0)  # width and height of what is given
 

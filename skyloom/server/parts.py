@@ -6,7 +6,7 @@ from ..generate.casting import check_spoken
 from ..generate.request import LONGEST_NAME
 from ..models.vocabulary import Vocabulary
 from ..worlds.expand import read_facts
-from ..worlds.prompt import HANZI, emoji_to_words
+from ..worlds.prompt import emoji_to_words, tongue_of
 from . import catalog, uploads
 from .media import PART
 from .uploads import PICTURES
@@ -45,7 +45,7 @@ def add_company(orders: "Orders", order: "Order", company: "Company") -> None:
 def word_of(character: "Character") -> str:
     """What prompts call a character that plays itself: the noun of its description, else its name; "" where too long."""
     text = character.description
-    nouns = (fact for fact in read_facts(text, "zh" if HANZI.search(text) else "en") if fact.kind == "noun")
+    nouns = (fact for fact in read_facts(text, tongue_of(text)) if fact.kind == "noun")
     noun = next(nouns, None)
     word = text[noun.begin : noun.end] if noun else character.name
     return word if len(word) <= LONGEST_NAME else ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from . import captions, lexicon_en, lexicon_zh
 from .nouns import load_nouns
-from .prompt import HANZI, emoji_to_words
+from .prompt import emoji_to_words, tongue_of
 from .sample import ALLOWED, PARTNERED, abilities, sample_scene
 from .scene import TRAVELS, Actor, Scene
 
@@ -41,7 +41,7 @@ class Fact:
 def expand(prompt: str, seed: int = 0, language: str = "auto", still: bool = False) -> str:
     """The prompt with all that it states and, drawn by `seed`, what it leaves open. `still` leaves the camera out."""
     text, _ = emoji_to_words(prompt, language)
-    tongue = "zh" if HANZI.search(text) else "en"
+    tongue = tongue_of(text)
     facts = read_facts(text, tongue)
     rng = random.Random(zlib.crc32(f"{seed}|{text}".encode()))
     if scene := _scene(text, facts, tongue, rng):
@@ -112,15 +112,10 @@ def _dictionary(language: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
         for label, words in table.items():
             learn(kind, str(label), tuple(words))
     lexicon = lexicon_zh if language == "zh" else lexicon_en
-    for phrases, kind in (
-        (lexicon.WEATHER_PHRASES, "weather"),
-        (lexicon.WEATHER_CLAUSES, "weather"),
-        (lexicon.PLACE_PHRASES, "place"),
-    ):
-        for label, words in phrases.items():
-            learn(
-                kind, label, tuple(words)
-            )  # whole: in "under the sea" and in fallen leaves that whirl there is more than a noun
+    # phrases as a whole, too: there is more in "under the sea", and in fallen leaves that whirl, than in their nouns
+    for kind, names in (("weather", ("WEATHER_PHRASES", "WEATHER_CLAUSES")), ("place", ("PLACE_PHRASES",))):
+        for label, words in (row for name in names for row in getattr(lexicon, name).items()):
+            learn(kind, label, tuple(words))
     for way, words in lexicon.DIRECTIONS.items():
         learn("heading", str(way), words)
     for label, words in captions.PROP_WORDS[language].items():

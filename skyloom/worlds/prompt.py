@@ -35,6 +35,11 @@ def clean(text: str, name: str = "prompt") -> str:
     return text
 
 
+def tongue_of(text: str) -> str:
+    """Which of the world's two languages a text is in: "zh" where it has Hanzi, else "en"."""
+    return "zh" if HANZI.search(text) else "en"
+
+
 def emoji_to_words(text: str, language: str = "auto") -> tuple[str, list[str]]:
     """Emoji of the cast become its nouns ("🦊 in the snow" -> "fox in the snow"); also returns those that have no word.
 

@@ -203,6 +203,10 @@ def test_an_edit_knows_what_its_clip_shows(files, bundle):
     assert take.was == "" and take.relit == 1
     [take] = script_of(ask(files, "snow", clip="ours.mp4", strength=0.5, mask="40,0,24,64"), bundle).takes
     assert take.relit == 0  # beside what stays a new light would be a patch
+    write_video(files / "emoji.mp4", moving(), FPS, metadata={"prompt": "🦊 runs"})
+    request = takes.settle(ask(files, "snow", clip="emoji.mp4", strength=0.5)).resolved()
+    script, _ = room._in_its_words(script_of(request, bundle), request, bundle)
+    assert script.takes[0].was == "fox runs"  # as the model reads it
 
 
 def test_an_edit_takes_over_the_light_of_its_prompt(files, bundle):
