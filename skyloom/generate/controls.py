@@ -18,6 +18,7 @@ from .takes import CHUNK, Desk, Script, Take, flat, latents_of, provenance
 
 CONTEXT = 4  # chunks of a clip that its continuation looks at
 LIFT = 0.7  # noise level where both clips of a blend weigh the same
+BRIDGED = 0.8  # the same in the middle of a bridge between two clips
 FEATHER = 6  # pixels over which what was painted fades into what was given
 RELIT = 0.5  # strength of an edit from which on its light is all that of the new prompt
 FORM = 8.0  # deviation of the strongest channel of latents, brightness, where noise has 1
@@ -192,8 +193,23 @@ def _connect(desk: Desk) -> list[Any]:
     take, tail, head = _ends(desk, first, second, max(1, request.frames))
     seconds = np.arange(take.frames) / request.fps
     second_weight = _ramp(seconds, (tail - 1) / request.fps, (take.frames - head) / request.fps)
+    if desk.prompt != request.then:
+        take = _fading(take)
     take = dataclasses.replace(take, **_two_prompts(desk.prompt, request.then, second_weight))
     return [first[:-tail], take, second[head:]]
+
+
+def _fading(take: Take) -> Take:
+    """What is unknown becomes known about: the frame before it fades into the one after, and the more of both is seen, the more
+    is drawn anew. Left to itself the model goes from one place to another in a single step."""
+    assert take.given is not None
+    given, levels = take.given.copy(), take.levels.copy()
+    unknown = np.flatnonzero(levels[:, 0, 0] == 1)
+    begin, end = unknown[0], unknown[-1] + 1
+    share = (np.arange(1, end - begin + 1) / (end - begin + 1)).astype(np.float32)[:, None, None, None]
+    given[begin:end] = ((1 - share) * given[begin - 1] + share * given[end]).round()
+    levels[begin:end] = BRIDGED * np.sqrt(4 * share * (1 - share))[..., 0]
+    return dataclasses.replace(take, given=given, levels=levels, steady=False)
 
 
 def _two_prompts(first: str, second: str, influence: np.ndarray) -> dict[str, Any]:
@@ -239,7 +255,7 @@ def _blend(desk: Desk) -> list[Any]:
     one, other = (_padded(clip, length) for clip in (first[keep[0] :][:shared], second[:shared]))
     mixed = ((1 - share) * one + share * other).round().astype(np.uint8)
     levels = (LIFT * 4 * share * (1 - share))[..., 0]  # where one clip counts alone it is given
-    take = desk.take(levels, (0, shared), given=desk.on_canvas(mixed))
+    take = desk.take(levels, (0, shared), given=desk.on_canvas(mixed), steady=False)
     take = dataclasses.replace(take, **_two_prompts(desk.prompt, request.then, share[:, 0, 0, 0]))
     return [first[: keep[0]], take, second[keep[1] :]]
 

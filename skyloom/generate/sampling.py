@@ -20,6 +20,7 @@ from ..models.bundle import autocast
 from ..models.places import truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
+from .detailed import Finer
 from .falling import Falling
 from .noise import Noise as Noise
 from .relit import difference
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 SHIFT = 2.0  # of the sampling times towards noise, where films take shape
 CARRIED = 4  # latent frames that a window sees of the one before, besides the anchor
 KNOWN_NOISE = 0.1  # of what a window sees
+SEEN = 0.02  # noise level at which the model looks at what it has filmed
 PREVIEW = 64  # pixels of the short side
 
 
@@ -49,6 +51,7 @@ class Stage:
     steps: int  # of all takes and windows
     done: int = 0
     device: torch.device = field(init=False)
+    somebody: Tensor | None = None  # which cells of the window that is filmed show bodies, B T H W
 
     def __post_init__(self) -> None:
         self.device = next(self.bundle.dit.parameters()).device
@@ -87,6 +90,7 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
     anchor, past = None, None
     stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
     falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
+    finer = Finer(take.prompts, stage.request, stage.bundle, stage.noise.cells)
     light: Tensor | None = None
     for begin, end in windows_of(take, stage.window):
         known, levels, noise = cells(take, begin, end, stage), levels_of(take, begin, end, stage), stage.noise.draw(end - begin)
@@ -107,7 +111,10 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         with torch.inference_mode(), autocast(stage.device):
             plan = stager.window(weights, levels, known, held, carried(stage.window))
             velocity = velocity_of(take, weights, stage, stager, plan)
-        z = _sample(velocity, noise, pattern, stage)[:, :, held:]
+        z = _sample(velocity, noise, pattern, stage)
+        with torch.inference_mode(), autocast(stage.device):
+            camera = None if plan is None or bool((levels[:, held:].amax((0, 2, 3)) < 1).all()) else plan.camera_1T5
+            z = finer(z, weights, levels, stage.somebody, camera, held, opens=begin == 0)[:, :, held:]
         anchor = z[:, :, :1] if anchor is None else anchor
         past = z if past is None else torch.cat([past, z], 2)
         past = past[:, :, max(0, past.shape[2] - carried(stage.window)) :]
@@ -184,7 +191,8 @@ def velocity_of(
                 lacking = bundle.overlay(many(film, len(texts)), stances, looks, pictures)
                 film = torch.where(level > config.laid_above, film + sampler.mixed(lacking, weights), film)
             somebody = (truth(stances, looks, pictures, (z.shape[3], z.shape[4]))[0] > 0).any(0, keepdim=True)
-        film = steadied(film, t, config.steady_below, somebody)
+        stage.somebody = somebody
+        film = steadied(film, t, config.steady_below if take.steady else 0.0, somebody)
         return torch.where(level > 0, v + (taken - film) / level.clamp(min=1e-3), v)
 
     return helped
@@ -217,11 +225,26 @@ def _ring(take: Take, stage: Stage) -> Tensor:
     with torch.inference_mode():
         velocity = velocity_of(take, weights.expand(-1, count + 1), stage)
         z = _sample(sampler.looped(velocity, still, first), noise, patterns.unknown(noise.shape).to(stage.device), stage)
+        z = _finer_ring(take, torch.cat([still(z[:, :, -1:]), z], 2), velocity, stage)
         falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
         with autocast(stage.device):
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)
         z = z if air is None else z + air
         return torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:], z], 2)
+
+
+def _finer_ring(take: Take, z_1CTHW: Tensor, velocity: Velocity, stage: Stage) -> Tensor:
+    """A ring, behind the frame that it closes on -> the ring with what is fine drawn anew. The model looks once more, to see
+    where somebody is: while it filmed, the ring was turned at every step."""
+    if stage.bundle.detail is None:
+        return z_1CTHW[:, :, 1:]
+    levels = torch.ones(1, z_1CTHW.shape[2], 1, 1, device=stage.device)
+    finer = Finer(take.prompts, stage.request, stage.bundle, stage.noise.cells)
+    with autocast(stage.device):
+        velocity(z_1CTHW, SEEN * levels)
+        somebody = None if stage.somebody is None else stage.somebody[:, 1:]
+        weights = prompt_weights(take, 1, 2).expand(-1, z_1CTHW.shape[2] - 1)
+        return finer(z_1CTHW[:, :, 1:], weights, levels[:, 1:], somebody, None, 0, opens=False, ring=True)
 
 
 RING_LEAD = 1 + 2 * CHUNK  # frames before a ring's first

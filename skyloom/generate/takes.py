@@ -39,6 +39,7 @@ class Take:
     paste: np.ndarray | None = None  # F 1 1 1 or F H W 1, 0..1: where the film shows `given` itself and not what was drawn
     ring: bool = False  # ends where it begins; its first frame is not shown
     was: str = ""  # of an edit: the prompt of what is given, empty where nobody knows
+    steady: bool = True  # whether what stands still is drawn once (models/steady); not where one picture becomes another
     relit: float = 0.0  # how much of what the prompts differ by is taken over at once, 0..1
 
     @property

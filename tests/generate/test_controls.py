@@ -170,6 +170,14 @@ def test_one_clip_becomes_another(files, bundle):
     [take] = script.takes
     assert take.prompts == ("a red fox runs", "snow")
     assert take.weights[1, 0] == 0 and take.weights[1, -1] == 1 and (np.diff(take.weights[1]) >= 0).all()
+    bridge = np.flatnonzero(take.levels[:, 0, 0] > 0)  # one clip fades into the other, drawn anew where both are seen
+    assert len(bridge) == 12 and not take.steady
+    middle = bridge[len(bridge) // 2 - 1 : len(bridge) // 2 + 1]
+    assert take.levels[middle].min() > 0.98 * controls.BRIDGED and take.levels[bridge[[0, -1]]].max() < 0.6
+    before, after = (take.given[at].astype(float) for at in (bridge[0] - 1, bridge[-1] + 1))
+    assert np.abs(take.given[middle].mean(0) - (before + after) / 2).max() <= 1
+    alone = script_of(ask(files, "snow", clip="ours.mp4", to="foreign.mp4", then="snow", seconds=1), bundle).takes[0]
+    assert alone.steady and (alone.levels[bridge] == 1).all()  # who stays the same moves from one clip into the other
     _, z = filmed(request, bundle)
     assert torch.allclose(z[:, :, [0, 1, 2, -2, -1]], encoded(take.given, bundle)[:, :, [0, 1, 2, -2, -1]], atol=1e-5)
 
