@@ -61,7 +61,25 @@ class Watched:
         return v
 
 
-def looped(velocity: Velocity, still: Callable[[Tensor], Tensor], first_BC1HW: Tensor) -> Velocity:
+class Ring:
+    """A closed ring of `count` latent frames, cut open at another place at each turn, so that none is always at an end."""
+
+    def __init__(self, count: int):
+        self.count, self.cut = count, 0
+
+    def turn(self) -> None:
+        self.cut = (self.cut + max(1, round(0.382 * self.count))) % self.count  # the golden section: places come round evenly
+
+    def opened(self, x: Tensor, dim: int = 2) -> Tensor:
+        """Frames in the order of the ring -> from the cut on."""
+        return x.roll(-self.cut, dim)
+
+    def closed(self, x: Tensor, dim: int = 2) -> Tensor:
+        """The way back."""
+        return x.roll(self.cut, dim)
+
+
+def looped(velocity: Velocity, still: Callable[[Tensor], Tensor], first_BC1HW: Tensor, ring: Ring) -> Velocity:
     """The velocity of a ring of latent frames without beginning or end, from one that wants a first frame of its own.
 
     At each call the ring is turned, so that every place is seen in the middle; before it stands the frame that it closes on,
@@ -69,18 +87,16 @@ def looped(velocity: Velocity, still: Callable[[Tensor], Tensor], first_BC1HW: T
     tokenizer). `first_BC1HW` is the noise of that frame.
     """
     estimate: Tensor | None = None
-    turned = 0
 
     def around(z: Tensor, t: Tensor) -> Tensor:
-        nonlocal estimate, turned
-        count = z.shape[2]
+        nonlocal estimate
         level = t[:, None, :1]
-        first = first_BC1HW if estimate is None else estimate.roll(-turned, 2)[:, :, -1:]
-        opened = first if estimate is None else (1 - level) * still(first) + level * first_BC1HW
-        levels = torch.cat([t[:, :1], t.expand(-1, count, -1, -1).roll(-turned, 1)], 1)
-        v = velocity(torch.cat([opened, z.roll(-turned, 2)], 2), levels)[:, :, 1:].roll(turned, 2)
+        first = first_BC1HW if estimate is None else ring.opened(estimate)[:, :, -1:]
+        before = first if estimate is None else (1 - level) * still(first) + level * first_BC1HW
+        levels = torch.cat([t[:, :1], ring.opened(t.expand(-1, ring.count, -1, -1), 1)], 1)
+        v = ring.closed(velocity(torch.cat([before, ring.opened(z)], 2), levels)[:, :, 1:])
         estimate = z - t[:, None] * v
-        turned = (turned + max(1, round(0.382 * count))) % count  # the golden section: places come round evenly
+        ring.turn()
         return v
 
     return around

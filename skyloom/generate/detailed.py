@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
 STEPS, SHIFT = 10, 2.0  # of sampling, and of its times towards noise
+TOUCHED = 0.5  # noise level from which bodies are drawn anew: what is large in them is known, specks are not
 SALT = 3_000_003  # added to seeds: detail has noise of its own
 
 
@@ -57,7 +58,7 @@ class Finer:
         given = (1 - levels_BTHW[:, from_:]).expand(1, frames, *size).clone()
         given[:, : held - from_] = 1
         if somebody_BTHW is not None:
-            given = torch.where(somebody_BTHW[:, from_:], 1.0, given)
+            given = torch.where(somebody_BTHW[:, from_:], given.clamp(min=1 - TOUCHED), given)
         noise = self.noise.draw(z_1CTHW.shape[2] - held).to(z.device)
         noise = torch.cat([noise.new_zeros(*noise.shape[:2], held - from_, *size), noise], 2)
         camera = None if camera_1T5 is None else camera_1T5[:, from_:]
@@ -81,15 +82,14 @@ def drawn(
 ) -> Tensor:
     """Latents divided by their gains -> the same with fine channels drawn anew in as far as `given_BTHW` is below 1."""
     coarse, fine = z_BCTHW.tensor_split([detail.coarse], 1)
-    levels, frames, turned = 1 - given_BTHW.float(), coarse.shape[2], 0
+    levels, turning = 1 - given_BTHW.float(), sampler.Ring(coarse.shape[2])
 
     def velocity(z: Tensor, t: Tensor) -> Tensor:
-        nonlocal turned
         if not ring:
             return detail(z, t, coarse, view_BTHWV, place_B, opens_B)
-        turned = (turned + max(1, round(0.382 * frames))) % frames  # as sampler.looped turns
-        z, known = z.roll(-turned, 2), coarse.roll(-turned, 2)
-        return detail(z, t.roll(-turned, 1), known, view_BTHWV.roll(-turned, 1), place_B, opens_B).roll(turned, 2)
+        turning.turn()
+        z, known, t, view = (turning.opened(x, dim) for x, dim in ((z, 2), (coarse, 2), (t, 1), (view_BTHWV, 1)))
+        return turning.closed(detail(z, t, known, view, place_B, opens_B))
 
     *_, found = sampler.sample(velocity, noise_BGTHW, patterns.Pattern(levels, fine), sampler.schedule(STEPS, SHIFT))
     loud = 1 + levels[:, None] * (detail.loud_C[detail.coarse :].view(1, -1, 1, 1, 1) - 1)

@@ -68,14 +68,13 @@ class Falling:
 
 def drawn(air: Air, noise_1CTHW: Tensor, kind: int, pattern: patterns.Pattern, opens: bool, ring: bool = False) -> Tensor:
     """What falls, as the network has it: to be multiplied by its gain."""
-    which, frames, turned = torch.tensor([kind], device=noise_1CTHW.device), noise_1CTHW.shape[2], 0
+    which, turning = torch.tensor([kind], device=noise_1CTHW.device), sampler.Ring(noise_1CTHW.shape[2])
 
     def velocity(z: Tensor, t: Tensor) -> Tensor:
-        nonlocal turned
         if not ring:
             return air(z, t, which, opens)
-        turned = (turned + max(1, round(0.382 * frames))) % frames  # as sampler.looped turns
-        return air(z.roll(-turned, 2), t, which, False).roll(turned, 2)
+        turning.turn()
+        return turning.closed(air(turning.opened(z), t, which, False))
 
     *_, z = sampler.sample(velocity, noise_1CTHW, pattern, sampler.schedule(STEPS, SHIFT))
     return z

@@ -149,10 +149,15 @@ def prompt_weights(take: Take, begin: int, end: int, held: int = 0) -> Tensor:
 
 
 def velocity_of(
-    take: Take, weights_PT: Tensor, stage: Stage, stager: Stager | None = None, plan: Plan | None = None
+    take: Take,
+    weights_PT: Tensor,
+    stage: Stage,
+    stager: Stager | None = None,
+    plan: Plan | None = None,
+    ring: sampler.Ring | None = None,
 ) -> Velocity:
     """The model, guided by the prompts that count, told the plan if there is one, and helped by what it remembers and by what
-    stands still."""
+    stands still. A plan of a `ring` is cut open as that is, behind the frame that it closes on."""
     request, bundle = stage.request, stage.bundle
     active = [i for i in range(len(take.prompts)) if float(weights_PT[i].max()) > 0]
     weights = weights_PT[active].to(stage.device)
@@ -161,19 +166,24 @@ def velocity_of(
     many = lambda x, n: x.expand(n, *x.shape[1:])  # noqa: E731
     bodies: Tensor | None = None  # stances_BTR8
     staged: Tensor | None = None
-    told: list[tuple[Tensor, Tensor] | None] = [None, None]
+    said: Tensor | None = None
     if stager is not None and plan is not None:
         staged, said = stager.told(plan, texts, alone[3])
-        told = [nothing_said(said, 0), nothing_said(said, 1)]
+
+    def now(x_PT: Tensor) -> Tensor:
+        return x_PT if ring is None else torch.cat([ring.opened(x_PT, 1)[:, -1:], ring.opened(x_PT, 1)], 1)
+
+    def told(more: int) -> tuple[Tensor, Tensor] | None:
+        return None if said is None else nothing_said(now(said), more)
 
     def conditional(z: Tensor, t: Tensor) -> Tensor:
         nonlocal bodies
-        v, bodies = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone, told=told[0])
+        v, bodies = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone, told=told(0))
         return sampler.mixed(v, weights)
 
     def with_and_without(z: Tensor, t: Tensor) -> Tensor:
         nonlocal bodies
-        v, bodies = bundle.dit.film(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both, told=told[1])
+        v, bodies = bundle.dit.film(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both, told=told(1))
         return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
 
     guided = sampler.guided(conditional, with_and_without, pull_of(request, bundle.config.model.guidance), request.interval)
@@ -183,7 +193,7 @@ def velocity_of(
         v, level = guided(z, t), t[:, None]
         film = taken = z - level * v
         somebody: Tensor | None = None
-        seen = bodies if staged is None else staged
+        seen = bodies if staged is None else now(staged)
         if seen is not None and config.laid_above < 1:
             stances = seen[: len(texts), :, : BODIES * pictures.shape[1]]  # films made together may have more looks
             looks = looks_of(stances)
@@ -222,10 +232,16 @@ def _ring(take: Take, stage: Stage) -> Tensor:
     def still(z: Tensor) -> Tensor:
         return vae.encode(vae.picture(z)[:, :, -1:])
 
+    stager, ring = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells), sampler.Ring(count)
     with torch.inference_mode():
-        velocity = velocity_of(take, weights.expand(-1, count + 1), stage)
-        z = _sample(sampler.looped(velocity, still, first), noise, patterns.unknown(noise.shape).to(stage.device), stage)
-        z = _finer_ring(take, torch.cat([still(z[:, :, -1:]), z], 2), velocity, stage)
+        with autocast(stage.device):
+            plan = stager.ring(weights.expand(-1, count))
+            velocity = velocity_of(take, weights.expand(-1, count + 1), stage, stager, plan, ring)
+        around = sampler.looped(velocity, still, first, ring)
+        z = _sample(around, noise, patterns.unknown(noise.shape).to(stage.device), stage)
+        ring.cut = 0
+        camera = None if plan is None else plan.camera_1T5
+        z = _finer_ring(take, torch.cat([still(z[:, :, -1:]), z], 2), velocity, camera, stage)
         falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
         with autocast(stage.device):
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)
@@ -233,7 +249,7 @@ def _ring(take: Take, stage: Stage) -> Tensor:
         return torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:], z], 2)
 
 
-def _finer_ring(take: Take, z_1CTHW: Tensor, velocity: Velocity, stage: Stage) -> Tensor:
+def _finer_ring(take: Take, z_1CTHW: Tensor, velocity: Velocity, camera_1T5: Tensor | None, stage: Stage) -> Tensor:
     """A ring, behind the frame that it closes on -> the ring with what is fine drawn anew. The model looks once more, to see
     where somebody is: while it filmed, the ring was turned at every step."""
     if stage.bundle.detail is None:
@@ -244,7 +260,7 @@ def _finer_ring(take: Take, z_1CTHW: Tensor, velocity: Velocity, stage: Stage) -
         velocity(z_1CTHW, SEEN * levels)
         somebody = None if stage.somebody is None else stage.somebody[:, 1:]
         weights = prompt_weights(take, 1, 2).expand(-1, z_1CTHW.shape[2] - 1)
-        return finer(z_1CTHW[:, :, 1:], weights, levels[:, 1:], somebody, None, 0, opens=False, ring=True)
+        return finer(z_1CTHW[:, :, 1:], weights, levels[:, 1:], somebody, camera_1T5, 0, opens=False, ring=True)
 
 
 RING_LEAD = 1 + 2 * CHUNK  # frames before a ring's first

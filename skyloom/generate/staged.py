@@ -2,7 +2,7 @@
 
 Bodies of a window go on as they did in the one before; those that given frames show are read from these by the model itself,
 and the plan goes on from there. Of a clip that is edited the whole plan is read. There is none, and the model settles
-everything alone, where nobody is planned, for loops, where regions of frames are given, and where given frames do not show who
+everything alone, where nobody is planned, where regions of frames are given, and where given frames do not show who
 the plan says is there. Who is new in an edited clip goes the way of whom it replaces.
 
 Dimension key: P prompts, T latent frames of a window, U looks that any prompt names, S F rows of a plan and their numbers
@@ -65,13 +65,26 @@ class Stager:
         staging = self.bundle.staging
         able = staging is not None and self.looks and levels_BTHW.shape[2] == levels_BTHW.shape[3] == 1
         plan = self._planned(weights_PT, levels_BTHW[0, :, 0, 0], known_BCTHW, held) if able else None
-        if staging is None or plan is None or not bool(self._there(plan).any()):
+        if plan is None or not bool(self._there(plan).any()):
             self.anchor = self.past = None
             return None
         fresh = plan[:, :, held:]
         self.anchor = fresh[:, :, :1] if self.anchor is None else self.anchor
         self.past = (fresh if self.past is None else torch.cat([self.past, fresh], 2))[:, :, -kept:] if kept else None
-        rows = scaled(plan, staging, back=True)[..., 0].permute(0, 2, 3, 1)
+        return self._shown(plan)
+
+    def ring(self, weights_PT: Tensor) -> Plan | None:
+        """The plan of a ring of latent frames, which goes on from its last to its first; None where nobody is planned."""
+        staging = self.bundle.staging
+        if staging is None or not self.looks:
+            return None
+        noise = self.noise.draw(weights_PT.shape[1]).to(self.device)
+        plan = self._sampled(noise, patterns.unknown(noise.shape), weights_PT, sampler.Ring(weights_PT.shape[1]))
+        return self._shown(plan) if bool(self._there(plan).any()) else None
+
+    def _shown(self, plan: Tensor) -> Plan:
+        assert self.bundle.staging is not None
+        rows = scaled(plan, self.bundle.staging, back=True)[..., 0].permute(0, 2, 3, 1)
         return Plan(stances_of(rows[:, :, :-1], self.cells), rows[:, :, -1, :CAMERA])
 
     def _planned(self, weights_PT: Tensor, levels_T: Tensor, known_BCTHW: Tensor, held: int) -> Tensor | None:
@@ -115,7 +128,9 @@ class Stager:
         whose = torch.arange(count, device=self.device).repeat_interleave(BODIES).expand(len(prompts), -1)
         return rows, surely(*truth(rows, whose, pictures_PQ4SS, self.cells))
 
-    def _sampled(self, noise_1FTS1: Tensor, pattern: patterns.Pattern, weights_PT: Tensor) -> Tensor:
+    def _sampled(
+        self, noise_1FTS1: Tensor, pattern: patterns.Pattern, weights_PT: Tensor, ring: sampler.Ring | None = None
+    ) -> Tensor:
         staging = self.bundle.staging
         assert staging is not None
         active = [i for i in range(len(self.prompts)) if float(weights_PT[i].max()) > 0]
@@ -135,7 +150,14 @@ class Stager:
             v, without = sampler.mixed(v[:-1], weights), v[-1:]
             return v + guided * (pull - 1) * (v - without)
 
-        *_, plan = sampler.sample(velocity, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, SHIFT))
+        def around(z: Tensor, t: Tensor) -> Tensor:
+            assert ring is not None
+            ring.turn()
+            return ring.closed(velocity(ring.opened(z), t))
+
+        *_, plan = sampler.sample(
+            velocity if ring is None else around, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, SHIFT)
+        )
         return plan
 
     def _read(self, z_BCTHW: Tensor, weights_PT: Tensor) -> Tensor:

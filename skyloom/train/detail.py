@@ -1,7 +1,8 @@
 """Train the detail: encoded clips of the world in which nothing falls -> fine channels with noise -> velocity. Rerun to resume.
 
-Pieces of clips are learned from; in half of them cells with actors are given, and teach nothing. The batch of a step is a pure
-function of its number and of the parts that are there. Dimension key as in models/detail: B pieces, T latent frames, H W cells.
+Pieces of clips are learned from; in half of them cells with actors are given, in the others half given. The batch of a step is
+a pure function of its number and of the parts that are there. Dimension key as in models/detail: B pieces, T latent frames, H W
+cells.
 """
 
 import math
@@ -30,7 +31,7 @@ from .staging import drawn
 
 WET = ("rain", "snow", "leaves")  # weathers that another network draws (models/air)
 STILLS = 0.1  # share of steps that see single frames
-SPARED = 0.5  # share of pieces whose actors are given, as they mostly are when films are made finer
+SPARED = 0.5  # share of pieces whose actors are given; in the others as much is known of them as when films are made finer
 CONTINUED = 0.3  # share of pieces whose first latent frames are given, so that a film's next window goes on from the last
 UNKNOWN = 0.1  # share of pieces whose place nobody knows, and of those whose camera nobody knows
 UNSURE = 0.3  # most noise on coarse channels, in deviations: what is drawn there is not as in clips
@@ -42,7 +43,7 @@ WATCHED = 4  # batches of held-out clips
 @dataclass(frozen=True)
 class Batch:
     z_BCTHW: Tensor  # divided by gains
-    given_BTHW: Tensor  # which cells are
+    given_BTHW: Tensor  # how much of each cell is, 0 to 1
     view_BTHWV: Tensor
     place_B: Tensor
     opens_B: Tensor
@@ -112,7 +113,7 @@ def detail_loss(detail: Detail, batch: Batch, config: Config, step: int) -> Tens
     unsure = UNSURE * torch.rand((len(coarse), 1, 1, 1, 1), generator=rng)
     coarse = coarse + unsure * torch.randn(coarse.shape, generator=rng)
     levels = draw_levels((len(fine), 1, 1, 1), config.detail.shift, UNIFORM, rng)
-    levels = torch.where(batch.given_BTHW, 0.0, levels)
+    levels = levels * (1 - batch.given_BTHW)
     noise = torch.randn(fine.shape, generator=rng)
     with autocast(fine.device):
         v = detail(noised(fine, noise, levels), levels, coarse, batch.view_BTHWV, batch.place_B, batch.opens_B)
@@ -168,15 +169,16 @@ class Batches(Dataset[Batch]):
         sides = [min(c.crop, side) for side in z.shape[2:]]
         top, left = (int(rng.integers(0, side - crop + 1)) for side, crop in zip(z.shape[2:], sides, strict=True))
         cut = np.s_[begin : begin + frames, top : top + sides[0], left : left + sides[1]]
-        given = torch.from_numpy((cover[cut] > 0) & (rng.random() < SPARED))[None]
+        known = 1.0 if rng.random() < SPARED else 1 - detailed.TOUCHED
+        given = torch.from_numpy(np.where(cover[cut] > 0, known, 0.0)).float()[None]
         if frames > 1 and rng.random() < CONTINUED:
-            given[:, : int(rng.integers(1, max(2, frames - 1)))] = True
+            given[:, : int(rng.integers(1, max(2, frames - 1)))] = 1
         camera = cameras(scene, bucket.height, bucket.width, middles(bucket.frames) / self.config.fps)[
             None, begin : begin + frames
         ]
-        known = rng.random() > UNKNOWN
+        told = rng.random() > UNKNOWN
         size = (1, frames, *z.shape[2:])
-        view = view_of(torch.from_numpy(camera) if known else None, size)[:, :, cut[1], cut[2]]
+        view = view_of(torch.from_numpy(camera) if told else None, size)[:, :, cut[1], cut[2]]
         place = detailed.number_of(scene.place) if rng.random() > UNKNOWN else 0
         return decode_int8(np.array(z[:, *cut])[None], torch.ones(len(z))), given, view, place, begin == 0
 
@@ -196,5 +198,5 @@ def loudness(detail: Detail, held_out: Batches, batches: int = 6) -> Tensor:
         with torch.inference_mode(), autocast(noise.device):
             z_BCTHW = detailed.drawn(detail, batch.z_BCTHW, noise, *known)
         for film, energy in ((batch.z_BCTHW, true), (z_BCTHW, made)):
-            energy += (film.square() * ~batch.given_BTHW[:, None]).sum((0, 2, 3, 4))
+            energy += (film.square() * (batch.given_BTHW[:, None] == 0)).sum((0, 2, 3, 4))
     return (true / made.clamp(min=1e-6)).sqrt().clamp(1, LOUDEST)

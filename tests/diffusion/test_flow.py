@@ -12,7 +12,7 @@ from skyloom.diffusion.patterns import (
     training_levels,
     unknown,
 )
-from skyloom.diffusion.sampler import Watched, guided, looped, mixed, sample, schedule
+from skyloom.diffusion.sampler import Ring, Watched, guided, looped, mixed, sample, schedule
 
 
 def rng(seed=0):
@@ -148,7 +148,7 @@ def test_a_ring_is_seen_from_every_place_and_comes_back_in_order():
         places = [int((z[:, :, i : i + 1] - z_now).abs().sum((0, 1, 3, 4)).argmin()) for i in range(1, 6)]
         return torch.cat([z[:, :, :1], (noise - target)[:, :, places]], 2)
 
-    around, z_now = looped(velocity, lambda z: z, first), noise
+    around, z_now = looped(velocity, lambda z: z, first, Ring(noise.shape[2])), noise
     for z in sample(around, noise, unknown(noise.shape), schedule(6, 1.0)):
         z_now = z
     assert torch.allclose(z, target, atol=1e-4)

@@ -135,3 +135,27 @@ def test_a_film_follows_its_plan(bundle, monkeypatch):
     alone = tiny_bundle()
     alone.staging = None
     assert not (generate(request, alone).frames == film).all()
+
+
+def test_a_ring_is_planned_as_one(bundle):
+    made = stager(bundle, "a fox")
+    with torch.inference_mode():
+        plan = made.ring(torch.ones(1, 4))
+        assert plan.stances_1TS8.shape == (1, 4, BODIES, 8) and made.ring(torch.ones(1, 4)) is not None
+        assert stager(bundle, "a red").ring(torch.ones(1, 4)) is None
+
+
+def test_a_loop_follows_its_plan_however_it_is_turned(bundle, monkeypatch):
+    heard = []
+    ask = type(bundle.dit.places).forward
+
+    def listening(self, *args):
+        heard.append(args[3])
+        return ask(self, *args)
+
+    monkeypatch.setattr(type(bundle.dit.places), "forward", listening)
+    generate(Request("a fox", seconds=16 / 12, size="64x64", steps=3, loop=True), bundle)
+    said = [told[0][0] for told in heard]  # latent frames first: one that the ring closes on, and the ring from its cut on
+    assert all(len(frames) == 5 and torch.equal(frames[0], frames[-1]) for frames in said)
+    cuts = [next(n for n in range(4) if torch.equal(frames[1:].roll(n, 0), said[0][1:])) for frames in said]
+    assert len(set(cuts)) > 1 and cuts[-1] == 0  # at last from its first frame on, to see who is where
