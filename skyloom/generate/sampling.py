@@ -23,6 +23,7 @@ from ..models.vae import to_frames, to_video
 from .detailed import Finer
 from .falling import Falling
 from .noise import Noise as Noise
+from .panned import panned, panned_ring
 from .relit import difference
 from .request import Preview, Progress, Request, pull_of
 from .staged import Plan, Stager, nothing_said
@@ -113,8 +114,11 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
             velocity = velocity_of(take, weights, stage, stager, plan)
         z = _sample(velocity, noise, pattern, stage)
         with torch.inference_mode(), autocast(stage.device):
-            camera = None if plan is None or bool((levels[:, held:].amax((0, 2, 3)) < 1).all()) else plan.camera_1T5
-            z = finer(z, weights, levels, stage.somebody, camera, held, opens=begin == 0)[:, :, held:]
+            way = plan if plan is not None and bool((levels[:, held:] == 1).any()) else None  # of given frames nobody knows it
+            z = finer(z, weights, levels, stage.somebody, None if way is None else way.camera_1T5, held, opens=begin == 0)
+            if way is not None and take.steady and int((weights[:, held:].amax(1) > 0).sum()) == 1:
+                z = panned(z, levels, way, stager.looks, stage.bundle, held, opens=begin == 0)
+            z = z[:, :, held:]
         anchor = z[:, :, :1] if anchor is None else anchor
         past = z if past is None else torch.cat([past, z], 2)
         past = past[:, :, max(0, past.shape[2] - carried(stage.window)) :]
@@ -242,6 +246,7 @@ def _ring(take: Take, stage: Stage) -> Tensor:
         ring.cut = 0
         camera = None if plan is None else plan.camera_1T5
         z = _finer_ring(take, torch.cat([still(z[:, :, -1:]), z], 2), velocity, camera, stage)
+        z = z if plan is None else panned_ring(z, plan, stager.looks, stage.bundle)
         falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
         with autocast(stage.device):
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)

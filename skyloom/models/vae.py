@@ -135,6 +135,13 @@ class VAE(nn.Module):
             raw = F.conv2d(cells, self.basis.T[..., None, None])
             return rearrange(raw / self.scale, "(B N) C h w -> B C N h w", B=len(video_BCTHW))
 
+    def encode_change(self, change_B3FHW: Tensor) -> Tensor:
+        """What is added to the frames that `picture` gives -> what that adds to the latents."""
+        with exact(change_B3FHW.device):
+            cells = fold(lap(change_B3FHW.float(), self.config.stride), self.config.stride)
+            raw = F.conv2d(cells, self.basis.T[..., None, None])
+            return rearrange(raw / self.scale, "(B N) C h w -> B C N h w", B=len(change_B3FHW))
+
     def decode(self, z_BCTHW: Tensor) -> Tensor:
         """z_BCTHW -> video, float -1..1."""
         return next(iter(self.decode_stream([z_BCTHW])))

@@ -19,6 +19,7 @@ from .motion import GIVEN, STEP
 OUTSIDE = "outside the mask, dB under the tokenizer"
 STRENGTHS = (0.3, 0.5, 0.75, 1.0)
 OLD = ("noun", "place", "action", "colour")  # what an edit of the light is to leave
+KEPT = ("place", "light", "action", "heading")  # what an edit of the actor is to leave
 LARGEST_BOX = 0.5  # of the frame
 SPARE = 8  # pixels of the judges' size around a mask in which what was painted fades into what was given
 
@@ -35,6 +36,23 @@ def edit_curve(bench: Bench, i: int) -> Outcome:
         part = _relit(bench, i, strength, f" at {strength:g}")
         whole = Outcome({**whole.measures, **part.measures}, {**whole.real, **part.real}, (*whole.shown, part.shown[-1]))
     return whole
+
+
+def edit_actor(bench: Bench, i: int) -> Outcome:
+    """Another actor at `strong`; where it is, what light there is, what is done and which way are to stay."""
+    clip = given(bench, i)
+    changed = recast(clip.scene, i)
+    asked = {"strength": "strong", "prompt": prompt_of(changed), "seconds": case.LENGTH / FPS}
+    made = film(bench, "edit", i, clip=clip.path, **asked)
+    real = shrunk(drawn_scene(changed, bench.size, case.LENGTH))
+    read = _actor_and_rest(bench, changed, made), _actor_and_rest(bench, changed, real)
+    return outcome({STEP: largest_step(made, made)}, read, shown=(shrunk(clip.frames), made))
+
+
+def _actor_and_rest(bench: Bench, scene: Scene, frames_THWC: np.ndarray) -> Values:
+    """Whether the new noun is read, and all that is to stay as one list of claims."""
+    new, old = claims(bench, scene, frames_THWC, ("noun",)), claims(bench, scene, frames_THWC, KEPT)
+    return {"new noun": new["noun"], "old attributes": list(old.values())} if new else {}
 
 
 def _relit(bench: Bench, i: int, strength: float | str, suffix: str) -> Outcome:

@@ -1,0 +1,122 @@
+"""The ground and what stands behind it as one large picture that a camera passes over.
+
+Each latent frame is drawn from noise of its own. However alike neighbours are made, fine texture stays in its place while the
+camera goes, and that is where one sees that it goes. The plan of a film (models/staging) knows where the camera is at each
+moment, and from that where each row of the picture has gone. So when a film is done, its background is laid out in one
+panorama, one frame on top of the others, and every frame sees its part of it again. Bodies are left out on the way there, and
+stay in front on the way back.
+
+Rows above the horizon are far and move little; those of the ground move the more the nearer they are; what stands between is
+taken to move with what is around it. Lengths are in short sides of the picture.
+
+Dimension key: B batch (1), F frames, H W pixels, Y X pixels of the panorama, whose rows and columns are those of the frame on
+top.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .layers import exact
+
+BACK, FAR, NEAR = 0.35, 0.6, 1.1  # parallax of what is behind the horizon, and of the ground at depths 0 and 1 (measured)
+FEET_FAR, FEET_NEAR = 0.12, 0.92  # where these depths are between the horizon and the lower edge
+BACK_ZOOM, BACK_TILT = 0.6, 0.7  # how far the back follows a zoom (a power) and a tilt
+EYE = 0.6  # of the height: the row about which a camera zooms
+LEAST, MOST = 0.1, 1.2  # short sides that the panorama holds beyond the frame, on every side
+FEATHER = 16  # pixels over which a frame ends
+
+
+def passed_over(film_B3FHW: Tensor, camera_BF5: Tensor, hidden_BFHW: Tensor, front_BFHW: Tensor, order: list[int]) -> Tensor:
+    """The film with its background as one panorama, in which frames lie on each other in `order`, the uppermost first.
+
+    `hidden` (0 to 1) is what of a frame is no part of the panorama, `front` where a frame stays as it is. The camera is as
+    worlds.storybook.cameras has it.
+    """
+    height, width = film_B3FHW.shape[3:]
+    camera = seen_from(camera_BF5, order[0], height, width)
+    margin = margins(camera, height, width)
+    feather = _feather(height, width, film_B3FHW.device)
+    shown = torch.zeros(len(film_B3FHW), 4, height + 2 * margin[0], width + 2 * margin[1], device=film_B3FHW.device)
+    again = []
+    with exact(film_B3FHW.device):
+        for frame in order:
+            if float((1 - shown[:, 3]).max()) < 1e-3:
+                break
+            sure = ((1 - hidden_BFHW[:, frame]) * feather)[:, None]
+            part = torch.cat([film_B3FHW[:, :, frame] * sure, sure], 1)
+            seen = F.grid_sample(part, to_frame(camera[:, frame], height, width, margin), align_corners=False)
+            shown = shown + (1 - shown[:, 3:]) * seen
+        for frame in range(film_B3FHW.shape[2]):
+            seen = F.grid_sample(shown, to_panorama(camera[:, frame], height, width, margin), align_corners=False)
+            take = (1 - front_BFHW[:, frame])[:, None]
+            again.append(film_B3FHW[:, :, frame] * (1 - take * seen[:, 3:]) + take * seen[:, :3])
+    return torch.stack(again, 2)
+
+
+def seen_from(camera_BF5: Tensor, frame: int, height: int, width: int) -> Tensor:
+    """The camera's way from where it is in one frame, which so is at rest."""
+    way = camera_BF5.float().clone()
+    way[..., :3] -= way[:, frame : frame + 1, :3]
+    tall = height / min(height, width)
+    _, down, zoom, _, horizon = camera_BF5[:, frame].float().unbind(-1)
+    eye = EYE * tall
+    moved = eye + (BACK_ZOOM * zoom).exp() * (horizon * tall - BACK_TILT * down - eye)
+    way[..., 4] = (moved / tall)[:, None]
+    return way
+
+
+def margins(camera_BF5: Tensor, height: int, width: int) -> tuple[int, int]:
+    """Pixels of the panorama above and below, left and right of the frame that is at rest."""
+    across, down, zoom = camera_BF5[..., :3].abs().amax((0, 1)).tolist()
+    unit = min(height, width)
+    shifts = zoom * height / 2 / unit + down, zoom * width / 2 / unit + across * (NEAR + float(camera_BF5[..., 3].abs().max()))
+    return tuple(round(unit * min(max(shift, LEAST), MOST)) for shift in shifts)  # type: ignore[return-value]
+
+
+def _feather(height: int, width: int, device: torch.device) -> Tensor:
+    """How much a pixel of a frame counts, H W: less towards the border, so that no seam shows where another frame goes on."""
+    rows, columns = (
+        (torch.minimum(at + 0.5, n - at - 0.5) / FEATHER).clamp(max=1)
+        for n in (height, width)
+        for at in (torch.arange(n, device=device),)
+    )
+    return torch.minimum(rows[:, None], columns)
+
+
+def to_frame(camera_B5: Tensor, height: int, width: int, margin: tuple[int, int]) -> Tensor:
+    """Where every pixel of the panorama is in a frame: a grid for grid_sample, B Y X 2."""
+    x, y, zoom, pivot, horizon = camera_B5[..., None, None].unbind(1)
+    unit = min(height, width)
+    rows = ((torch.arange(height + 2 * margin[0], device=x.device) + 0.5 - margin[0]) / unit)[:, None]
+    columns = (torch.arange(width + 2 * margin[1], device=x.device) + 0.5 - margin[1] - width / 2) / unit
+    tall, eye = height / unit, EYE * height / unit
+    behind, parallax = _depth(rows, horizon * tall, tall)
+    zoom, y = torch.where(behind, BACK_ZOOM * zoom, zoom).exp(), torch.where(behind, BACK_TILT * y, y)
+    across = zoom * (columns - x * (parallax - pivot)) * (2 * unit / width)
+    down = (eye + zoom * (rows - y - eye)) * (2 * unit / height) - 1
+    return torch.stack(torch.broadcast_tensors(across, down), -1)
+
+
+def to_panorama(camera_B5: Tensor, height: int, width: int, margin: tuple[int, int]) -> Tensor:
+    """Where every pixel of a frame is in the panorama: B H W 2."""
+    x, y, zoom, pivot, horizon = camera_B5[..., None, None].unbind(1)
+    unit = min(height, width)
+    tall, eye = height / unit, EYE * height / unit
+    at = ((torch.arange(height, device=x.device) + 0.5) / unit)[:, None]
+    columns = (torch.arange(width, device=x.device) + 0.5 - width / 2) / unit
+    far = (at - eye) / (BACK_ZOOM * zoom).exp() + eye + BACK_TILT * y
+    near = (at - eye) / zoom.exp() + eye + y
+    rows = torch.where(near < horizon * tall, torch.minimum(far, horizon * tall), near)
+    behind, parallax = _depth(rows, horizon * tall, tall)
+    zoom = torch.where(behind, BACK_ZOOM * zoom, zoom).exp()
+    across = (columns / zoom + x * (parallax - pivot)) * (2 * unit / (width + 2 * margin[1]))
+    down = (rows * unit + margin[0]) * (2 / (height + 2 * margin[0])) - 1
+    return torch.stack(torch.broadcast_tensors(across, down), -1)
+
+
+def _depth(rows: Tensor, horizon: Tensor, tall: float) -> tuple[Tensor, Tensor]:
+    """Which rows are behind the horizon, and the parallax of all."""
+    behind = rows < horizon
+    depth = ((rows - horizon) / (tall - horizon).clamp(min=0.05) - FEET_FAR) / (FEET_NEAR - FEET_FAR)
+    return behind, torch.where(behind, BACK, FAR + (NEAR - FAR) * depth)

@@ -1,0 +1,103 @@
+"""A film's background is one panorama, unless nobody knows how the camera goes; what is given stays."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from skyloom.generate import Request, generate, panned, sampling
+from skyloom.generate.staged import Plan
+from skyloom.models.bodies import BODIES
+from skyloom.models.bundle import tiny_bundle
+
+CELLS = (4, 6)
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    made = tiny_bundle()
+    with torch.no_grad():
+        made.staging.leave.bias[-1] = -6.0  # everybody is there
+    return made
+
+
+def plan(frames=3, across=0.0, body=True):
+    stances = torch.zeros(1, frames, BODIES, 8)
+    stances[..., 7] = -1
+    if body:
+        stances[:, :, 0] = torch.tensor([1.0, 0, 2, 0, 1, 2, 0.5, 0])
+    camera = torch.zeros(1, frames, 5)
+    camera[0, :, 0], camera[..., 4] = torch.linspace(0, across, frames), 0.5
+    return Plan(stances, camera)
+
+
+def films(frames=3):
+    return torch.randn(1, 4, frames, *CELLS, generator=torch.Generator().manual_seed(0))
+
+
+def made(bundle, z, plan, levels=None, held=0):
+    levels = torch.ones(1, z.shape[2], 1, 1) if levels is None else levels
+    with torch.inference_mode():
+        return panned.panned(z, levels, plan, [0], bundle, held, opens=not held)
+
+
+def test_a_still_camera_sees_one_background(bundle):
+    z = films()
+    before, after = (bundle.vae.picture(x)[..., 16:-16, 16:-16].std(2).mean() for x in (z, made(bundle, z, plan(body=False))))
+    assert after < 0.7 * before  # as far as so few channels can say so
+    assert not torch.allclose(made(bundle, z, plan(across=0.5)), made(bundle, z, plan()))
+
+
+def test_given_and_held_frames_stay(bundle):
+    z = films(4)
+    given = made(bundle, z, plan(4), torch.tensor([0.0, 1, 1, 1]).view(1, 4, 1, 1))
+    assert torch.equal(given[:, :, 0], z[:, :, 0]) and not torch.allclose(given[:, :, 1:], z[:, :, 1:])
+    held = made(bundle, z, plan(4), torch.full((1, 4, 1, 1), 1.0), held=2)
+    assert torch.equal(held[:, :, :2], z[:, :, :2]) and not torch.allclose(held[:, :, 2:], z[:, :, 2:])
+
+
+def test_a_ring_has_no_end(bundle):
+    z, way = films(4), plan(4)
+    way.camera_1T5[0, :, 0] = torch.tensor([0.0, 0.1, 0.2, 0.1])
+    with torch.inference_mode():
+        ring = panned.panned_ring(z, way, [0], bundle)
+        turned = panned.panned_ring(z.roll(1, 2), Plan(way.stances_1TS8, way.camera_1T5.roll(1, 1)), [0], bundle)
+    assert ring.shape == z.shape and not torch.allclose(ring, z)
+    assert (turned.roll(-1, 2) - ring).abs().mean() < 0.5 * (ring - z).abs().mean()  # another frame lies on top
+
+
+def test_what_is_known_lies_on_top():
+    assert panned.order([False] * 5)[0] == 2
+    assert panned.order([True, True, False, False]) == [1, 0, 2, 3]
+    assert panned.order([False, False, True, False])[:2] == [2, 1]
+
+
+def test_the_camera_goes_straight_between_latent_frames():
+    camera = torch.tensor([0.0, 1.0, 3.0]).view(1, 3, 1).expand(-1, -1, 5)
+    opening = panned.along(camera, opens=True)[0, :, 0]
+    assert opening[:4].tolist() == [0] * 4 and (opening[3:].diff() > 0).all()
+    assert [opening[4 * i : 4 * i + 4].mean().item() for i in (1, 2)] == pytest.approx([1, 3], abs=0.1)
+    later = panned.along(camera, opens=False)[0, :, 0]
+    assert [later[4 * i : 4 * i + 4].mean().item() for i in range(3)] == pytest.approx([0, 1, 3], abs=0.3)
+    assert panned.along(camera[:, :1], opens=True).shape == (1, 4, 5)
+
+
+def test_bodies_are_covered_and_a_little_around_them(bundle):
+    cover = panned.covered(plan().stances_1TS8, [0], bundle, CELLS)
+    assert cover.shape[:2] == (1, 6) and 0 < cover.mean() < 0.2 and float(cover.max()) == pytest.approx(1.0)
+    wide = panned.spread(cover, 3, (64, 96))
+    assert wide.shape == (1, 12, 64, 96) and wide.mean() > cover.mean() and float(wide.max()) <= 1
+
+
+def test_films_have_it_where_the_camera_is_known(bundle, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sampling, "panned", lambda z, *rest, **more: seen.append(z.shape[2]) or panned.panned(z, *rest, **more))
+    asked = {"seconds": 9 / 12, "size": "64x64", "steps": 2}
+    generate(Request("a fox", **asked), bundle)
+    assert seen == [3]
+    generate(Request("a fox", **asked), dataclasses.replace(bundle, staging=None))
+    generate(Request("a red", **asked), bundle)  # nobody is named, nothing planned
+    assert seen == [3]
+    long = generate(Request("a fox", seconds=5, size="64x64", steps=1), bundle).frames
+    assert len(seen) > 2 and np.isfinite(long.astype(float)).all()

@@ -1,0 +1,84 @@
+"""A background goes by as the camera goes; who hides it is no part of it."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from skyloom.models.panorama import passed_over, seen_from, to_frame, to_panorama
+
+SIZE = 64, 96
+
+
+def ways(frames=5, across=0.0, down=0.0, zoom=0.0):
+    """A camera that goes so far from the first frame to the last."""
+    share = torch.linspace(0, 1, frames)[:, None]
+    return torch.cat([share * torch.tensor([across, down, zoom]), torch.zeros(frames, 1), torch.full((frames, 1), 0.4)], 1)[
+        None
+    ]
+
+
+def texture(height, width):
+    y, x = torch.meshgrid(torch.arange(height) / 48, torch.arange(width) / 48, indexing="ij")
+    return torch.stack([(9 * x).sin(), (7 * y + 4 * x).cos(), (8 * (x - y)).sin()])[None] / 2
+
+
+def real(camera, margin=(30, 80)):
+    """A wide picture as the camera sees it, from the frame in the middle at rest."""
+    wide = texture(SIZE[0] + 2 * margin[0], SIZE[1] + 2 * margin[1])
+    way = seen_from(camera, camera.shape[1] // 2, *SIZE)
+    return torch.stack(
+        [F.grid_sample(wide, to_panorama(way[:, f], *SIZE, margin), align_corners=False) for f in range(camera.shape[1])], 2
+    )
+
+
+def alone(film, camera, hidden=None, front=None):
+    """The frame in the middle on top; of the others nothing is known, unless it is said what hides them."""
+    nothing = torch.zeros(1, camera.shape[1], *SIZE)
+    middle = camera.shape[1] // 2
+    others = [f for f in range(camera.shape[1]) if f != middle]
+    if hidden is None:
+        hidden = torch.ones_like(nothing)
+        hidden[:, middle] = 0
+    return passed_over(film, camera, hidden, nothing if front is None else front, [middle, *others])
+
+
+@pytest.mark.parametrize("move", [{}, {"across": 0.3}, {"down": 0.2}, {"zoom": 0.25}, {"across": -0.2, "zoom": -0.1}])
+def test_every_frame_sees_its_part_of_the_one_on_top(move):
+    camera = ways(**move)
+    truth = real(camera)
+    film = torch.zeros_like(truth)
+    film[:, :, 2] = truth[:, :, 2]
+    seen = alone(film, camera)
+    inner = (slice(None), slice(None), slice(None), slice(26, -26), slice(38, -38))
+    assert (seen[inner] - truth[inner]).abs().mean() < 0.03  # of a deviation of 0.35
+    if move:
+        assert (seen[inner][:, :, 0] - seen[inner][:, :, -1]).abs().mean() > 0.1
+    else:
+        assert torch.allclose(seen[:, :, 0, 16:-16, 16:-16], truth[:, :, 2, 16:-16, 16:-16], atol=1e-4)
+
+
+def test_the_way_there_and_back_is_one():
+    camera, margin = seen_from(ways(across=0.3, zoom=0.1), 2, *SIZE), (12, 40)
+    there, back = to_frame(camera[:, 4], *SIZE, margin), to_panorama(camera[:, 4], *SIZE, margin)
+    again = F.grid_sample(there.permute(0, 3, 1, 2), back, align_corners=False)[0, :, 2:-2, 2:-2]
+    y, x = (torch.arange(n)[2:-2] * 2 / n + 1 / n - 1 for n in SIZE)
+    far = (again[0] - x).abs() + (again[1] - y[:, None]).abs()
+    assert far.median() < 0.01
+
+
+def test_who_hides_the_background_is_no_part_of_it():
+    camera = ways(across=0.0)
+    film = torch.zeros(1, 3, 5, *SIZE)
+    body = torch.zeros(1, 5, *SIZE)
+    for f in range(5):
+        body[:, f, 20:28, 6 + 10 * f : 14 + 10 * f] = 1
+    film = film + body[:, None]
+    seen = alone(film, camera, hidden=body, front=body)
+    assert torch.allclose(seen, film, atol=1e-5)  # it stays in front, and nowhere else
+    assert alone(film, camera, front=body)[:, :, 0, 20:28, 26:34].mean() > 0.9  # were it not left out
+
+
+def test_what_no_frame_shows_stays():
+    camera, film = ways(across=0.6), torch.rand(1, 3, 5, *SIZE)
+    hidden = torch.ones(1, 5, *SIZE)
+    assert torch.allclose(alone(film, camera, hidden=hidden), film)
