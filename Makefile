@@ -60,7 +60,6 @@ train-storybook: .venv/.installed ## the whole story, world to weights; stop it 
 	$(SKYLOOM) train model --preset storybook --run $(RUN)
 	$(SKYLOOM) train staging --preset storybook --run $(RUN)
 	$(SKYLOOM) train air --preset storybook --run $(RUN)
-	$(SKYLOOM) train detail --preset storybook --run $(RUN)
 	$(SKYLOOM) train probe --preset storybook --run $(RUN)
 	$(SKYLOOM) export --run $(RUN)
 	$(SKYLOOM) eval
@@ -71,7 +70,6 @@ train-tiny: .venv/.installed ## the same road in a minute, with a model far too 
 	$(SKYLOOM) train model --preset tiny --run runs/tiny
 	$(SKYLOOM) train staging --preset tiny --run runs/tiny
 	$(SKYLOOM) train air --preset tiny --run runs/tiny
-	$(SKYLOOM) train detail --preset tiny --run runs/tiny
 	$(SKYLOOM) generate "a fox in the snow" --model runs/tiny/model --size 64x64 --seconds 0.4 -o $(FILM)
 
 clean: ## forget the install

@@ -102,25 +102,6 @@ class AirConfig:
 
 
 @dataclass(frozen=True)
-class DetailConfig:
-    """The small network that draws what is fine in a film where nobody is (models/detail), and how it learns."""
-
-    depth: int = 0  # blocks; 0: the model has none
-    width: int = 128  # D
-    coarse: int = 8  # channels, the strongest, that are taken as they are
-    steps: int = 6000
-    batch: int = 8  # pieces of clips a step
-    crop: int = 10  # cells, each side of a piece
-    frames: int = 5  # latent frames, at most
-    lr: float = 2e-3
-    warmup: int = 50
-    decay: float = 0.5  # the last fraction of the steps, linearly to zero
-    weight_decay: float = 0.01
-    shift: float = 2.0  # of the noise levels
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class TokenizerTrain:
     """How the tokenizer learns. One step = `batch` crops of `frames` x `crop` x `crop` pixels."""
 
@@ -218,7 +199,6 @@ class Config:
     dit: DiTConfig = field(default_factory=DiTConfig)
     staging: StagingConfig = field(default_factory=StagingConfig)
     air: AirConfig = field(default_factory=AirConfig)
-    detail: DetailConfig = field(default_factory=DetailConfig)
     tokenizer: TokenizerTrain = field(default_factory=TokenizerTrain)
     model: ModelTrain = field(default_factory=ModelTrain)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
@@ -230,9 +210,7 @@ class Config:
 
 def unaided(config: Config) -> Config:
     """The config of a model that learned from other footage: what helps the storybook's films would spoil its own."""
-    return dataclasses.replace(
-        config, staging=StagingConfig(), air=AirConfig(), detail=DetailConfig(), laid_above=1.0, steady_below=0.0
-    )
+    return dataclasses.replace(config, staging=StagingConfig(), air=AirConfig(), laid_above=1.0, steady_below=0.0)
 
 
 def override(config: T, path: str, text: str) -> T:

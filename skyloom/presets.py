@@ -6,7 +6,6 @@ from .config import (
     AirConfig,
     Bucket,
     Config,
-    DetailConfig,
     DiTConfig,
     ModelTrain,
     ProbeConfig,
@@ -22,7 +21,6 @@ STORYBOOK = Config(
     dit=DiTConfig(width=256, depth=8),
     staging=StagingConfig(depth=6),
     air=AirConfig(depth=4),
-    detail=DetailConfig(depth=4),
     tokenizer=TokenizerTrain(steps=520, warmup=50, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(
         steps=5600,
@@ -98,7 +96,6 @@ TINY = Config(
     dit=DiTConfig(width=64, depth=2, head_dim=32, local_width=32, local_depth=1),
     staging=StagingConfig(depth=1, width=32, head_dim=16, steps=20, batch=8, warmup=5),
     air=AirConfig(depth=1, width=16, steps=20, batch=8, crop=4, frames=3, size=64, warmup=5),
-    detail=DetailConfig(depth=1, width=16, coarse=3, steps=20, batch=8, crop=4, frames=2, warmup=5),
     tokenizer=TokenizerTrain(steps=20, batch=2, crop=64, frames=5, warmup=5, pool=28, pool_size=64),
     model=ModelTrain(
         steps=20,

@@ -142,21 +142,6 @@ def train_air(
     print(air.main(config, home / "air", init or home / "model", minutes=minutes))
 
 
-@train.command(name="detail")
-def train_detail(
-    *settings: Setting,
-    preset: Preset = "storybook",
-    run: Run = None,
-    init: Annotated[str | None, Parameter(help="The model whose films it makes finer [the run's own].")] = None,
-    minutes: Minutes = math.inf,
-) -> None:
-    """Stage 6: the small network that draws what is fine in a film, from the clips of stage 2."""
-    config, home = _setup(settings, preset, run)
-    from ..train import detail
-
-    print(detail.main(config, home / "detail", home / "data", init or home / "model", minutes=minutes))
-
-
 @train.command(name="probe")
 def train_probe(
     *settings: Setting,
@@ -168,7 +153,7 @@ def train_probe(
     anneal: Anneal = False,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 7, for evaluation: the probe that reads a clip back into its record."""
+    """Stage 6, for evaluation: the probe that reads a clip back into its record."""
     _check_device(device, anneal, minutes)
     config, home = _setup(settings, preset, run)
     from ..train import probe

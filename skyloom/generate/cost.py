@@ -92,23 +92,7 @@ def seconds_of(planned: Plan, request: Request, bundle: "Bundle") -> float:
     with torch.inference_mode():
         cells = torch.zeros(1, c.vae.channels, 1, c.dit.patch, c.dit.patch)
         decode = conv_flops(bundle.vae, lambda: bundle.vae.decode(cells)) * planned.tokens
-    finer = finer_flops(bundle) * planned.tokens
-    return (steps * step + finer + decode) / (0.4 * machine_rate())  # large products reach the trial's rate, the rest does not
-
-
-def finer_flops(bundle: "Bundle") -> float:
-    """What drawing the detail of a token takes, all steps."""
-    import torch
-
-    from ..models.detail import view_of
-    from .detailed import STEPS
-
-    detail, side = bundle.detail, bundle.config.dit.patch
-    if detail is None:
-        return 0.0
-    coarse, fine = torch.zeros(1, len(detail.gain_C), 1, side, side).tensor_split([detail.coarse], 1)
-    known = view_of(None, (1, 1, side, side)), torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.bool)
-    return STEPS * conv_flops(detail, lambda: detail(fine, torch.ones(1, 1, 1, 1), coarse, *known))
+    return (steps * step + decode) / (0.4 * machine_rate())  # large products reach the trial's rate, the rest does not
 
 
 def conv_flops(module: "nn.Module", use: Callable[[], object]) -> int:

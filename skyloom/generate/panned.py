@@ -17,6 +17,8 @@ from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import passed_over
 from ..models.places import DOTS
 from ..models.vae import FOLD
+from ..worlds.expand import read_facts
+from ..worlds.prompt import tongue_of
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
@@ -24,6 +26,15 @@ if TYPE_CHECKING:
 
 AROUND, BESIDE = 7, 3  # dots around a body that are no part of the panorama, and those that stay as they are: its shadow, too
 SOFT = 2  # dots over which one becomes the other
+
+
+def one_place(prompts: set[str]) -> bool:
+    """Whether all speak of one place in one light, or of none."""
+    return len({tuple(_said(prompt, kind) for kind in ("place", "light")) for prompt in prompts}) == 1
+
+
+def _said(prompt: str, kind: str) -> str:
+    return next((fact.label for fact in read_facts(prompt, tongue_of(prompt)) if fact.kind == kind), "")
 
 
 def panned(

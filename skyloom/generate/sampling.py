@@ -20,10 +20,9 @@ from ..models.bundle import autocast
 from ..models.places import truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
-from .detailed import Finer
 from .falling import Falling
 from .noise import Noise as Noise
-from .panned import panned, panned_ring
+from .panned import one_place, panned, panned_ring
 from .relit import difference
 from .request import Preview, Progress, Request, pull_of
 from .staged import Plan, Stager, nothing_said
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 SHIFT = 2.0  # of the sampling times towards noise, where films take shape
 CARRIED = 4  # latent frames that a window sees of the one before, besides the anchor
 KNOWN_NOISE = 0.1  # of what a window sees
-SEEN = 0.02  # noise level at which the model looks at what it has filmed
 PREVIEW = 64  # pixels of the short side
 
 
@@ -52,7 +50,6 @@ class Stage:
     steps: int  # of all takes and windows
     done: int = 0
     device: torch.device = field(init=False)
-    somebody: Tensor | None = None  # which cells of the window that is filmed show bodies, B T H W
 
     def __post_init__(self) -> None:
         self.device = next(self.bundle.dit.parameters()).device
@@ -89,9 +86,9 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         yield _ring(take, stage)
         return
     anchor, past = None, None
+    heard: set[str] = set()  # the prompts of a window
     stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
     falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
-    finer = Finer(take.prompts, stage.request, stage.bundle, stage.noise.cells)
     light: Tensor | None = None
     for begin, end in windows_of(take, stage.window):
         known, levels, noise = cells(take, begin, end, stage), levels_of(take, begin, end, stage), stage.noise.draw(end - begin)
@@ -114,10 +111,10 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
             velocity = velocity_of(take, weights, stage, stager, plan)
         z = _sample(velocity, noise, pattern, stage)
         with torch.inference_mode(), autocast(stage.device):
-            way = plan if plan is not None and bool((levels[:, held:] == 1).any()) else None  # of given frames nobody knows it
-            z = finer(z, weights, levels, stage.somebody, None if way is None else way.camera_1T5, held, opens=begin == 0)
-            if way is not None and take.steady and int((weights[:, held:].amax(1) > 0).sum()) == 1:
-                z = panned(z, levels, way, stager.looks, stage.bundle, held, opens=begin == 0)
+            heard, before = {take.prompts[p] for p in (weights[:, held:].amax(1) > 0).nonzero()[:, 0].tolist()}, heard
+            new = bool((levels[:, held:] == 1).any())  # how the camera of given frames goes nobody knows
+            if plan is not None and new and take.steady and one_place(heard | before):
+                z = panned(z, levels, plan, stager.looks, stage.bundle, held, opens=begin == 0)
             z = z[:, :, held:]
         anchor = z[:, :, :1] if anchor is None else anchor
         past = z if past is None else torch.cat([past, z], 2)
@@ -205,7 +202,6 @@ def velocity_of(
                 lacking = bundle.overlay(many(film, len(texts)), stances, looks, pictures)
                 film = torch.where(level > config.laid_above, film + sampler.mixed(lacking, weights), film)
             somebody = (truth(stances, looks, pictures, (z.shape[3], z.shape[4]))[0] > 0).any(0, keepdim=True)
-        stage.somebody = somebody
         film = steadied(film, t, config.steady_below if take.steady else 0.0, somebody)
         return torch.where(level > 0, v + (taken - film) / level.clamp(min=1e-3), v)
 
@@ -243,29 +239,12 @@ def _ring(take: Take, stage: Stage) -> Tensor:
             velocity = velocity_of(take, weights.expand(-1, count + 1), stage, stager, plan, ring)
         around = sampler.looped(velocity, still, first, ring)
         z = _sample(around, noise, patterns.unknown(noise.shape).to(stage.device), stage)
-        ring.cut = 0
-        camera = None if plan is None else plan.camera_1T5
-        z = _finer_ring(take, torch.cat([still(z[:, :, -1:]), z], 2), velocity, camera, stage)
         z = z if plan is None else panned_ring(z, plan, stager.looks, stage.bundle)
         falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
         with autocast(stage.device):
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)
         z = z if air is None else z + air
         return torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:], z], 2)
-
-
-def _finer_ring(take: Take, z_1CTHW: Tensor, velocity: Velocity, camera_1T5: Tensor | None, stage: Stage) -> Tensor:
-    """A ring, behind the frame that it closes on -> the ring with what is fine drawn anew. The model looks once more, to see
-    where somebody is: while it filmed, the ring was turned at every step."""
-    if stage.bundle.detail is None:
-        return z_1CTHW[:, :, 1:]
-    levels = torch.ones(1, z_1CTHW.shape[2], 1, 1, device=stage.device)
-    finer = Finer(take.prompts, stage.request, stage.bundle, stage.noise.cells)
-    with autocast(stage.device):
-        velocity(z_1CTHW, SEEN * levels)
-        somebody = None if stage.somebody is None else stage.somebody[:, 1:]
-        weights = prompt_weights(take, 1, 2).expand(-1, z_1CTHW.shape[2] - 1)
-        return finer(z_1CTHW[:, :, 1:], weights, levels[:, 1:], somebody, camera_1T5, 0, opens=False, ring=True)
 
 
 RING_LEAD = 1 + 2 * CHUNK  # frames before a ring's first

@@ -1,5 +1,5 @@
-"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, and in the same folder
-staging.safetensors, air.safetensors and detail.safetensors of those that stage films, let it rain and draw what is fine."""
+"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, and staging.safetensors and
+air.safetensors of those that stage their films and let it rain, in one folder."""
 
 import functools
 from dataclasses import dataclass
@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..base.checkpoint import load_weights, save_weights, write_atomic
-from ..config import AirConfig, Config, DetailConfig, DiTConfig, StagingConfig, TextConfig, VAEConfig, from_json, to_json
+from ..config import AirConfig, Config, DiTConfig, StagingConfig, TextConfig, VAEConfig, from_json, to_json
 from .air import Air
-from .detail import Detail
 from .dit import DiT
 from .overlay import Overlay
 from .staging import Staging
@@ -20,7 +19,7 @@ from .vae import VAE
 from .vocabulary import Vocabulary
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
-STAGING, AIR, DETAIL = "staging.safetensors", "air.safetensors", "detail.safetensors"
+STAGING, AIR = "staging.safetensors", "air.safetensors"
 T = TypeVar("T", bound=nn.Module)
 SHIPPED = Path(__file__).parent.parent / "weights"
 
@@ -35,7 +34,6 @@ class Bundle:
     vocabulary: Vocabulary
     staging: Staging | None = None
     air: Air | None = None
-    detail: Detail | None = None
 
     @functools.cached_property
     def overlay(self) -> Overlay:
@@ -78,9 +76,9 @@ def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
     load_weights(dit, folder / "dit.safetensors")
     staging = load_part(Staging(config.staging, config.text), STAGING, folder) if config.staging.depth else None
     air = load_part(Air(config.air, config.vae.channels), AIR, folder) if config.air.depth else None
-    detail = load_part(Detail(config.detail, config.vae.channels), DETAIL, folder) if config.detail.depth else None
-    parts = (part and part.to(device) for part in (staging, air, detail))
-    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, *parts)  # type: ignore[arg-type]
+    bundle = Bundle(
+        config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, staging and staging.to(device), air and air.to(device)
+    )
     if folder == Path(model) / "model" / "export":
         take_decoder(bundle, Path(model) / "tokenizer" / "export" / "vae.safetensors")
     return bundle
@@ -122,15 +120,16 @@ def find_model(model: str | Path) -> Path:
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
-    """Writes the four files, and those of what stages films, draws rain and draws what is fine where the model has them.
+    """Writes the four files, and what stages films and what draws rain where the model has them.
 
     Weights are in bfloat16, norms and statistics in float32.
     """
     save_weights(folder / "vae.safetensors", bundle.vae.state_dict(), torch.bfloat16)
     save_weights(folder / "dit.safetensors", bundle.dit.state_dict(), torch.bfloat16)
-    for part, file in ((bundle.staging, STAGING), (bundle.air, AIR), (bundle.detail, DETAIL)):
-        if part is not None:
-            save_weights(folder / file, part.state_dict(), torch.bfloat16)
+    if bundle.staging is not None:
+        save_weights(folder / STAGING, bundle.staging.state_dict(), torch.bfloat16)
+    if bundle.air is not None:
+        save_weights(folder / AIR, bundle.air.state_dict(), torch.bfloat16)
     write_atomic(folder / "vocabulary.json", bundle.vocabulary.to_json())
     write_atomic(folder / "config.json", to_json(bundle.config))
 
@@ -145,7 +144,6 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1),
         staging=StagingConfig(depth=1, width=32, head_dim=16),
         air=AirConfig(depth=1, width=16),
-        detail=DetailConfig(depth=1, width=16, coarse=2),
     )
     torch.manual_seed(seed)
     vocabulary = Vocabulary(words, [["fox", "foxes"], ["snow"]])
@@ -162,7 +160,4 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
     air = Air(config.air, vae.channels)
     for p in air.parameters():
         torch.nn.init.normal_(p, std=0.2)
-    detail = Detail(config.detail, vae.channels)
-    for p in detail.parameters():
-        torch.nn.init.normal_(p, std=0.2)
-    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval(), air.eval(), detail.eval())
+    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval(), air.eval())

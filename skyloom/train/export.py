@@ -138,7 +138,6 @@ def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | 
     weights = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in parts_of(bundle).items()}
     staged = f" `staging.safetensors` (who stands where, {weights['staging']:.1f} M weights)," if bundle.staging else ""
     staged += f" `air.safetensors` (what falls through it, {weights['air']:.1f} M weights)," if bundle.air else ""
-    staged += f" `detail.safetensors` (what is fine in it, {weights['detail']:.1f} M weights)," if bundle.detail else ""
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
     steps = int(first_and_last_metrics(metrics)[1].get("step", 0))
     looks = LOOKS.format(count=config.text.looks) if config.text.looks else ""
@@ -175,7 +174,7 @@ Use it: `skyloom generate "a red fox runs in the snow" --model {config.name}`. S
 
 def parts_of(bundle: Bundle) -> dict[str, nn.Module]:
     """A model's networks by the names of their files."""
-    parts = {"vae": bundle.vae, "dit": bundle.dit, "staging": bundle.staging, "air": bundle.air, "detail": bundle.detail}
+    parts = {"vae": bundle.vae, "dit": bundle.dit, "staging": bundle.staging, "air": bundle.air}
     return {name: part for name, part in parts.items() if part is not None}
 
 

@@ -9,7 +9,6 @@ from ..base.sizes import Ruler, human_bytes, human_seconds, local_flops, transfo
 from ..config import Bucket, Config, ModelTrain
 from ..generate import conv_flops, machine_rate
 from ..models.air import Air
-from ..models.detail import Detail
 from ..models.dit import DiT
 from ..models.staging import Staging
 from ..models.vae import VAE
@@ -53,11 +52,6 @@ def training_plan(config: Config) -> dict[str, str]:
             air = Air(config.air, config.vae.channels)
         rows["air: weights"] = f"{_count(air) / 1e6:.2f} M, {human_bytes(2 * _count(air))} in the package"
         rows["air: steps"] = f"{config.air.steps} of {config.air.batch} pieces of clips"
-    if config.detail.depth:
-        with torch.device("meta"):
-            detail = Detail(config.detail, config.vae.channels)
-        rows["detail: weights"] = f"{_count(detail) / 1e6:.2f} M, {human_bytes(2 * _count(detail))} in the package"
-        rows["detail: steps"] = f"{config.detail.steps} of {config.detail.batch} pieces of clips"
     return rows
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skyloom.generate import Request, generate, panned, sampling
+from skyloom.generate import Request, Shot, generate, panned, sampling
 from skyloom.generate.staged import Plan
 from skyloom.models.bodies import BODIES
 from skyloom.models.bundle import tiny_bundle
@@ -90,6 +90,13 @@ def test_bodies_are_covered_and_a_little_around_them(bundle):
     assert wide.shape == (1, 12, 64, 96) and wide.mean() > cover.mean() and float(wide.max()) <= 1
 
 
+def test_one_place_is_told_from_another():
+    assert panned.one_place({"a fox runs in the forest", "a fox jumps in the forest"}) and panned.one_place({"a fox", "a cat"})
+    assert panned.one_place({"a fox in the forest", "一只狐狸在森林里"})
+    assert not panned.one_place({"a fox in the forest", "a fox on the beach"})
+    assert not panned.one_place({"a fox in the forest", "a fox in the forest at night"})
+
+
 def test_films_have_it_where_the_camera_is_known(bundle, monkeypatch):
     seen = []
     monkeypatch.setattr(sampling, "panned", lambda z, *rest, **more: seen.append(z.shape[2]) or panned.panned(z, *rest, **more))
@@ -98,6 +105,9 @@ def test_films_have_it_where_the_camera_is_known(bundle, monkeypatch):
     assert seen == [3]
     generate(Request("a fox", **asked), dataclasses.replace(bundle, staging=None))
     generate(Request("a red", **asked), bundle)  # nobody is named, nothing planned
+    assert seen == [3]
+    cards = (Shot(0, 0.4, "a fox in the snow"), Shot(0.4, 0.8, "a fox on a stage"))
+    generate(Request("", shots=cards, size="64x64", steps=1), bundle)  # one place becomes another
     assert seen == [3]
     long = generate(Request("a fox", seconds=5, size="64x64", steps=1), bundle).frames
     assert len(seen) > 2 and np.isfinite(long.astype(float)).all()
