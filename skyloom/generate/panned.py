@@ -53,7 +53,7 @@ def panned(
     hidden, front = (spread(cover, by, (film_B3Fhw.shape[3], film_B3Fhw.shape[4])) for by in (AROUND, BESIDE))
     known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
     camera = along(plan.camera_1T5[:, from_:], opens)
-    new = passed_over(film_B3Fhw, camera, hidden, front, order(known))
+    new = passed_over(film_B3Fhw, camera, hidden, front, order(known), common=not any(known))
     change = bundle.vae.encode_change(new - film_B3Fhw) * (levels[:, None] > 0)
     return torch.cat([z_1CTHW[:, :, :from_], z + change], 2)
 

@@ -25,13 +25,17 @@ BACK_ZOOM, BACK_TILT = 0.6, 0.7  # how far the back follows a zoom (a power) and
 EYE = 0.6  # of the height: the row about which a camera zooms
 LEAST, MOST = 0.1, 1.2  # short sides that the panorama holds beyond the frame, on every side
 FEATHER = 16  # pixels over which a frame ends
+VOICES, COARSE = 7, 16  # frames that say what the coarse form is, and pixels that it is coarser than
 
 
-def passed_over(film_B3FHW: Tensor, camera_BF5: Tensor, hidden_BFHW: Tensor, front_BFHW: Tensor, order: list[int]) -> Tensor:
+def passed_over(
+    film_B3FHW: Tensor, camera_BF5: Tensor, hidden_BFHW: Tensor, front_BFHW: Tensor, order: list[int], *, common: bool = False
+) -> Tensor:
     """The film with its background as one panorama, in which frames lie on each other in `order`, the uppermost first.
 
     `hidden` (0 to 1) is what of a frame is no part of the panorama, `front` where a frame stays as it is. The camera is as
-    worlds.storybook.cameras has it.
+    worlds.storybook.cameras has it. With `common` its coarse form is not that of the frame on top but what most frames agree
+    on, so that no smear of a single one is seen in all.
     """
     height, width = film_B3FHW.shape[3:]
     camera = seen_from(camera_BF5, order[0], height, width)
@@ -47,11 +51,32 @@ def passed_over(film_B3FHW: Tensor, camera_BF5: Tensor, hidden_BFHW: Tensor, fro
             part = torch.cat([film_B3FHW[:, :, frame] * sure, sure], 1)
             seen = F.grid_sample(part, to_frame(camera[:, frame], height, width, margin), align_corners=False)
             shown = shown + (1 - shown[:, 3:]) * seen
+        if common:
+            shown = _agreed(shown, film_B3FHW, camera, hidden_BFHW, margin)
         for frame in range(film_B3FHW.shape[2]):
             seen = F.grid_sample(shown, to_panorama(camera[:, frame], height, width, margin), align_corners=False)
             take = (1 - front_BFHW[:, frame])[:, None]
             again.append(film_B3FHW[:, :, frame] * (1 - take * seen[:, 3:]) + take * seen[:, :3])
     return torch.stack(again, 2)
+
+
+def _agreed(shown_B4YX: Tensor, film_B3FHW: Tensor, camera_BF5: Tensor, hidden_BFHW: Tensor, margin: tuple[int, int]) -> Tensor:
+    """The panorama with the median of some frames as its coarse form, where three and more of them show it (two bands, as in
+    Burt & Adelson 1983)."""
+    height, width = film_B3FHW.shape[3:]
+    frames = film_B3FHW.shape[2]
+    seen = []
+    for frame in sorted({round(i * (frames - 1) / (VOICES - 1)) for i in range(VOICES)}):
+        part = torch.cat([film_B3FHW[:, :, frame], 1 - hidden_BFHW[:, frame, None]], 1)
+        grid = to_frame(camera_BF5[:, frame], height, width, margin)[:, COARSE // 2 :: COARSE, COARSE // 2 :: COARSE]
+        found = F.grid_sample(F.avg_pool2d(part, COARSE), grid, align_corners=False)
+        seen.append(torch.where(found[:, 3:] > 0.99, found[:, :3], torch.nan))
+    voices = torch.stack(seen)
+    heard = (~voices[:, :, :1].isnan()).sum(0) >= 3
+    own = F.interpolate(shown_B4YX, heard.shape[2:], mode="area")
+    change = torch.where(heard & (own[:, 3:] > 0.99), voices.nanmedian(0).values - own[:, :3], 0.0)
+    change = F.interpolate(change, shown_B4YX.shape[2:], mode="bilinear")
+    return torch.cat([shown_B4YX[:, :3] + change * shown_B4YX[:, 3:], shown_B4YX[:, 3:]], 1)
 
 
 def seen_from(camera_BF5: Tensor, frame: int, height: int, width: int) -> Tensor:

@@ -82,3 +82,16 @@ def test_what_no_frame_shows_stays():
     camera, film = ways(across=0.6), torch.rand(1, 3, 5, *SIZE)
     hidden = torch.ones(1, 5, *SIZE)
     assert torch.allclose(alone(film, camera, hidden=hidden), film)
+
+
+def test_no_smear_of_one_frame_is_seen_in_all():
+    camera = ways(frames=7)
+    film = real(camera)
+    smeared = film.clone()
+    smeared[:, :, 3, 16:48, 32:64] += 1
+    hidden = torch.zeros(1, 7, *SIZE)
+    one, most = (passed_over(smeared, camera, hidden, hidden, [3, 0, 1, 2, 4, 5, 6], common=common) for common in (False, True))
+    far = [(seen - film)[:, :, 0, 24:40, 40:56].abs().mean() for seen in (one, most)]
+    assert far[1] < 0.3 * far[0]
+    calm = passed_over(film, camera, hidden, hidden, [3, 0, 1, 2, 4, 5, 6], common=True)
+    assert (calm - film)[..., 20:-20, 20:-20].abs().mean() < 0.02  # where all agree it changes nothing
