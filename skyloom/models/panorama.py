@@ -65,15 +65,16 @@ def _agreed(shown_B4YX: Tensor, film_B3FHW: Tensor, camera_BF5: Tensor, hidden_B
     Burt & Adelson 1983)."""
     height, width = film_B3FHW.shape[3:]
     frames = film_B3FHW.shape[2]
+    size = tuple(max(1, side // COARSE) for side in shown_B4YX.shape[2:])
+    coarse = lambda picture: F.interpolate(picture, size, mode="area")  # noqa: E731
     seen = []
     for frame in sorted({round(i * (frames - 1) / (VOICES - 1)) for i in range(VOICES)}):
         part = torch.cat([film_B3FHW[:, :, frame], 1 - hidden_BFHW[:, frame, None]], 1)
-        grid = to_frame(camera_BF5[:, frame], height, width, margin)[:, COARSE // 2 :: COARSE, COARSE // 2 :: COARSE]
-        found = F.grid_sample(F.avg_pool2d(part, COARSE), grid, align_corners=False)
+        found = coarse(F.grid_sample(part, to_frame(camera_BF5[:, frame], height, width, margin), align_corners=False))
         seen.append(torch.where(found[:, 3:] > 0.99, found[:, :3], torch.nan))
     voices = torch.stack(seen)
     heard = (~voices[:, :, :1].isnan()).sum(0) >= 3
-    own = F.interpolate(shown_B4YX, heard.shape[2:], mode="area")
+    own = coarse(shown_B4YX)
     change = torch.where(heard & (own[:, 3:] > 0.99), voices.nanmedian(0).values - own[:, :3], 0.0)
     change = F.interpolate(change, shown_B4YX.shape[2:], mode="bilinear")
     return torch.cat([shown_B4YX[:, :3] + change * shown_B4YX[:, 3:], shown_B4YX[:, 3:]], 1)
