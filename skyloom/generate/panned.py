@@ -2,6 +2,7 @@
 
 Of a window that goes on from another, and of a film that begins with given frames, these lie on top: so the place stays the one
 that it was. Left as it is where nobody knows how the camera goes, where one place becomes another, and where a film is given.
+A camera that shakes is none that a plan of three moments a second can have: it stands, and then the whole picture shakes.
 
 Dimension key: C latent channels, T latent frames of a window, H W cells, F frames (4 T; the first latent frame of a film holds
 its first frame four times), h w dots and pixels.
@@ -9,6 +10,7 @@ its first frame four times), h w dots and pixels.
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,51 +21,88 @@ from ..models.places import DOTS
 from ..models.vae import FOLD
 from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
+from ..worlds.storybook import shaking
+from .request import Request
+from .staged import Plan
+from .takes import Take
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
-    from .staged import Plan
 
 AROUND, BESIDE = 7, 3  # dots around a body that are no part of the panorama, and those that stay as they are: its shadow, too
 SOFT = 2  # dots over which one becomes the other
 
 
-def one_place(prompts: set[str]) -> bool:
-    """Whether all speak of one place in one light, or of none."""
-    return len({tuple(_said(prompt, kind) for kind in ("place", "light")) for prompt in prompts}) == 1
+class Panner:
+    """Makes the background of a take one, window by window."""
+
+    def __init__(self, take: Take, request: Request, bundle: "Bundle", looks: list[int]):
+        self.take, self.bundle, self.looks = take, bundle, looks
+        self.said = [scenery(prompt) for prompt in take.prompts]
+        self.shakes = all(said["camera"] == "shake" for said in self.said)
+        self.fps, self.seed = request.fps, request.seed
+        self.before: set[tuple[str, str]] = set()  # places, and their light, of the window before
+
+    def __call__(
+        self, z_1CTHW: Tensor, weights_PT: Tensor, levels_BTHW: Tensor, plan: Plan | None, held: int, begin: int
+    ) -> Tensor:
+        """A window's latents, of which the first `held` are the anchor and the end of what was filmed before, and the next is
+        the take's latent frame `begin` -> the same with one background. What is given stays."""
+        heard = (weights_PT[:, held:].amax(1) > 0).nonzero()[:, 0].tolist()
+        places = {(self.said[p]["place"], self.said[p]["light"]) for p in heard}
+        one, self.before = len(places | self.before) == 1, places
+        new = bool((levels_BTHW[:, held:] == 1).any())  # of given frames nobody knows how the camera goes
+        if plan is None or not (one and new and self.take.steady) or z_1CTHW.shape[2] == 1:
+            return z_1CTHW
+        from_ = 1 if held else 0  # the anchor is long past
+        levels = levels_BTHW[:, from_:].clone()
+        levels[:, : held - from_] = 0
+        shown = Plan(plan.stances_1TS8[:, from_:], plan.camera_1T5[:, from_:])
+        return torch.cat([z_1CTHW[:, :, :from_], self._made(z_1CTHW[:, :, from_:], levels, shown, begin - held + from_)], 2)
+
+    def ring(self, z_1CTHW: Tensor, plan: Plan | None) -> Tensor:
+        """The same for a ring of latent frames, whose last is followed by its first."""
+        if plan is None:
+            return z_1CTHW
+        around = lambda x, dim: torch.cat([x.narrow(dim, x.shape[dim] - 1, 1), x, x.narrow(dim, 0, 1)], dim)  # noqa: E731
+        whole = Plan(around(plan.stances_1TS8, 1), around(plan.camera_1T5, 1))
+        levels = torch.ones(1, z_1CTHW.shape[2] + 2, 1, 1, device=z_1CTHW.device)
+        return self._made(around(z_1CTHW, 2), levels, whole, 1, ring=True)[:, :, 1:-1]
+
+    def _made(self, z: Tensor, levels: Tensor, plan: Plan, first: int, ring: bool = False) -> Tensor:
+        """`first` is the take's latent frame that z begins with; 0 is the one that opens it."""
+        vae, shakes = self.bundle.vae, self.shakes and not ring
+        film_B3Fhw = vae.picture(z)
+        cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
+        hidden, front = (spread(cover, by, (film_B3Fhw.shape[3], film_B3Fhw.shape[4])) for by in (AROUND, BESIDE))
+        known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
+        camera = plan.camera_1T5[:, :1].expand_as(plan.camera_1T5) if shakes else plan.camera_1T5
+        way = along(camera, opens=first == 0)
+        lies = order(known)
+        new = passed_over(film_B3Fhw, way, hidden, front, lies, common=not any(known))
+        if shakes:
+            frames = (np.arange(new.shape[2]) + first * FOLD).clip(min=FOLD - 1) - (FOLD - 1)
+            off = np.stack(shaking(frames / self.fps, self.seed))
+            new = shifted(new, *(off - off[:, lies[:1]] if any(known) else off))  # what is known is off already
+        return z + vae.encode_change(new - film_B3Fhw) * (levels[:, None] > 0)
 
 
-def _said(prompt: str, kind: str) -> str:
-    return next((fact.label for fact in read_facts(prompt, tongue_of(prompt)) if fact.kind == kind), "")
+def scenery(prompt: str) -> dict[str, str]:
+    """What a prompt says of place, light and camera; "" where it says nothing."""
+    facts = read_facts(prompt, tongue_of(prompt))
+    return {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "camera")}
 
 
-def panned(
-    z_1CTHW: Tensor, levels_BTHW: Tensor, plan: "Plan", looks: list[int], bundle: "Bundle", held: int, opens: bool
-) -> Tensor:
-    """A window's latents, of which the first `held` are the anchor and the end of what was filmed before -> the same with one
-    background. What is given stays. `looks` are those that the plan's rows are of; `opens` says whether the first latent frame
-    is a film's first."""
-    if z_1CTHW.shape[2] == 1:
-        return z_1CTHW
-    from_ = 1 if held else 0  # the anchor is long past
-    z, levels = z_1CTHW[:, :, from_:], levels_BTHW[:, from_:].clone()
-    levels[:, : held - from_] = 0
-    film_B3Fhw = bundle.vae.picture(z)
-    cover = covered(plan.stances_1TS8[:, from_:], looks, bundle, (z.shape[3], z.shape[4]))
-    hidden, front = (spread(cover, by, (film_B3Fhw.shape[3], film_B3Fhw.shape[4])) for by in (AROUND, BESIDE))
-    known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
-    camera = along(plan.camera_1T5[:, from_:], opens)
-    new = passed_over(film_B3Fhw, camera, hidden, front, order(known), common=not any(known))
-    change = bundle.vae.encode_change(new - film_B3Fhw) * (levels[:, None] > 0)
-    return torch.cat([z_1CTHW[:, :, :from_], z + change], 2)
-
-
-def panned_ring(z_1CTHW: Tensor, plan: "Plan", looks: list[int], bundle: "Bundle") -> Tensor:
-    """The same for a ring of latent frames, whose last is followed by its first."""
-    around = lambda x, dim: torch.cat([x.narrow(dim, x.shape[dim] - 1, 1), x, x.narrow(dim, 0, 1)], dim)  # noqa: E731
-    whole = type(plan)(around(plan.stances_1TS8, 1), around(plan.camera_1T5, 1))
-    levels = torch.ones(1, z_1CTHW.shape[2] + 2, 1, 1, device=z_1CTHW.device)
-    return panned(around(z_1CTHW, 2), levels, whole, looks, bundle, 0, opens=False)[:, :, 1:-1]
+def shifted(film_B3FHW: Tensor, right_F: np.ndarray, down_F: np.ndarray) -> Tensor:
+    """The film as a camera sees it that is off by so many short sides; its border is drawn out."""
+    height, width = film_B3FHW.shape[3:]
+    unit = min(height, width)
+    still = torch.tensor([[[1.0, 0, 0], [0, 1, 0]]], device=film_B3FHW.device).repeat(len(right_F), 1, 1)
+    still[:, 0, 2] = torch.from_numpy(right_F).to(still) * 2 * unit / width
+    still[:, 1, 2] = torch.from_numpy(down_F).to(still) * 2 * unit / height
+    frames = film_B3FHW[0].transpose(0, 1)
+    grid = F.affine_grid(still, list(frames.shape), align_corners=False)
+    return F.grid_sample(frames, grid, padding_mode="border", align_corners=False).transpose(0, 1)[None]
 
 
 def order(known: list[bool]) -> list[int]:

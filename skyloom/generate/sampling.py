@@ -22,7 +22,7 @@ from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
 from .falling import Falling
 from .noise import Noise as Noise
-from .panned import one_place, panned, panned_ring
+from .panned import Panner
 from .relit import difference
 from .request import Preview, Progress, Request, pull_of
 from .staged import Plan, Stager, nothing_said
@@ -86,8 +86,8 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         yield _ring(take, stage)
         return
     anchor, past = None, None
-    heard: set[str] = set()  # the prompts of a window
     stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
+    panner = Panner(take, stage.request, stage.bundle, stager.looks)
     falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
     light: Tensor | None = None
     for begin, end in windows_of(take, stage.window):
@@ -111,11 +111,7 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
             velocity = velocity_of(take, weights, stage, stager, plan)
         z = _sample(velocity, noise, pattern, stage)
         with torch.inference_mode(), autocast(stage.device):
-            heard, before = {take.prompts[p] for p in (weights[:, held:].amax(1) > 0).nonzero()[:, 0].tolist()}, heard
-            new = bool((levels[:, held:] == 1).any())  # how the camera of given frames goes nobody knows
-            if plan is not None and new and take.steady and one_place(heard | before):
-                z = panned(z, levels, plan, stager.looks, stage.bundle, held, opens=begin == 0)
-            z = z[:, :, held:]
+            z = panner(z, weights, levels, plan, held, begin)[:, :, held:]
         anchor = z[:, :, :1] if anchor is None else anchor
         past = z if past is None else torch.cat([past, z], 2)
         past = past[:, :, max(0, past.shape[2] - carried(stage.window)) :]
@@ -239,7 +235,7 @@ def _ring(take: Take, stage: Stage) -> Tensor:
             velocity = velocity_of(take, weights.expand(-1, count + 1), stage, stager, plan, ring)
         around = sampler.looped(velocity, still, first, ring)
         z = _sample(around, noise, patterns.unknown(noise.shape).to(stage.device), stage)
-        z = z if plan is None else panned_ring(z, plan, stager.looks, stage.bundle)
+        z = Panner(take, stage.request, stage.bundle, stager.looks).ring(z, plan)
         falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
         with autocast(stage.device):
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)

@@ -38,6 +38,11 @@ def depth_scale(depth):
     return FAR + (NEAR - FAR) * depth
 
 
+def shaking(times: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """How far a hand-held camera is off at `times` (T, seconds), sideways and down in short sides: (T,) each."""
+    return 0.016 * _smooth_noise(times, seed, 0), 0.014 * _smooth_noise(times, seed, 1)
+
+
 def _smooth_noise(times: np.ndarray, seed: int, k: int) -> np.ndarray:
     rng = np.random.default_rng([seed, 77, k])
     waves = zip(rng.uniform(0.5, 2.2, 4), rng.uniform(0, 2 * np.pi, 4), strict=True)
@@ -60,7 +65,7 @@ def camera_path(scene: Scene, times: np.ndarray, lead_x: np.ndarray, lead_depth:
     elif move == "orbit":
         x, pivot = 1.1 * u, depth_scale(lead_depth)
     elif move == "shake":
-        x, y = 0.016 * _smooth_noise(times, scene.seed, 0), 0.014 * _smooth_noise(times, scene.seed, 1)
+        x, y = shaking(times, scene.seed)
     return Camera(x, y, zoom, pivot)
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from skyloom.generate import Request, Shot, generate, panned, sampling
+from skyloom.generate import Request, Shot, generate, panned
+from skyloom.generate.panned import Panner
 from skyloom.generate.staged import Plan
+from skyloom.generate.takes import Take, flat
 from skyloom.models.bodies import BODIES
 from skyloom.models.bundle import tiny_bundle
 
@@ -36,10 +38,18 @@ def films(frames=3):
     return torch.randn(1, 4, frames, *CELLS, generator=torch.Generator().manual_seed(0))
 
 
-def made(bundle, z, plan, levels=None, held=0):
+def panner(bundle, *prompts, seed=0):
+    request = Request(prompts[0], seed=seed)
+    take = Take(prompts, np.ones((len(prompts), 9), np.float32) / len(prompts), flat(9, 1.0), (0, 9))
+    return Panner(take, request, bundle, [0])
+
+
+def made(bundle, z, plan, levels=None, held=0, prompt="a fox", weights=None, one=None, begin=None, seed=0):
     levels = torch.ones(1, z.shape[2], 1, 1) if levels is None else levels
+    weights = torch.ones(1, z.shape[2]) if weights is None else weights
+    one = panner(bundle, prompt, seed=seed) if one is None else one
     with torch.inference_mode():
-        return panned.panned(z, levels, plan, [0], bundle, held, opens=not held)
+        return one(z, weights, levels, plan, held, held if begin is None else begin)
 
 
 def test_a_still_camera_sees_one_background(bundle):
@@ -61,10 +71,38 @@ def test_a_ring_has_no_end(bundle):
     z, way = films(4), plan(4)
     way.camera_1T5[0, :, 0] = torch.tensor([0.0, 0.1, 0.2, 0.1])
     with torch.inference_mode():
-        ring = panned.panned_ring(z, way, [0], bundle)
-        turned = panned.panned_ring(z.roll(1, 2), Plan(way.stances_1TS8, way.camera_1T5.roll(1, 1)), [0], bundle)
+        ring = panner(bundle, "a fox").ring(z, way)
+        turned = panner(bundle, "a fox").ring(z.roll(1, 2), Plan(way.stances_1TS8, way.camera_1T5.roll(1, 1)))
+        assert torch.equal(panner(bundle, "a fox").ring(z, None), z)
     assert ring.shape == z.shape and not torch.allclose(ring, z)
     assert (turned.roll(-1, 2) - ring).abs().mean() < 0.5 * (ring - z).abs().mean()  # another frame lies on top
+
+
+def test_a_shaking_camera_shakes_all_and_goes_nowhere(bundle):
+    z, shaking = films(), "a fox, the camera shakes"
+    assert panned.scenery(shaking)["camera"] == "shake"
+    shaken, again, other = (made(bundle, z, plan(), prompt=shaking, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(shaken, again) and not torch.allclose(shaken, other)
+    assert not torch.allclose(shaken, made(bundle, z, plan()))
+    assert torch.equal(shaken, made(bundle, z, plan(across=0.5), prompt=shaking))  # whatever the plan has for it
+    given = made(bundle, z, plan(), torch.tensor([0.0, 1, 1]).view(1, 3, 1, 1), prompt=shaking)
+    assert torch.equal(given[:, :, 0], z[:, :, 0])
+    picture = torch.rand(1, 3, 2, 20, 20)
+    moved = panned.shifted(picture, np.array([0.0, 0.1]), np.array([0.0, 0.05]))
+    assert torch.allclose(moved[:, :, 0], picture[:, :, 0], atol=1e-5)
+    assert torch.allclose(moved[:, :, 1, :-1, :-2], picture[:, :, 1, 1:, 2:], atol=1e-4)  # what is seen goes the other way
+
+
+def test_one_place_is_told_from_another(bundle):
+    z, both = films(), torch.full((2, 3), 0.5)
+    same = panner(bundle, "a fox runs in the forest", "一只狐狸在森林里")
+    assert not torch.allclose(made(bundle, z, plan(), weights=both, one=same), z)
+    for other in ("a fox on the beach", "a fox in the forest at night"):
+        two = panner(bundle, "a fox in the forest", other)
+        assert torch.equal(made(bundle, z, plan(), weights=both, one=two), z)
+        second = torch.tensor([[0.0] * 3, [1.0] * 3])
+        assert torch.equal(made(bundle, z, plan(), weights=second, one=two, held=1, begin=3), z)  # the window before had both
+        assert not torch.allclose(made(bundle, z, plan(), weights=second, one=two, held=1, begin=5), z)
 
 
 def test_what_is_known_lies_on_top():
@@ -90,16 +128,15 @@ def test_bodies_are_covered_and_a_little_around_them(bundle):
     assert wide.shape == (1, 12, 64, 96) and wide.mean() > cover.mean() and float(wide.max()) <= 1
 
 
-def test_one_place_is_told_from_another():
-    assert panned.one_place({"a fox runs in the forest", "a fox jumps in the forest"}) and panned.one_place({"a fox", "a cat"})
-    assert panned.one_place({"a fox in the forest", "一只狐狸在森林里"})
-    assert not panned.one_place({"a fox in the forest", "a fox on the beach"})
-    assert not panned.one_place({"a fox in the forest", "a fox in the forest at night"})
-
-
 def test_films_have_it_where_the_camera_is_known(bundle, monkeypatch):
     seen = []
-    monkeypatch.setattr(sampling, "panned", lambda z, *rest, **more: seen.append(z.shape[2]) or panned.panned(z, *rest, **more))
+    laid = panned.passed_over
+
+    def listening(film, *rest, **more):
+        seen.append(film.shape[2] // 4)
+        return laid(film, *rest, **more)
+
+    monkeypatch.setattr(panned, "passed_over", listening)
     asked = {"seconds": 9 / 12, "size": "64x64", "steps": 2}
     generate(Request("a fox", **asked), bundle)
     assert seen == [3]
