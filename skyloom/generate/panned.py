@@ -57,21 +57,24 @@ class Panner:
         from_ = 1 if held else 0  # the anchor is long past
         levels = levels_BTHW[:, from_:].clone()
         levels[:, : held - from_] = 0
-        shown = Plan(plan.stances_1TS8[:, from_:], plan.camera_1T5[:, from_:])
-        return torch.cat([z_1CTHW[:, :, :from_], self._made(z_1CTHW[:, :, from_:], levels, shown, begin - held + from_)], 2)
+        given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
+        shown = Plan(plan.stances_1TS8[:, from_:], going_on(plan.camera_1T5, given)[:, from_:])
+        made = self._made(z_1CTHW[:, :, from_:], levels, shown, begin - held + from_, self.shakes)
+        return torch.cat([z_1CTHW[:, :, :from_], made], 2)
 
     def ring(self, z_1CTHW: Tensor, plan: Plan | None) -> Tensor:
-        """The same for a ring of latent frames, whose last is followed by its first."""
+        """The same for a ring of latent frames, whose last is followed by its first. Its camera stands: one that goes away does
+        not come back in time."""
         if plan is None:
             return z_1CTHW
         around = lambda x, dim: torch.cat([x.narrow(dim, x.shape[dim] - 1, 1), x, x.narrow(dim, 0, 1)], dim)  # noqa: E731
-        whole = Plan(around(plan.stances_1TS8, 1), around(plan.camera_1T5, 1))
+        whole = Plan(around(plan.stances_1TS8, 1), plan.camera_1T5[:, :1].expand(-1, z_1CTHW.shape[2] + 2, -1))
         levels = torch.ones(1, z_1CTHW.shape[2] + 2, 1, 1, device=z_1CTHW.device)
-        return self._made(around(z_1CTHW, 2), levels, whole, 1, ring=True)[:, :, 1:-1]
+        return self._made(around(z_1CTHW, 2), levels, whole, 1, shakes=False)[:, :, 1:-1]
 
-    def _made(self, z: Tensor, levels: Tensor, plan: Plan, first: int, ring: bool = False) -> Tensor:
+    def _made(self, z: Tensor, levels: Tensor, plan: Plan, first: int, shakes: bool) -> Tensor:
         """`first` is the take's latent frame that z begins with; 0 is the one that opens it."""
-        vae, shakes = self.bundle.vae, self.shakes and not ring
+        vae = self.bundle.vae
         film_B3Fhw = vae.picture(z)
         cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
         hidden, front = (spread(cover, by, (film_B3Fhw.shape[3], film_B3Fhw.shape[4])) for by in (AROUND, BESIDE))
@@ -85,6 +88,20 @@ class Panner:
             off = np.stack(shaking(frames / self.fps, self.seed))
             new = shifted(new, *(off - off[:, lies[:1]] if any(known) else off))  # what is known is off already
         return z + vae.encode_change(new - film_B3Fhw) * (levels[:, None] > 0)
+
+
+def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:
+    """The camera where frames at one end are given: nobody knows where in its way it is there, but it goes on with no jump."""
+    fresh = [i for i, so in enumerate(given) if not so]
+    if not fresh or given[0] == given[-1] or fresh != list(range(fresh[0], fresh[-1] + 1)):
+        return camera_1T5
+    way = camera_1T5.clone()
+    mine, its, inner = (fresh[0], fresh[0] - 1, 1) if given[0] else (fresh[-1], fresh[-1] + 1, -1)
+    pace = camera_1T5[:, mine + inner] - camera_1T5[:, mine] if len(fresh) > 1 else 0 * camera_1T5[:, mine]
+    jump = camera_1T5[:, mine] - camera_1T5[:, its] - pace
+    way[:, fresh, :3] -= jump[:, None, :3]
+    way[..., 3:] = camera_1T5[:, fresh, 3:].mean(1, keepdim=True)
+    return way
 
 
 def scenery(prompt: str) -> dict[str, str]:

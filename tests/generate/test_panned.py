@@ -68,11 +68,10 @@ def test_given_and_held_frames_stay(bundle):
 
 
 def test_a_ring_has_no_end(bundle):
-    z, way = films(4), plan(4)
-    way.camera_1T5[0, :, 0] = torch.tensor([0.0, 0.1, 0.2, 0.1])
+    z, way = films(4), plan(4, across=0.5)
     with torch.inference_mode():
         ring = panner(bundle, "a fox").ring(z, way)
-        turned = panner(bundle, "a fox").ring(z.roll(1, 2), Plan(way.stances_1TS8, way.camera_1T5.roll(1, 1)))
+        turned = panner(bundle, "a fox").ring(z.roll(1, 2), way)
         assert torch.equal(panner(bundle, "a fox").ring(z, None), z)
     assert ring.shape == z.shape and not torch.allclose(ring, z)
     assert (turned.roll(-1, 2) - ring).abs().mean() < 0.5 * (ring - z).abs().mean()  # another frame lies on top
@@ -119,6 +118,16 @@ def test_the_camera_goes_straight_between_latent_frames():
     later = panned.along(camera, opens=False)[0, :, 0]
     assert [later[4 * i : 4 * i + 4].mean().item() for i in range(3)] == pytest.approx([0, 1, 3], abs=0.3)
     assert panned.along(camera[:, :1], opens=True).shape == (1, 4, 5)
+
+
+def test_the_camera_goes_on_from_given_frames_without_a_jump():
+    camera = torch.tensor([0.0, 0.0, 0.5, 0.7, 0.9]).view(1, 5, 1).expand(-1, -1, 5)
+    forward = panned.going_on(camera, [True, True, False, False, False])[0, :, 0]
+    assert forward.tolist() == pytest.approx([0, 0, 0.2, 0.4, 0.6])
+    back = panned.going_on(camera.flip(1), [False, False, False, True, True])[0, :, 0]
+    assert back.tolist() == pytest.approx([0.6, 0.4, 0.2, 0, 0])
+    for given in ([False] * 5, [True, False, False, False, True], [True, False, True, False, False]):
+        assert torch.equal(panned.going_on(camera, given), camera)
 
 
 def test_bodies_are_covered_and_a_little_around_them(bundle):
