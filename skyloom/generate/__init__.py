@@ -2,6 +2,8 @@
 
     request.py   what to film, checked       takes.py, controls.py   which frames are given, how unknown the rest is
     cost.py      what it will take           sampling.py             noise -> latents, window after window
+    staged.py    who is where, before        panned.py, falling.py   where the camera goes and what falls, after
+    casting.py, painting.py, relit.py        who plays whom, in which colours; the light of an edit
 
 Dimension key: frames_THWC are pixels, z_BCTHW latents. Loading this does not load torch; making a film does.
 """
