@@ -8,6 +8,7 @@ Dimension key: C latent channels, T latent frames of a window, H W cells, F fram
 its first frame four times), h w dots and pixels.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
 AROUND, BESIDE = 7, 3  # dots around a body that are no part of the panorama, and those that stay as they are: its shadow, too
+STILL = 0.02  # short sides, or logarithm of zoom: less of a camera's way in a window is chance
 SOFT = 2  # dots over which one becomes the other
 
 
@@ -79,8 +81,7 @@ class Panner:
         cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
         hidden, front = (spread(cover, by, (film_B3Fhw.shape[3], film_B3Fhw.shape[4])) for by in (AROUND, BESIDE))
         known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
-        camera = plan.camera_1T5[:, :1].expand_as(plan.camera_1T5) if shakes else plan.camera_1T5
-        way = along(camera, opens=first == 0)
+        way = along(calmed(plan.camera_1T5, math.inf if shakes else STILL), opens=first == 0)
         lies = order(known)
         new = passed_over(film_B3Fhw, way, hidden, front, lies, common=not any(known))
         if shakes:
@@ -88,6 +89,12 @@ class Panner:
             off = np.stack(shaking(frames / self.fps, self.seed))
             new = shifted(new, *(off - off[:, lies[:1]] if any(known) else off))  # what is known is off already
         return z + vae.encode_change(new - film_B3Fhw) * (levels[:, None] > 0)
+
+
+def calmed(camera_1T5: Tensor, least: float) -> Tensor:
+    """A plan is drawn, and no camera stands still in it to the pixel: what goes less than so far does not go at all."""
+    way, goes = camera_1T5[..., :3], camera_1T5[..., :3].amax(1, keepdim=True) - camera_1T5[..., :3].amin(1, keepdim=True)
+    return torch.cat([torch.where(goes < least, way.mean(1, keepdim=True), way), camera_1T5[..., 3:]], 2)
 
 
 def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:
