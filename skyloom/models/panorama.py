@@ -83,7 +83,7 @@ def _agreed(shown_B4YX: Tensor, film_B3FHW: Tensor, camera_BF5: Tensor, hidden_B
 def seen_from(camera_BF5: Tensor, frame: int, height: int, width: int) -> Tensor:
     """The camera's way from where it is in one frame, which so is at rest."""
     way = camera_BF5.float().clone()
-    way[..., :3] -= way[:, frame : frame + 1, :3]
+    way[..., :3] -= camera_BF5[:, frame : frame + 1, :3]
     tall = height / min(height, width)
     _, down, zoom, _, horizon = camera_BF5[:, frame].float().unbind(-1)
     eye = EYE * tall
