@@ -130,9 +130,12 @@ def shifted(film_B3FHW: Tensor, right_F: np.ndarray, down_F: np.ndarray) -> Tens
 
 
 def order(known: list[bool]) -> list[int]:
-    """Which frame lies on which, the uppermost first: known ones, the last before the others; if none is, the middle."""
-    last = max((i for i, so in enumerate(known) if so), default=len(known) // 2)
-    return sorted(range(len(known)), key=lambda i: (not known[i], abs(i - last)))
+    """Which frame lies on which, the uppermost first: the known one that is nearest to an unknown one, the other known ones,
+    the rest; if none is known, the middle."""
+    fresh = [i for i, so in enumerate(known) if not so]
+    near = [min((abs(i - j) for j in fresh), default=0) for i in range(len(known))]
+    top = min((i for i, so in enumerate(known) if so), key=lambda i: near[i], default=len(known) // 2)
+    return sorted(range(len(known)), key=lambda i: (not known[i], abs(i - top)))
 
 
 def along(camera_1T5: Tensor, opens: bool) -> Tensor:

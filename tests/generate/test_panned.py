@@ -108,6 +108,7 @@ def test_what_is_known_lies_on_top():
     assert panned.order([False] * 5)[0] == 2
     assert panned.order([True, True, False, False]) == [1, 0, 2, 3]
     assert panned.order([False, False, True, False])[:2] == [2, 1]
+    assert panned.order([False, False, True, True]) == [2, 3, 1, 0]
 
 
 def test_the_camera_goes_straight_between_latent_frames():
