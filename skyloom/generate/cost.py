@@ -23,6 +23,7 @@ DECODED_AT_ONCE = 3  # latent frames: bounds the decoder's memory, whatever the 
 PROCESS_BYTES = 330_000_000  # Python, torch and the codecs before any weight is loaded
 SCORE_BYTES = 4  # of one attention score, before and after the softmax
 TOKEN_BYTES = 60  # of one channel of one token inside a block
+PANORAMA_BYTES = 80  # of a pixel of all frames of a window, while their background is laid out
 PIXEL_BYTES = 160  # of the decoder's widest activations, for one pixel of the frames drawn at once
 
 
@@ -64,9 +65,12 @@ def measure(script: Script, request: Request, bundle: "Bundle") -> Plan:
     pixels = script.height * script.width
     drawn = min(max((take.frames for take in script.takes), default=1), DECODED_AT_ONCE * config.vae.time_stride)
     drawing = PIXEL_BYTES * drawn * pixels + 2 * script.given_bytes
+    passed = (
+        PANORAMA_BYTES * pixels * config.vae.time_stride * min(max(latents, default=0), window) * bool(config.staging.depth)
+    )
     frames = sum(take.frames for take in script.takes)
     tokens = sum(latents) * per_frame
-    peak = PROCESS_BYTES + weights + max(thinking, drawing)
+    peak = PROCESS_BYTES + weights + max(thinking, drawing, passed)
     return Plan(frames, script.height, script.width, tokens, peak, 6 * script.frames * pixels, seen, passes)
 
 
