@@ -132,15 +132,17 @@ class VAE(nn.Module):
         check_shape(video_BCTHW.shape, self.config.stride)
         with exact(video_BCTHW.device):
             cells = lapped_cells(video_BCTHW.float(), self.config.stride) - self.centre[:, None, None]
-            raw = F.conv2d(cells, self.basis.T[..., None, None])
-            return rearrange(raw / self.scale, "(B N) C h w -> B C N h w", B=len(video_BCTHW))
+            return self._components(cells, len(video_BCTHW))
 
     def encode_change(self, change_B3FHW: Tensor) -> Tensor:
         """What is added to the frames that `picture` gives -> what that adds to the latents."""
         with exact(change_B3FHW.device):
             cells = fold(lap(change_B3FHW.float(), self.config.stride), self.config.stride)
-            raw = F.conv2d(cells, self.basis.T[..., None, None])
-            return rearrange(raw / self.scale, "(B N) C h w -> B C N h w", B=len(change_B3FHW))
+            return self._components(cells, len(change_B3FHW))
+
+    def _components(self, cells: Tensor, batch: int) -> Tensor:
+        raw = F.conv2d(cells, self.basis.T[..., None, None])
+        return rearrange(raw / self.scale, "(B N) C h w -> B C N h w", B=batch)
 
     def decode(self, z_BCTHW: Tensor) -> Tensor:
         """z_BCTHW -> video, float -1..1."""
