@@ -50,6 +50,7 @@ class DiTConfig:
     patch: int = 2
     local_width: int = 192  # G, of the convolutions over single cells, before and after the transformer
     local_depth: int = 2  # blocks before, and as many after
+    layout: bool = False  # whether the cells are shown the layout of a film that was staged (models/layout)
 
     @property
     def heads(self) -> int:  # A
@@ -155,7 +156,12 @@ class ModelTrain:
     actor_weight: float = 2.0
     places_weight: float = 0.3  # of the loss of what is said of where the looks are
     told: float = 0.5  # share of clips in which the sketch is the true one, so that the other half learns to trust it
+    seen: float = 0.85  # share of these whose camera is known, too, by a model that is shown layouts
     guidance: float = 1.0  # of a scale above 1, what guidance would add is learned too (train/model.learned_guidance)
+    guided_after: float = 0.0  # share of the run before that is learned: it takes a third of a step
+    keep_text: bool = (
+        False  # the prompt's encoder stays as it is: what else reads prompts through it (staging) need not learn anew
+    )
     clip_grad: float = 1.0
     patterns: tuple[float, ...] = (0.45, 0.25, 0.10, 0.10, 0.10)  # equal, prefix, both ends, ramp, independent
     dense: tuple[float, ...] = (0.2, 0.5, 0.3)  # share of tag, sentence and dense captions

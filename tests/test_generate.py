@@ -240,3 +240,31 @@ def test_a_short_film_takes_no_time(bundle):
     began = time.perf_counter()
     generate(short(seconds=0), bundle)
     assert time.perf_counter() - began < 5
+
+
+OPEN = ("a", "fox", "runs", "in", "the", "snow", "it", "is", "daytime", "weather", "clear", "sunset", "scene")
+
+
+def test_what_a_prompt_leaves_open_is_filled_in_and_told():
+    bundle = tiny_bundle(words=OPEN)
+    how = {"seconds": 0.3, "size": "64x64", "steps": 2}
+    film = generate(Request("a fox runs in the snow", **how), bundle)
+    assert "filled in: it is daytime, the weather is clear" in film.notes
+    said = generate(Request("a fox runs in the snow. It is daytime. The weather is clear.", **how), bundle)
+    assert len(said.notes) < len(film.notes) and np.array_equal(film.frames, said.frames)
+    typed = generate(Request("a fox runs in the snow", expand="off", **how), bundle)
+    assert typed.notes == said.notes and not np.array_equal(film.frames, typed.frames)
+    assert typed.recipe["prompt"] == film.recipe["prompt"] == "a fox runs in the snow"
+
+
+def test_a_model_without_the_words_films_prompts_as_they_stand():
+    film = generate(Request("a fox runs in the snow", seconds=0, size="64x64", steps=1), tiny_bundle())
+    assert not any(note.startswith("filled in") for note in film.notes)
+
+
+def test_nothing_is_filled_in_where_frames_are_given(tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (64, 64), (200, 120, 40)).save(tmp_path / "evening.png")
+    request = Request("a fox runs in the snow", seconds=0.3, size="64x64", steps=1, image=str(tmp_path / "evening.png"))
+    assert not any(note.startswith("filled in") for note in generate(request, tiny_bundle(words=OPEN)).notes)

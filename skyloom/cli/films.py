@@ -40,7 +40,9 @@ class Making:
     guidance: Annotated[float | None, told("How hard the prompt pulls (1 is off), in place of what --quality says.")] = None
     interval: Annotated[tuple[float, float], told("Noise levels between which the prompt pulls.")] = (0.1, 1.0)
     negative: Annotated[str, told("What to stay away from.")] = ""
-    expand: Annotated[str, told("Tell the prompt in full first: local, or the address of a chat service.")] = ""
+    expand: Annotated[
+        str, told("Tell the prompt in full first: local, or a chat service's address; off: film it as typed.")
+    ] = ""
     language: Annotated[Literal["auto", "en", "zh"], told("Of the words that emoji turn into; auto follows the prompt.")] = (
         "auto"
     )

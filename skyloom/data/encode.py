@@ -72,6 +72,11 @@ def bucket_stream(bucket: Bucket) -> int:
     return bucket.frames * 1_000_003 + bucket.height * 1_009 + bucket.width
 
 
+def start_of(index: int, bucket: Bucket, fps: float) -> float:
+    """When in its scene the clip of that number begins, in seconds: single frames come from all over it."""
+    return (index * 0.618 % 1) * max(bucket.frames, 17) / fps if bucket.frames == 1 else 0.0
+
+
 def encode_part(job: Job) -> None:
     """Draws and encodes one part. Runs in a worker process."""
     from ..worlds.sample import sample_scene
@@ -83,7 +88,7 @@ def encode_part(job: Job) -> None:
     for index in range(job.start, job.start + job.count):
         seconds = max(bucket.frames, 17) / fps
         scene = sample_scene(job.config.model.seed + bucket_stream(bucket), index, split=job.split, seconds=seconds)
-        start = (index * 0.618 % 1) * seconds if bucket.frames == 1 else 0.0
+        start = start_of(index, bucket, fps)
         frames, mask = render(scene, bucket.height, bucket.width, bucket.frames, fps, start=start, masks=True)
         latents.append(encode_clip(vae, frames))
         weights.append(pool_mask(mask, vae.config.stride))

@@ -1,7 +1,8 @@
 """Encoded parts -> training batches. A batch is a pure function of (seed, step, parts in use): there is no position to lose."""
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import torch
 from torch import Tensor
 
 from ..base.dist import world_size
-from ..config import Bucket, ModelTrain
+from ..config import Bucket, Config, ModelTrain
 from ..worlds.captions import caption
 from ..worlds.scene import Scene
-from .encode import bucket_name, decode_int8
+from ..worlds.storybook import cameras
+from .encode import bucket_name, decode_int8, middles, start_of
 
+FPS = float(Config.fps)
 STYLES = ("tags", "sentence", "dense")
 
 
@@ -36,6 +39,9 @@ class Batch:
     captions: list[str]
     kind: str  # frames, and w for windows: names its loss in the diary
     prompts: Prompts | None = None  # in place of scenes and captions, where they were read before
+    cameras_BT5: Tensor | None = None  # worlds.storybook.cameras in the middle of each latent frame; of windows nobody knows it
+    laid_BCTHW: Tensor | None = None  # models/layout.in_latents, where it was made before
+    starts: list[float] = field(default_factory=list)  # when in its scene each clip begins, in seconds
 
 
 class Shelf:
@@ -79,8 +85,8 @@ class Shelf:
 class Loader:
     """Batches of every bucket, mixed in the shares of the phase that a step is in."""
 
-    def __init__(self, folder: Path, config: ModelTrain, gain_C: Tensor):
-        self.config, self.gain_C = config, gain_C
+    def __init__(self, folder: Path, config: ModelTrain, gain_C: Tensor, fps: float = FPS):
+        self.config, self.gain_C, self.fps = config, gain_C, fps
         self.shelves = [Shelf(folder, bucket, "train") for bucket in config.buckets]
 
     def state(self) -> list[int]:
@@ -106,10 +112,12 @@ class Loader:
                 f"no encoded clips for step {step} in {self.shelves[0].folder.parent}. Run `skyloom train encode`."
             )
         shelf = self.shelves[rng.choice(len(usable), p=usable / usable.sum())]
-        return collate(shelf, shelf.draw(shelf.bucket.batch, rng), self.config, self.gain_C, rng)
+        return collate(shelf, shelf.draw(shelf.bucket.batch, rng), self.config, self.gain_C, rng, self.fps)
 
 
-def collate(shelf: Shelf, indices: list[int], config: ModelTrain, gain_C: Tensor, rng: np.random.Generator) -> Batch:
+def collate(
+    shelf: Shelf, indices: list[int], config: ModelTrain, gain_C: Tensor, rng: np.random.Generator, fps: float = FPS
+) -> Batch:
     zs, ws, stances, records = zip(*(shelf.take(i) for i in indices), strict=True)
     scenes = [Scene.from_json(record) for record in records]
     captions = [draw_caption(scene, shelf.bucket, config, rng) for scene in scenes]
@@ -121,7 +129,16 @@ def collate(shelf: Shelf, indices: list[int], config: ModelTrain, gain_C: Tensor
     coverage = torch.from_numpy(np.stack(ws)).float() / 255
     kind = f"{shelf.bucket.frames}{'w' if shelf.bucket.window else ''}"
     where = torch.from_numpy(np.stack(stances)).float()
-    return Batch(decode_int8(np.stack(zs), gain_C), coverage, where, scenes, captions, kind)
+    starts = [start_of(i, shelf.bucket, fps) for i in indices]
+    cameras_BT5 = None if side else torch.from_numpy(np.stack(list(map(camera_of(shelf.bucket, fps), scenes, starts))))
+    z_BCTHW = decode_int8(np.stack(zs), gain_C)
+    return Batch(z_BCTHW, coverage, where, scenes, captions, kind, cameras_BT5=cameras_BT5, starts=starts)
+
+
+def camera_of(bucket: Bucket, fps: float) -> Callable[[Scene, float], np.ndarray]:
+    """The camera of a clip of that shape from its scene, and when in it it begins: T 5."""
+    times = middles(bucket.frames) / fps
+    return lambda scene, start: cameras(scene, bucket.height, bucket.width, start + times)
 
 
 def view_of_actor(cover_THW: np.ndarray, side: int, rng: np.random.Generator) -> tuple[slice, slice]:

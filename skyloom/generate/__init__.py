@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import sizes, video
+from ..worlds.expand import completed
 from ..worlds.prompt import emoji_to_words
 from .casting import check_spoken, read_sprite
 from .controls import write_script
@@ -39,7 +40,7 @@ from .cost import (
     seconds_of,
     window_of,
 )  # fmt: skip
-from .expansion import expand
+from .expansion import AS_IT_STANDS, expand
 from .request import QUALITY, STRENGTHS, Preview, Progress, Quality, Request, Shot
 from .takes import Script, Take, provenance, settle
 
@@ -211,14 +212,31 @@ def understand(prompt: str, request: Request, bundle: "Bundle") -> tuple[str, li
 def _in_its_words(script: Script, request: Request, bundle: "Bundle") -> tuple[Script, list[str]]:
     """The script with prompts as the model reads them, and all notes on it."""
     notes, parts = [f"expanded: {request.expanded}"] if request.expanded else [], []
+    said: list[str] = []
     for part in script.parts:
         if isinstance(part, Take):
             read = [understand(prompt, request, bundle) for prompt in part.prompts]
             notes += [note for _, found in read for note in found]
-            was = emoji_to_words(part.was, request.language)[0]
-            part = dataclasses.replace(part, prompts=tuple(prompt for prompt, _ in read), was=was)
+            prompts = [prompt for prompt, _ in read]
+            if part.given is None and request.expand != AS_IT_STANDS:
+                for i, prompt in enumerate(prompts):
+                    prompts[i], more = _completed(prompt, said, request, bundle)
+                    said.append(prompts[i])
+                    notes += more
+            part = dataclasses.replace(part, prompts=tuple(prompts), was=emoji_to_words(part.was, request.language)[0])
         parts.append(part)
     return dataclasses.replace(script, parts=tuple(parts)), list(dict.fromkeys([*notes, *script.notes]))
+
+
+def _completed(prompt: str, said: list[str], request: Request, bundle: "Bundle") -> tuple[str, list[str]]:
+    """The prompt with what it leaves open of place, light and weather, where the model has words for it; and a note of that.
+
+    Films of short prompts are pale without: what captions left open was all sorts of things, and the model draws their mean.
+    """
+    full, more = completed(prompt, request.seed, request.language, tuple(said))
+    if not more or bundle.vocabulary.unknown(more) or len(bundle.vocabulary.encode(full)) > bundle.config.text.max_tokens:
+        return prompt, []
+    return full, [f"filled in: {more}"]
 
 
 def _with_cast(bundle: "Bundle", request: Request) -> "Bundle":

@@ -12,7 +12,7 @@ import urllib.request
 
 from ..worlds.expand import expand as tell
 from ..worlds.prompt import clean
-from .request import Request
+from .request import AS_IT_STANDS, Request
 
 TIMEOUT = 60  # seconds
 KEY, MODEL = "SKYLOOM_CHAT_KEY", "SKYLOOM_CHAT_MODEL"
@@ -26,7 +26,7 @@ TASK = (
 
 def expand(request: Request) -> Request:
     """The request with `expanded` filled in, where it asks for that and has none yet."""
-    if not request.expand or request.expanded:
+    if request.expand in ("", AS_IT_STANDS) or request.expanded:
         return request
     still = request.seconds == 0
     told = tell(request.prompt, request.seed, request.language, still) if request.expand == "local" else ask(request)

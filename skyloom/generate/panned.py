@@ -24,14 +24,14 @@ from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
 from ..worlds.storybook import shaking
 from .request import Request
-from .staged import Plan
+from .staged import STILL, Plan, calmed
 from .takes import Take
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
-AROUND, BESIDE = 7, 3  # dots around a body that are no part of the panorama, and those that stay as they are: its shadow, too
-STILL = 0.02  # short sides, or logarithm of zoom: less of a camera's way in a window is chance
+AROUND, BESIDE = 7, 1  # dots around a body that are no part of the panorama, and those that stay as they are
+WARY = 18  # dots around it that are a part of it only where no frame shows better
 SOFT = 2  # dots over which one becomes the other
 
 
@@ -79,22 +79,17 @@ class Panner:
         vae = self.bundle.vae
         film_B3Fhw = vae.picture(z)
         cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
-        hidden, front = (spread(cover, by, (film_B3Fhw.shape[3], film_B3Fhw.shape[4])) for by in (AROUND, BESIDE))
+        size = film_B3Fhw.shape[3], film_B3Fhw.shape[4]
+        doubtful, hidden, front = (spread(cover, by, size) for by in (WARY, AROUND, BESIDE))
         known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
         way = along(calmed(plan.camera_1T5, math.inf if shakes else STILL), opens=first == 0)
         lies = order(known)
-        new = passed_over(film_B3Fhw, way, hidden, front, lies, common=not any(known))
+        new = passed_over(film_B3Fhw, way, hidden, front, lies, doubtful_BFHW=doubtful, common=not any(known))
         if shakes:
             frames = (np.arange(new.shape[2]) + first * FOLD).clip(min=FOLD - 1) - (FOLD - 1)
             off = np.stack(shaking(frames / self.fps, self.seed))
             new = shifted(new, *(off - off[:, lies[:1]] if any(known) else off))  # what is known is off already
         return z + vae.encode_change(new - film_B3Fhw) * (levels[:, None] > 0)
-
-
-def calmed(camera_1T5: Tensor, least: float) -> Tensor:
-    """A plan is drawn, and no camera stands still in it to the pixel: what goes less than so far does not go at all."""
-    way, goes = camera_1T5[..., :3], camera_1T5[..., :3].amax(1, keepdim=True) - camera_1T5[..., :3].amin(1, keepdim=True)
-    return torch.cat([torch.where(goes < least, way.mean(1, keepdim=True), way), camera_1T5[..., 3:]], 2)
 
 
 def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:

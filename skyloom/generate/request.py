@@ -26,6 +26,7 @@ class Quality:
     guidance: float  # how hard the prompt pulls in all; what a model has learned of it costs no second pass
 
 
+AS_IT_STANDS = "off"  # of expand
 QUALITY = {"fast": Quality(8, 2.0), "good": Quality(20, 2.0), "best": Quality(40, 2.0)}
 AWAY = 1.5  # the least pull away from a negative prompt
 STRENGTHS = {"subtle": 0.3, "mild": 0.5, "strong": 0.75}  # of an edit
@@ -101,7 +102,7 @@ class Request:
     vary: float = 0.0  # 0..1: how far `seed` leads away from `seeds`
     seeds: tuple[tuple[int, float], ...] = ()  # whose noise to start from: (seed, its own `vary`), the first as a whole
     interval: tuple[float, float] = (0.1, 1.0)  # noise levels between which the prompt pulls (arXiv 2404.07724)
-    expand: str = ""  # "local", or the address of a chat service: the prompt is told in full first
+    expand: str = ""  # "local", or a chat service's address: the prompt is told in full first; "off": filmed as typed
     expanded: str = field(default="")  # what came of it; given, it is filmed as it stands
     lora: tuple[str, ...] = ()  # adapters put onto the model: FILE or FILE:SCALE each
     cast: tuple[tuple[str, str], ...] = ()  # a name in the prompt, known or new, and a picture file of who plays it
@@ -225,9 +226,11 @@ def check_together(request: Request) -> None:
         raise ValueError(f"interval={request.interval}: wanted the lower noise level first.")
     if request.vary and not request.seeds:
         raise ValueError("vary: needs a film to vary. Use Request.like, or --like FILE.")
-    if request.expand and not (request.expand == "local" or request.expand.startswith(("http://", "https://"))):
-        raise ValueError(f"expand={request.expand[:60]!r}: wanted 'local', or the address of a chat service: http://HOST/v1.")
-    if request.expand and request.shots:
+    if request.expand and not (request.expand in ("local", AS_IT_STANDS) or request.expand.startswith(("http://", "https://"))):
+        raise ValueError(
+            f"expand={request.expand[:60]!r}: wanted 'local', 'off', or the address of a chat service: http://HOST/v1."
+        )
+    if request.expand not in ("", AS_IT_STANDS) and request.shots:
         raise ValueError("expand: goes with one prompt, not with shots.")
     names = [name.lower() for name, _ in request.cast]
     if len(names) > MOST_CAST or len(names) > len(set(names)):

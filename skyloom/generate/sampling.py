@@ -164,8 +164,10 @@ def velocity_of(
     bodies: Tensor | None = None  # stances_BTR8
     staged: Tensor | None = None
     said: Tensor | None = None
+    layout: Tensor | None = None  # layout_PKTHW
     if stager is not None and plan is not None:
         staged, said = stager.told(plan, texts, alone[3])
+        layout = stager.layout(plan, staged, alone[3])
 
     def now(x_PT: Tensor) -> Tensor:
         return x_PT if ring is None else torch.cat([ring.opened(x_PT, 1)[:, -1:], ring.opened(x_PT, 1)], 1)
@@ -173,14 +175,22 @@ def velocity_of(
     def told(more: int) -> tuple[Tensor, Tensor] | None:
         return None if said is None else nothing_said(now(said), more)
 
+    def shown(more: int) -> Tensor | None:
+        """The layout of each prompt; `more` that are told of no prompt see that of all."""
+        if layout is None:
+            return None
+        whole = layout if ring is None else torch.cat([ring.opened(layout)[:, :, -1:], ring.opened(layout)], 2)
+        return torch.cat([whole, many(sampler.mixed(whole, weights), more)]) if more else whole
+
     def conditional(z: Tensor, t: Tensor) -> Tensor:
         nonlocal bodies
-        v, bodies = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone, told=told(0))
+        v, bodies = bundle.dit.film(many(z, len(texts)), many(t, len(texts)), *alone, told=told(0), layout=shown(0))
         return sampler.mixed(v, weights)
 
     def with_and_without(z: Tensor, t: Tensor) -> Tensor:
         nonlocal bodies
-        v, bodies = bundle.dit.film(many(z[:1], len(texts) + 1), many(t[:1], len(texts) + 1), *both, told=told(1))
+        count = len(texts) + 1
+        v, bodies = bundle.dit.film(many(z[:1], count), many(t[:1], count), *both, told=told(1), layout=shown(1))
         return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
 
     guided = sampler.guided(conditional, with_and_without, pull_of(request, bundle.config.model.guidance), request.interval)

@@ -9,6 +9,7 @@ Dimension key: P prompts, T latent frames of a window, U looks that any prompt n
 (models/staging), R bodies.
 """
 
+import dataclasses
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from ..diffusion import patterns, sampler
 from ..models.bodies import BODIES
+from ..models.layout import layout_of, pictures_laid
 from ..models.places import SAID, surely, truth
 from ..models.staging import CAMERA, NUMBERS, plan_of, scaled, stances_of
 from .noise import Noise
@@ -32,6 +34,7 @@ GUIDED = 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0  # which of NUMBERS are: sizes a
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
+STILL = 0.02  # short sides, or logarithm of zoom: less of a camera's way in a window is chance
 DEPTHS = 0.18, 0.46  # of what stands with its feet at a share of the height: depth is the one by that and the other (measured)
 
 
@@ -41,6 +44,7 @@ class Plan:
 
     stances_1TS8: Tensor  # in cells, without the camera's row: BODIES of each look, -1 as the last number where nobody is
     camera_1T5: Tensor  # as worlds.storybook.cameras has it
+    seen: bool = True  # whether it is known how the camera goes: not where frames are given
 
 
 class Stager:
@@ -71,7 +75,8 @@ class Stager:
         fresh = plan[:, :, held:]
         self.anchor = fresh[:, :, :1] if self.anchor is None else self.anchor
         self.past = (fresh if self.past is None else torch.cat([self.past, fresh], 2))[:, :, -kept:] if kept else None
-        return self._shown(plan)
+        unsure = bool((levels_BTHW[0, held:] < 1).any())
+        return dataclasses.replace(self._shown(plan), seen=not unsure)
 
     def ring(self, weights_PT: Tensor) -> Plan | None:
         """The plan of a ring of latent frames, which goes on from its last to its first; None where nobody is planned."""
@@ -127,6 +132,13 @@ class Stager:
                 rows[p, :, q * BODIES : (q + 1) * BODIES] = mine
         whose = torch.arange(count, device=self.device).repeat_interleave(BODIES).expand(len(prompts), -1)
         return rows, surely(*truth(rows, whose, pictures_PQ4SS, self.cells))
+
+    def layout(self, plan: Plan, stances_PTR8: Tensor, pictures_PQ4SS: Tensor) -> Tensor | None:
+        """The plan as the model is shown it, for each prompt; None where it is shown none."""
+        if not self.bundle.config.dit.layout:
+            return None
+        laid = pictures_laid(self.bundle.overlay, stances_PTR8, pictures_PQ4SS.repeat_interleave(BODIES, 1), self.cells)
+        return layout_of(laid, calmed(plan.camera_1T5).expand(len(laid), -1, -1) if plan.seen else None)
 
     def _sampled(
         self, noise_1FTS1: Tensor, pattern: patterns.Pattern, weights_PT: Tensor, ring: sampler.Ring | None = None
@@ -197,6 +209,12 @@ class Stager:
         """Which bodies are there in each latent frame, T R."""
         assert self.bundle.staging is not None
         return scaled(plan, self.bundle.staging, back=True)[0, -1, :, :-1, 0] > 0.5
+
+
+def calmed(camera_1T5: Tensor, least: float = STILL) -> Tensor:
+    """A plan is drawn, and no camera stands still in it to the pixel: what goes less than so far does not go at all."""
+    way, goes = camera_1T5[..., :3], camera_1T5[..., :3].amax(1, keepdim=True) - camera_1T5[..., :3].amin(1, keepdim=True)
+    return torch.cat([torch.where(goes < least, way.mean(1, keepdim=True), way), camera_1T5[..., 3:]], 2)
 
 
 def recast(before: list[int], after: list[int]) -> list[int | None]:

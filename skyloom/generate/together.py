@@ -34,6 +34,7 @@ class Ask:
     z: Tensor
     t: Tensor
     told: Told = None
+    layout: Tensor | None = None
     answer: Answer | BaseException | None = None
 
     @property
@@ -67,9 +68,9 @@ class Joint:
         seen = copy.copy(bundle)
         dit = copy.copy(bundle.dit)  # shares every weight
 
-        def film(z: Tensor, t: Tensor, *words: Tensor, told: Told = None) -> Answer:
+        def film(z: Tensor, t: Tensor, *words: Tensor, told: Told = None, layout: Tensor | None = None) -> Answer:
             text, mask, seen, pictures = words
-            return self._ask(Ask((text, mask, seen, pictures), z, t, told), bundle)
+            return self._ask(Ask((text, mask, seen, pictures), z, t, told, layout), bundle)
 
         dit.__dict__["film"], seen.__dict__["dit"] = film, dit
         same_weights(bundle, seen)
@@ -95,7 +96,7 @@ class Joint:
         try:
             words = all_words([ask.words for ask in asks])
             z, t = torch.cat([ask.z for ask in asks]), torch.cat([ask.t for ask in asks])
-            v, said = bundle.dit.film(z, t, *words, told=all_told(asks))
+            v, said = bundle.dit.film(z, t, *words, told=all_told(asks), layout=all_laid(asks))
         except Exception as error:  # whatever it is: the others wait for an answer
             if len(asks) == 1:
                 asks[0].answer = error
@@ -133,3 +134,11 @@ def all_told(asks: list[Ask]) -> Told:
         many, nothing = len(ask.z), like.new_zeros(len(ask.z), *like.shape[1:])
         parts.append(ask.told or (nothing, torch.zeros(many, dtype=torch.bool, device=like.device)))
     return torch.cat([said for said, _ in parts]), torch.cat([heard for _, heard in parts])
+
+
+def all_laid(asks: list[Ask]) -> Tensor | None:
+    """The layouts of a call likewise: zeros of films that have none."""
+    like = next((ask.layout for ask in asks if ask.layout is not None), None)
+    if like is None:
+        return None
+    return torch.cat([like.new_zeros(len(ask.z), *like.shape[1:]) if ask.layout is None else ask.layout for ask in asks])

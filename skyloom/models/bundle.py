@@ -141,7 +141,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         name="tiny",
         vae=vae,
         text=TextConfig(16, 1, 2, 32, looks=2),
-        dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1),
+        dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1, layout=True),
         staging=StagingConfig(depth=1, width=32, head_dim=16),
         air=AirConfig(depth=1, width=16),
     )
@@ -154,6 +154,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         torch.nn.init.normal_(p, std=0.2)  # zero at birth, which would make every film the same
     model.looks.normal_()
     model.pictures.copy_(torch.tensor([[200, 40, 20, 255], [90, 90, 120, 128]], dtype=torch.uint8)[..., None, None])
+    torch.nn.init.normal_(model.layout_in.weight, std=0.2)
     staging = Staging(config.staging, config.text)
     for p in (staging.leave.weight, staging.modulation.weight):
         torch.nn.init.normal_(p, std=0.2)

@@ -16,7 +16,8 @@ The model remembers what some nouns look like: a small picture of each, in laten
 first, as frames without noise from before the film, and their keys and values stay beside the film's at every step (compare
 Re-Imagen, arXiv 2209.14491, which looks pictures up, and OminiControl, arXiv 2411.15098, which reads them as we do). So to draw
 a fox is to find and copy, a skill that all nouns share; how it stands, moves, is lit and coloured is the transformer's work.
-Half way through, sketch.py lays the same pictures out as a sketch of the film.
+Half way through, sketch.py lays the same pictures out as a sketch of the film. Where a film was staged before
+(models/staging), the cells are shown its layout from the start (models/layout).
 """
 
 import torch
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 
 from ..config import DiTConfig, TextConfig
 from .layers import Conv, SwiGLU, attention, rms, rope_table, rotate, split_heads, wave
+from .layout import MORE
 from .places import SIDE
 from .sketch import Places
 from .text import TextEncoder, hide_padding
@@ -77,6 +79,9 @@ class DiT(nn.Module):
             self.register_buffer("pictures", torch.zeros(text.looks, 4, SIDE, SIDE, dtype=torch.uint8))
             self.cover_in = nn.Linear(config.patch**2, width)
             self.places = Places(width, local, config.patch)
+        if config.layout:
+            self.layout_in = nn.Conv2d(channels + MORE, local, 3, padding=1, bias=False)
+            nn.init.zeros_(self.layout_in.weight)
 
     def read(self, ids_BL: Tensor, mask_BL: Tensor, looks_BQ: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """A prompt's tokens and the looks it names (-1 is padding) -> what `forward` wants of it at every step:
@@ -117,9 +122,9 @@ class DiT(nn.Module):
             seen += own
         return torch.stack(seen, 1)
 
-    def forward(self, z_BCTHW: Tensor, t_BTHW: Tensor, *words: Tensor) -> Tensor:
+    def forward(self, z_BCTHW: Tensor, t_BTHW: Tensor, *words: Tensor, layout: Tensor | None = None) -> Tensor:
         """Noisy latents, their noise levels (any of T, H, W may be 1), the prompt from `read` -> velocity, like z_BCTHW."""
-        return self.film(z_BCTHW, t_BTHW, *words)[0]
+        return self.film(z_BCTHW, t_BTHW, *words, layout=layout)[0]
 
     def film(
         self,
@@ -131,8 +136,12 @@ class DiT(nn.Module):
         pictures_BQ4SS: Tensor,
         *,
         told: tuple[Tensor, Tensor] | None = None,
+        layout: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """The same, and what the network says of where the looks are (Places.forward), None where the prompts name none."""
+        """The same, and what the network says of where the looks are (Places.forward), None where the prompts name none.
+
+        `told` is what is told of that, `layout` the plan of staged films (models/layout), B K T H W.
+        """
         p = self.config.patch
         batch, _, frames, rows, columns = z_BCTHW.shape
         h, w = rows // p, columns // p
@@ -140,6 +149,9 @@ class DiT(nn.Module):
         c_BMD = F.silu(self._condition(t_BTHW, (frames, h, w), text_BLE, mask_BM))
         local = per_cell(self.local_modulation(c_BMD), (frames, rows, columns), p)
         cells = self.cells_in(channels_last(rearrange(z_BCTHW * scale_in, "B C T H W -> (B T) C H W")))
+        if layout is not None and self.config.layout:
+            scale = F.pad(1 / self.gain_C, (0, MORE), value=1.0).view(1, -1, 1, 1, 1)
+            cells = cells + self.layout_in(channels_last(rearrange(layout * scale, "B K T H W -> (B T) K H W")))
         for block in self.enter_blocks:
             cells = block(cells, *local, frames)
         x = self.patch_in(rearrange(cells, "(B T) G (h p) (w q) -> B (T h w) (G p q)", B=batch, p=p, q=p))

@@ -100,7 +100,7 @@ def sprites(
     stances_BFR8: Tensor, looks_BR: Tensor, pictures_BQ4SS: Tensor, size: tuple[int, int]
 ) -> list[tuple[Tensor, Tensor]]:
     """Of every body that there is its picture, B 3 F h w (0 to 1, premultiplied), and what it covers, B 1 F h w; what nearer
-    ones hide is left out."""
+    ones hide is left out. Pictures may also be B Q F 4 S S: one for each beat."""
     bodies = [r for r in range(stances_BFR8.shape[2]) if bool((stances_BFR8[:, :, r, 7] >= 0).any())]
     drawn = [drawn_at(stances_BFR8[:, :, r], pictures_BQ4SS[torch.arange(len(looks_BR)), looks_BR[:, r]], size) for r in bodies]
     depth = [stances_BFR8[:, :, r, 6].view(len(looks_BR), 1, -1, 1, 1) for r in bodies]
@@ -114,7 +114,7 @@ def sprites(
 
 
 def drawn_at(stances_BF8: Tensor, picture_B4SS: Tensor, size: tuple[int, int]) -> Tensor:
-    """A picture as it lies in every frame, B 4 F h w; nothing where there is nobody."""
+    """A picture (or one for each frame, B F 4 S S) as it lies in every frame, B 4 F h w; nothing where there is nobody."""
     a, b, c, d, e, f = stances_BF8[..., :6].unbind(-1)
     rows, columns = (n / DOTS for n in size)
     area = a * e - b * d
@@ -125,7 +125,8 @@ def drawn_at(stances_BF8: Tensor, picture_B4SS: Tensor, size: tuple[int, int]) -
     back = torch.where(here[..., None], back, back.new_tensor([0, 0, 2, 0, 0, 2])).flatten(0, 1).unflatten(-1, (2, 3))
     grid = F.affine_grid(back, [len(back), 4, *size], align_corners=False)
     frames = stances_BF8.shape[1]
-    seen = F.grid_sample(picture_B4SS.float().repeat_interleave(frames, 0), grid, align_corners=False)
+    each = picture_B4SS.flatten(0, 1) if picture_B4SS.ndim == 5 else picture_B4SS.repeat_interleave(frames, 0)
+    seen = F.grid_sample(each.float(), grid, align_corners=False)
     return rearrange(seen, "(B F) c h w -> B c F h w", F=frames)
 
 

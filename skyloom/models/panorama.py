@@ -13,6 +13,8 @@ Dimension key: B batch (1), F frames, H W pixels, Y X pixels of the panorama, wh
 top.
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,28 +28,39 @@ EYE = 0.6  # of the height: the row about which a camera zooms
 LEAST, MOST = 0.1, 1.2  # short sides that the panorama holds beyond the frame, on every side
 FEATHER = 16  # pixels over which a frame ends
 VOICES, COARSE = 7, 16  # frames that say what the coarse form is, and pixels that it is coarser than
+VIEWS, SEAM = 9, 4  # frames whose median is what a camera that stands sees, and pixels over which a part of it ends
 
 
 def passed_over(
-    film_B3FHW: Tensor, camera_BF5: Tensor, hidden_BFHW: Tensor, front_BFHW: Tensor, order: list[int], *, common: bool = False
+    film_B3FHW: Tensor,
+    camera_BF5: Tensor,
+    hidden_BFHW: Tensor,
+    front_BFHW: Tensor,
+    order: list[int],
+    *,
+    doubtful_BFHW: Tensor | None = None,
+    common: bool = False,
 ) -> Tensor:
     """The film with its background as one panorama, in which frames lie on each other in `order`, the uppermost first.
 
     `hidden` (0 to 1) is what of a frame is no part of the panorama, `front` where a frame stays as it is. The camera is as
-    worlds.storybook.cameras has it. With `common` its coarse form is not that of the frame on top but what most frames agree
-    on, so that no smear of a single one is seen in all.
+    worlds.storybook.cameras has it. What is `doubtful` of a frame (around bodies, more than is hidden) is taken where no frame
+    shows better. With `common` no single frame says what is there, so that no smear of one is seen in all: where the camera
+    stands that is the median of some frames, where it goes their median says the coarse form alone.
     """
+    if common and doubtful_BFHW is not None and bool((camera_BF5[..., :3] == camera_BF5[:, :1, :3]).all()):
+        return _plate(film_B3FHW, hidden_BFHW, front_BFHW, doubtful_BFHW)
     height, width = film_B3FHW.shape[3:]
     camera = seen_from(camera_BF5, order[0], height, width)
     margin = margins(camera, height, width)
     feather = _feather(height, width, film_B3FHW.device)
     shown = torch.zeros(len(film_B3FHW), 4, height + 2 * margin[0], width + 2 * margin[1], device=film_B3FHW.device)
-    again = []
+    again, trust = [], (hidden_BFHW,) if doubtful_BFHW is None else (doubtful_BFHW, hidden_BFHW)
     with exact(film_B3FHW.device):
-        for frame in order:
+        for frame, left_out in itertools.chain(*(zip(order, itertools.repeat(out)) for out in trust)):
             if float((1 - shown[:, 3]).max()) < 1e-3:
                 break
-            sure = ((1 - hidden_BFHW[:, frame]) * feather)[:, None]
+            sure = ((1 - left_out[:, frame]) * feather)[:, None]
             part = torch.cat([film_B3FHW[:, :, frame] * sure, sure], 1)
             seen = F.grid_sample(part, to_frame(camera[:, frame], height, width, margin), align_corners=False)
             shown = shown + (1 - shown[:, 3:]) * seen
@@ -60,15 +73,33 @@ def passed_over(
     return torch.stack(again, 2)
 
 
+def _plate(film_B3FHW: Tensor, hidden_BFHW: Tensor, front_BFHW: Tensor, doubtful_BFHW: Tensor) -> Tensor:
+    """The same where the camera stands: of each pixel the median of those frames that show it, if need be of doubtful ones."""
+    some = _some(film_B3FHW.shape[2], VIEWS)
+    seen, again = film_B3FHW[:, :, some].float(), film_B3FHW.float()
+    plate, known = torch.zeros_like(seen[:, :, 0]), torch.zeros_like(seen[:, :1, 0])
+    for left_out in (doubtful_BFHW, hidden_BFHW):
+        shown = torch.where((left_out[:, some] < 0.5)[:, None], seen, torch.nan).nanmedian(2).values
+        sure = F.avg_pool2d(1 - shown[:, :1].isnan().float(), 2 * SEAM + 1, 1, SEAM, count_include_pad=False)
+        sure = torch.where(shown[:, :1].isnan(), 0.0, (2 * sure - 1).clamp(min=0))  # soft where it ends
+        plate, known = plate + (1 - known) * sure * shown.nan_to_num(), known + (1 - known) * sure
+    take = (1 - front_BFHW)[:, None]
+    return again * (1 - take * known[:, :, None]) + take * plate[:, :, None]
+
+
+def _some(frames: int, count: int) -> list[int]:
+    """So many frames, evenly spread from first to last."""
+    return sorted({round(i * (frames - 1) / (count - 1)) for i in range(count)})
+
+
 def _agreed(shown_B4YX: Tensor, film_B3FHW: Tensor, camera_BF5: Tensor, hidden_BFHW: Tensor, margin: tuple[int, int]) -> Tensor:
     """The panorama with the median of some frames as its coarse form, where three and more of them show it (two bands, as in
     Burt & Adelson 1983)."""
     height, width = film_B3FHW.shape[3:]
-    frames = film_B3FHW.shape[2]
     size = tuple(max(1, side // COARSE) for side in shown_B4YX.shape[2:])
     coarse = lambda picture: F.interpolate(picture, size, mode="area")  # noqa: E731
     seen = []
-    for frame in sorted({round(i * (frames - 1) / (VOICES - 1)) for i in range(VOICES)}):
+    for frame in _some(film_B3FHW.shape[2], VOICES):
         part = torch.cat([film_B3FHW[:, :, frame], 1 - hidden_BFHW[:, frame, None]], 1)
         found = coarse(F.grid_sample(part, to_frame(camera_BF5[:, frame], height, width, margin), align_corners=False))
         seen.append(torch.where(found[:, 3:] > 0.99, found[:, :3], torch.nan))

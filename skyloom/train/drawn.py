@@ -22,13 +22,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from ..config import Bucket, Config
-from ..data.encode import INT8, bucket_stream, pool_mask, stances_in_cells
+from ..data.encode import INT8, bucket_stream, middles, pool_mask, stances_in_cells
 from ..data.loader import Batch, Prompts, draw_caption
+from ..models.layout import in_latents
+from ..models.overlay import Overlay
+from ..models.staging import CAMERA
 from ..models.vae import VAE
 from ..models.vocabulary import MOST_LOOKS, Vocabulary
 from ..worlds.sample import sample_scene
 from ..worlds.scene import Scene
-from ..worlds.storybook import BODIES, render
+from ..worlds.storybook import BODIES, cameras, render
+from .layouts import laid_of
 from .looks import looks_of_bodies
 
 GROUP_FRAMES = 136  # drawn by a worker before it hands them over: 8 films of 17
@@ -137,6 +141,8 @@ class Group:
     stances_nTR8: Tensor
     prompts_nVX: Tensor  # int16
     counts_nV2: Tensor  # tokens and looks of each prompt
+    cameras_nT5: Tensor
+    laid_n4Fhw: Tensor  # int8, times 127, of models/layout.in_dots; empty where the model is shown none
 
 
 class Clips(Drawn):
@@ -163,6 +169,12 @@ class Clips(Drawn):
     ) -> tuple[np.ndarray, ...]:
         c, most = self.config, self.config.text.max_tokens
         stances = stances_in_cells(scene, bucket, start, c.fps, c.vae.stride)
+        camera = cameras(scene, bucket.height, bucket.width, start + middles(bucket.frames) / c.fps)
+        laid = np.zeros(0, np.int8)
+        if c.dit.layout:
+            size = bucket.height // c.vae.stride, bucket.width // c.vae.stride
+            dots = laid_of(scene, torch.from_numpy(stances), start, c.fps, size, len(self.vocabulary.names))
+            laid = (dots * 127).round().to(torch.int8).numpy()
         texts = [draw_caption(scene, bucket, c.model, rng, whole=True) for _ in range(PROMPTS)]
         whom = looks_of_bodies(texts, [scene] * PROMPTS, torch.from_numpy(stances).expand(PROMPTS, -1, -1, -1), self.vocabulary)
         prompts, counts = np.full((PROMPTS, most + MOST_LOOKS + BODIES), -1, np.int16), np.zeros((PROMPTS, 2), np.int64)
@@ -172,7 +184,7 @@ class Clips(Drawn):
             row[most : most + len(named)] = named
             row[-BODIES:] = bodies
             count[:] = len(ids), len(named)
-        return frames, pool_mask(mask, c.vae.stride), stances, prompts, counts
+        return frames, pool_mask(mask, c.vae.stride), stances, prompts, counts, camera, laid
 
 
 class Shelf:
@@ -188,6 +200,9 @@ class Shelf:
         self.stances = new(time, BODIES, 8, dtype=torch.float32)
         self.prompts = new(PROMPTS, config.text.max_tokens + MOST_LOOKS + BODIES, dtype=torch.int16)
         self.counts = np.zeros((bucket.clips, PROMPTS, 2), np.int64)
+        self.cameras = new(time, CAMERA, dtype=torch.float32)
+        self.laid = new(config.vae.channels, *grid, dtype=torch.int8) if config.dit.layout else None
+        self.covered = new(1, *grid, dtype=torch.uint8) if config.dit.layout else None
 
     def __len__(self) -> int:
         return min(self.drawn, self.bucket.clips)
@@ -197,7 +212,7 @@ class Shelf:
         """It holds four batches, or all that it ever will."""
         return len(self) >= min(4 * self.bucket.batch, self.bucket.clips)
 
-    def add(self, group: Group, z: Tensor) -> None:
+    def add(self, group: Group, z: Tensor, laid: Tensor | None, covered: Tensor | None) -> None:
         at = (self.drawn + np.arange(len(z))) % self.bucket.clips
         where = torch.from_numpy(at).to(self.device)
         parts = (
@@ -205,9 +220,13 @@ class Shelf:
             (self.cover, group.cover_nTHW),
             (self.stances, group.stances_nTR8),
             (self.prompts, group.prompts_nVX),
+            (self.cameras, group.cameras_nT5),
+            (self.laid, laid),
+            (self.covered, covered),
         )
         for kept, new in parts:
-            kept[where] = new.to(self.device)
+            if kept is not None and new is not None:
+                kept[where] = new.to(self.device)
         self.counts[at] = group.counts_nV2.numpy()
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()
@@ -225,6 +244,7 @@ class Stock(Drawing):
             raise ValueError("model.buckets: windows need encoded clips. Try --preset storybook-gpu, which has none.")
         super().__init__(processes, vae.gain_C.device)
         self.config, self.vae, self.vocabulary = config, vae, vocabulary
+        self.overlay = Overlay(vae)
         self.shelves = [Shelf(bucket, config, self.device) for bucket in config.model.buckets]
 
     def dataset(self) -> Clips:
@@ -234,7 +254,18 @@ class Stock(Drawing):
     def take(self, group: Group) -> None:
         video = rearrange(group.frames_nTHWC.to(self.device), "n T H W C -> n C T H W").float() / 127.5 - 1
         z = self.vae.encode(video) / self.vae.gain_C.view(1, -1, 1, 1, 1)
-        self.shelves[group.bucket].add(group, (z * INT8).round().clamp(-127, 127).to(torch.int8))
+        self.shelves[group.bucket].add(group, self._packed(z), *self._laid(group))
+
+    def _laid(self, group: Group) -> tuple[Tensor | None, Tensor | None]:
+        """Of the clips' layouts the latents, packed as z is, and in 255ths what the pictures cover."""
+        if not self.config.dit.layout:
+            return None, None
+        laid = in_latents(self.overlay, group.laid_n4Fhw.to(self.device).float() / 127)
+        covered = (255 * laid[:, -1:]).round().clamp(0, 255).to(torch.uint8)
+        return self._packed(laid[:, :-1] / self.vae.gain_C.view(1, -1, 1, 1, 1)), covered
+
+    def _packed(self, z: Tensor) -> Tensor:
+        return (z * INT8).round().clamp(-127, 127).to(torch.int8)
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, on the device; waits while there is none."""
@@ -257,5 +288,9 @@ class Stock(Drawing):
         nothing[:, 0] = self.vocabulary.encode("")[0]
         ids, named, bodies = torch.where(hush[:, None], nothing, rows).split([most, MOST_LOOKS, BODIES], 1)
         prompts = Prompts(ids[:, :length], ids[:, :length] != 0, named[:, :looks], bodies)
-        z = shelf.z[where].float() / INT8 * self.vae.gain_C.view(1, -1, 1, 1, 1)
-        return Batch(z, shelf.cover[where].float() / 255, shelf.stances[where], [], [], f"{shelf.bucket.frames}", prompts)
+        gain = self.vae.gain_C.view(1, -1, 1, 1, 1)
+        z, cover, laid = shelf.z[where].float() / INT8 * gain, shelf.cover[where].float() / 255, None
+        if shelf.laid is not None and shelf.covered is not None:
+            laid = torch.cat([shelf.laid[where].float() / INT8 * gain, shelf.covered[where].float() / 255], 1)
+        kind = f"{shelf.bucket.frames}"
+        return Batch(z, cover, shelf.stances[where], [], [], kind, prompts, shelf.cameras[where], laid)

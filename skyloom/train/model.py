@@ -27,6 +27,7 @@ from ..models.vocabulary import NULL, Vocabulary
 from ..worlds.captions import all_words
 from . import optim
 from .drawn import Stock
+from .layouts import layout_in
 from .looks import known_nouns, looks_of_bodies, memory_of, names_of
 
 GAMMAS = (16.97, 6.94)  # EMA windows of 5 % and 10 % of the run so far; the first is exported
@@ -82,11 +83,12 @@ def main(
     before = 0  # steps of the model that this one starts from
     if init is not None:
         vocabulary, before = start_from(model, init, vocabulary.names)
+    model.text.requires_grad_(not c.keep_text)
     model.to(place)
     vae.to(place)
     optimiser = optim.Optimisers(model, c.lr, c.weight_decay, muon=True)
     emas = [optim.PowerEMA(model, gamma) for gamma in GAMMAS]
-    loader = Stock(config, vae, vocabulary, draw) if draw else Loader(data, c, vae.gain_C.cpu())
+    loader = Stock(config, vae, vocabulary, draw) if draw else Loader(data, c, vae.gain_C.cpu(), config.fps)
     step, best = 0, math.inf
     if state := checkpoint.load_latest(run):
         model.load_state_dict(state["model"])
@@ -102,11 +104,12 @@ def main(
         loader.batch(step)  # waits for the first clips, which is not time to learn
     began = saved = looked = time.time()
     while step < c.steps:
-        loss, parts = train_step(bundle, loader.batch(step), config, step)
+        gone = (time.time() - began) / (60 * minutes) if anneal else 0.0
+        late = max(gone, step / c.steps) >= c.guided_after
+        loss, parts = train_step(bundle, loader.batch(step), config, step, guide=late)
         loss.backward()
         dist.average_gradients(model)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), c.clip_grad)
-        gone = (time.time() - began) / (60 * minutes) if anneal else 0.0
         optimiser.step(optim.schedule(step, c.steps, c.warmup, c.decay, gone))
         step += 1
         for ema in emas:
@@ -147,8 +150,12 @@ def start_from(model: DiT, init: str | Path, names: list[tuple[str, ...]]) -> tu
     return Vocabulary(old.vocabulary.words, names), old.config.trained
 
 
-def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss of this rank's share of a batch, and its parts by name: that of the flow, and that of what is said of places."""
+def train_step(
+    bundle: Bundle, batch: Batch, config: Config, step: int, *, guide: bool = True
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss of this rank's share of a batch, and its parts by name: that of the flow, and that of what is said of places.
+
+    With `guide` guidance is learned, too, where the config says so."""
     c = config.model
     rng, device = dist.step_rng(c.seed, step), bundle.vae.gain_C.device
     whole = batch.z_BCTHW.to(device)
@@ -159,6 +166,8 @@ def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple
     mine = dist.share(len(whole))
     weight = 1 + c.actor_weight * batch.coverage_BTHW.to(device)
     told = (torch.rand(len(whole), generator=rng)[mine] < c.told).to(device, non_blocking=True)
+    seen = (torch.rand(len(whole), generator=rng)[mine] < c.seen).to(device, non_blocking=True)
+    layout = layout_in(bundle, batch, mine, told, seen)
     prompts = prompts_of(bundle, batch, mine)
     with autocast(device):
         words = bundle.dit.read(prompts.ids_BL, prompts.mask_BL, prompts.looks_BQ)
@@ -167,8 +176,8 @@ def train_step(bundle: Bundle, batch: Batch, config: Config, step: int) -> tuple
         known = truth(batch.stances_BTR8[mine].to(device), prompts.bodies_BR, words[3], (whole.shape[3], whole.shape[4]))
     said: list[Tensor | None] = []
     hint = (surely(*known), told) if known else None
-    pull = learned_guidance(bundle, prompts.ids_BL, c.guidance) if c.guidance > 1 else None
-    loss = words_loss(bundle, words, whole[mine], noise[mine], levels[mine], weight[mine], said, hint, pull)
+    pull = learned_guidance(bundle, prompts.ids_BL, c.guidance, layout) if guide and c.guidance > 1 else None
+    loss = words_loss(bundle, words, whole[mine], noise[mine], levels[mine], weight[mine], said, hint, pull, layout=layout)
     counted = weight * (levels > 0)  # a mean over the whole batch is not that over the ranks' own means
     loss = loss * (counted[mine].sum() * dist.world_size() / counted.sum())
     if not config.text.looks:
@@ -194,15 +203,24 @@ def prompts_of(bundle: Bundle, batch: Batch, mine: slice) -> Prompts:
 
 
 def bundle_loss(
-    bundle: Bundle, z: Tensor, noise: Tensor, levels: Tensor, weight: Tensor, captions: list[str], *, learn: bool = False
+    bundle: Bundle,
+    z: Tensor,
+    noise: Tensor,
+    levels: Tensor,
+    weight: Tensor,
+    captions: list[str],
+    *,
+    learn: bool = False,
+    layout: Tensor | None = None,
 ) -> Tensor:
     """The flow loss under captions. Of a model that has learned guidance: to `learn`, that stays a part of the aim; else it is
     taken out of what the model says, so that losses of all models compare."""
     scale, device = bundle.config.model.guidance, bundle.vae.gain_C.device
     pull = None
     if learn and scale > 1:
-        pull = learned_guidance(bundle, bundle.vocabulary.batch(captions, 1)[0].to(device), scale)
-    return words_loss(bundle, bundle.read(captions), z, noise, levels, weight, [], None, pull, 1.0 if learn else scale)
+        pull = learned_guidance(bundle, bundle.vocabulary.batch(captions, 1)[0].to(device), scale, layout)
+    left = 1.0 if learn else scale
+    return words_loss(bundle, bundle.read(captions), z, noise, levels, weight, [], None, pull, left, layout)
 
 
 def words_loss(
@@ -216,33 +234,34 @@ def words_loss(
     hint: tuple[Tensor, Tensor] | None = None,
     pull: Pull | None = None,
     scale: float = 1.0,
+    layout: Tensor | None = None,
 ) -> Tensor:
     """The flow loss of latents under prompts that were read; what the model says of where the looks are joins `said`, and
-    `hint` tells it (Places.forward). `scale` is of learned guidance to be taken out."""
+    `hint` tells it (Places.forward), as `layout` does. `scale` is of learned guidance to be taken out."""
     device = words[0].device
 
     def velocity(z_t: Tensor, t: Tensor) -> Tensor:
         with autocast(device):
-            v, places = bundle.dit.film(z_t, t, *words, told=hint)
+            v, places = bundle.dit.film(z_t, t, *words, told=hint, layout=layout)
         said.append(places)
         if scale == 1:
             return v
-        without = velocity_without(bundle, z_t, t)
+        without = velocity_without(bundle, z_t, t, layout)
         return without + (v - without) / scale
 
     return flow_loss(velocity, z.to(device), noise.to(device), levels.to(device), weight.to(device), pull)
 
 
-def velocity_without(bundle: Bundle, z_t: Tensor, t: Tensor) -> Tensor:
-    """The velocity of films that no prompt is known of."""
+def velocity_without(bundle: Bundle, z_t: Tensor, t: Tensor, layout: Tensor | None = None) -> Tensor:
+    """The velocity of films that no prompt is known of, though their layouts may be."""
     ids, mask, _ = (part.to(z_t.device, non_blocking=True) for part in bundle.vocabulary.batch([""], 1))
     count = len(z_t)
     with autocast(z_t.device):
         nothing = bundle.dit.read(ids.expand(count, -1), mask.expand(count, -1), ids.new_zeros(count, 0))
-        return bundle.dit(z_t, t, *nothing)
+        return bundle.dit(z_t, t, *nothing, layout=layout)
 
 
-def learned_guidance(bundle: Bundle, ids_BL: Tensor, scale: float) -> Pull:
+def learned_guidance(bundle: Bundle, ids_BL: Tensor, scale: float, layout: Tensor | None = None) -> Pull:
     """What classifier-free guidance of this scale adds to the velocity, as a part of the aim: the model that has learned it
     needs one pass a step where guidance needs two (model guidance, arXiv 2502.12154, eq. 11: w = 1 - 1 / scale).
 
@@ -253,12 +272,12 @@ def learned_guidance(bundle: Bundle, ids_BL: Tensor, scale: float) -> Pull:
 
     @torch.no_grad()
     def pull(v: Tensor, z_t: Tensor, t: Tensor) -> Tensor:
-        return share * asked_B * (t > GUIDED_ABOVE)[:, None] * (v - velocity_without(bundle, z_t, t))
+        return share * asked_B * (t > GUIDED_ABOVE)[:, None] * (v - velocity_without(bundle, z_t, t, layout))
 
     return pull
 
 
-Triple = tuple[Bucket, Batch, Tensor, Tensor]
+Triple = tuple[Bucket, Batch, Tensor, Tensor]  # noise and levels
 
 
 def held_out(data: Path, config: Config, gain_C: Tensor) -> list[Triple]:
@@ -270,7 +289,7 @@ def held_out(data: Path, config: Config, gain_C: Tensor) -> list[Triple]:
         count = min(len(shelf), 16 if bucket.frames > 1 else 64)
         if count:
             chosen = shelf.alone[:count] if bucket.window else list(range(count))
-            batch = collate(shelf, chosen, config.model, gain_C, rng)
+            batch = collate(shelf, chosen, config.model, gain_C, rng, config.fps)
             noise = torch.randn(batch.z_BCTHW.shape, generator=torch.Generator().manual_seed(99))
             levels = ((torch.arange(len(noise)) + 0.5) / len(noise)).view(-1, 1, 1, 1)
             triples.append((bucket, batch, noise, levels))
@@ -285,7 +304,9 @@ def validate(bundle: Bundle, triples: list[Triple]) -> dict[str, float]:
         for i in range(0, len(noise), 8):
             s = slice(i, i + 8)
             flat = torch.ones_like(batch.coverage_BTHW[s])
-            parts.append(float(bundle_loss(bundle, batch.z_BCTHW[s], noise[s], levels[s], flat, batch.captions[s])))
+            layout = layout_in(bundle, batch, s, torch.ones(len(flat), device=bundle.vae.gain_C.device))
+            clips = batch.z_BCTHW[s], noise[s], levels[s], flat, batch.captions[s]
+            parts.append(float(bundle_loss(bundle, *clips, layout=layout)))
         scores[f"val{bucket.frames}x{bucket.height}x{bucket.width}{'w' if bucket.window else ''}"] = sum(parts) / len(parts)
     return scores
 
@@ -327,5 +348,5 @@ def averaged(bundle: Bundle, ema: optim.PowerEMA) -> Bundle:
     """The bundle with the averaged weights in the transformer's place."""
     config = bundle.config
     dit = DiT(config.dit, config.text, config.vae.channels, len(bundle.vocabulary))
-    dit.load_state_dict(ema.average)
+    dit.load_state_dict({**bundle.dit.state_dict(), **ema.average})
     return Bundle(config, bundle.vae, dit.to(bundle.vae.gain_C.device).eval(), bundle.vocabulary)

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from . import captions, lexicon_en, lexicon_zh
 from .nouns import load_nouns
 from .prompt import emoji_to_words, tongue_of
-from .sample import ALLOWED, PARTNERED, abilities, sample_scene
+from .sample import ALLOWED, INDOORS, PARTNERED, abilities, sample_scene
 from .scene import TRAVELS, Actor, Scene
+from .wording import LIVING, ROOFED
 
 STREAM = 700_000  # seeds of scenes that fill in: none that a trainer uses
 DRAWS = 300  # scenes looked at for one that suits what is stated
+USUAL_LIGHT, DARK_PLACES = "night", ("night city", "space")
 SETTINGS = ("place", "light", "weather", "camera")
 _FUNCTION_WORDS = frozenset(
     "a an the is are and in on at it its there we see while as with watch watching look imagine scene of can be seen".split()
@@ -49,6 +51,39 @@ def expand(prompt: str, seed: int = 0, language: str = "auto", still: bool = Fal
         if not lost(facts, told, tongue, still) and _same_actors(scene, told, tongue):
             return told
     return _with_more(text, facts, tongue, rng, still)
+
+
+def completed(prompt: str, seed: int = 0, language: str = "auto", said: tuple[str, ...] = ()) -> tuple[str, str]:
+    """The prompt with sentences on the place, the light and the weather that it leaves open, as dense captions have them: a
+    film of "a cat jumps" needs some. The place is drawn by `seed` and suits who is there; it is day and the weather is clear
+    unless the prompts `said` before state something else. Also returns what was added, alone."""
+    text, _ = emoji_to_words(prompt, language)
+    tongue = tongue_of(text)
+    facts = [fact for other in (text, *reversed(said)) for fact in read_facts(other, tongue_of(other))]
+    stated = {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "weather")}
+    own = {fact.kind for fact in read_facts(text, tongue)}
+    if {"place", "light", "weather"} <= own or not own & {"noun", "nouns", "place"}:
+        return prompt, ""  # nothing is open, or nothing is understood
+    lexicon = lexicon_zh if tongue == "zh" else lexicon_en
+    place = stated["place"] or _usual_place(facts, random.Random(zlib.crc32(f"{seed}|{text}".encode())))
+    light = stated["light"] or (USUAL_LIGHT if place in DARK_PLACES else "day")
+    parts = []
+    if "place" not in own:
+        where = lexicon.PLACE_PHRASES[place][0]
+        parts.append(f"背景是{where}" if tongue == "zh" else f"the scene is {where}")
+    parts += [] if "light" in own else [lexicon.LIGHT_CLAUSES[light][0]]
+    parts += [] if "weather" in own or place in ROOFED else [lexicon.WEATHER_CLAUSES[stated["weather"] or "clear"][0]]
+    return _sentences(text, parts, tongue), ("，" if tongue == "zh" else ", ").join(parts)
+
+
+def _usual_place(facts: list[Fact], rng: random.Random) -> str:
+    """A place where the first noun could do what is said of it; who lives and what drives is out of doors."""
+    lead = next((load_nouns()[fact.label] for fact in facts if fact.kind in ("noun", "nouns")), None)
+    cast, indoors = [lead] if lead else None, lead is not None and lead.category not in (*LIVING, "vehicle")
+    wanted = {fact.label for fact in facts if fact.kind == "action" and fact.label not in PARTNERED}
+    donors = (sample_scene(STREAM, rng.getrandbits(24), max_actors=1, cast=cast) for _ in range(DRAWS))
+    suits = lambda place: wanted <= ALLOWED[place] and (indoors or place not in INDOORS)  # noqa: E731
+    return next((scene.place for scene in donors if suits(scene.place)), "meadow")
 
 
 def read_facts(text: str, language: str) -> list[Fact]:
@@ -262,7 +297,13 @@ def _with_more(text: str, facts: list[Fact], language: str, rng: random.Random, 
     parts += [] if "light" in told else [lexicon.LIGHT_CLAUSES[donor.light][0]]
     parts += [] if "weather" in told else [lexicon.WEATHER_CLAUSES["clear"][0]]
     parts += [] if "camera" in told or still else [lexicon.CAMERA_CLAUSES["still"][0]]
+    return _sentences(text, parts, language)
+
+
+def _sentences(text: str, more: list[str], language: str) -> str:
+    if not more:
+        return text
     if language == "zh":
-        return "。".join([text.rstrip("。.，, "), *parts]) + "。"
-    sentences = [text.rstrip(".,; "), *parts]
+        return "。".join([text.rstrip("。.，, "), *more]) + "。"
+    sentences = [text.rstrip(".,; "), *more]
     return ". ".join(part[0].upper() + part[1:] for part in sentences) + "."

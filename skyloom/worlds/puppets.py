@@ -21,6 +21,7 @@ HUES = {
     "red": (1.0, 0.16, 0.14), "orange": (1.0, 0.52, 0.06), "yellow": (1.0, 0.86, 0.1), "green": (0.2, 0.82, 0.25),
     "blue": (0.14, 0.42, 1.0), "purple": (0.6, 0.22, 0.92), "pink": (1.0, 0.46, 0.72),
 }  # fmt: skip
+GREY = 20  # levels of colour, the channels' sum over the smallest, below which a sprite has none
 MIPS = (144, 108, 72, 54, 36, 27, 18, 9)
 PROP_SIZES = (24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 PROP_WIDTHS = {  # half the width of what touches the ground, in units
@@ -60,7 +61,7 @@ class Cast:
 
     def frame(self, time: float, phase: float, side: float) -> np.ndarray:
         """The loop's frame at `time`, RGBA, at the smallest stored size not below `side` pixels."""
-        at = int(time * SPRITE_FPS + phase * len(self.frames) + 1e-6) % len(self.frames)
+        at = moment(time, phase, len(self.frames))
         size = next((s for s in reversed(MIPS) if s >= side), SIDE)
         if (at, size) not in self.ready:
             sprite = np.ascontiguousarray(self.frames[at])
@@ -70,6 +71,11 @@ class Cast:
                 sprite = recolour(sprite, self.hue, *self.lift)
             self.ready[at, size] = apply_grade(sprite, self.grade)
         return self.ready[at, size]
+
+
+def moment(time: float, phase: float, frames: int) -> int:
+    """Which of a loop's frames is shown at `time`, in seconds."""
+    return int(time * SPRITE_FPS + phase * frames + 1e-6) % frames
 
 
 def _shrink(sprite: np.ndarray, size: int) -> np.ndarray:
@@ -93,6 +99,23 @@ def recolour(sprite: np.ndarray, hue: tuple[float, float, float], vivid: float =
     chroma = cv2.min(cv2.convertScaleAbs(chroma, alpha=1.1 * vivid), high)
     grey = cv2.subtract(high, chroma)
     return cv2.merge([cv2.add(grey, cv2.convertScaleAbs(chroma, alpha=h)) for h in hue] + [alpha])
+
+
+def in_colour(sprite: np.ndarray, colour: str) -> np.ndarray:
+    """A sprite, uint8 premultiplied RGBA (H, W, 4), in a colour of HUES. Who has it by nature keeps all their own."""
+    return sprite if natural(sprite) == colour else recolour(sprite, HUES[colour], *liveliness(sprite))
+
+
+def natural(sprite: np.ndarray) -> str:
+    """Which of HUES a sprite has most of; "" for one without colour."""
+    chroma = sprite[..., :3].reshape(-1, 3).astype(float)
+    chroma = (chroma - chroma.min(1, keepdims=True)).sum(0)
+    if chroma.sum() < GREY * (sprite[..., 3] > 127).sum():
+        return ""
+    alike = {
+        name: float(chroma @ pure / np.linalg.norm(pure)) for name, hue in HUES.items() for pure in (np.array(hue) - min(hue),)
+    }
+    return max(alike, key=alike.__getitem__)
 
 
 def liveliness(sprite: np.ndarray) -> tuple[float, float]:

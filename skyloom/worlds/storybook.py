@@ -105,6 +105,14 @@ def stances(scene: Scene, height: int, width: int, times: np.ndarray) -> np.ndar
     return found
 
 
+def phases(scene: Scene, height: int, width: int) -> np.ndarray:
+    """Of each body of `stances` where in the loop of its sprite it is when a scene begins: float (BODIES,), 0 to 1."""
+    staging = _Staging(scene, height, width, np.zeros(1))
+    found = np.zeros(BODIES)
+    found[: len(staging.poses.phase)] = staging.poses.phase
+    return found
+
+
 def cameras(scene: Scene, height: int, width: int, times: np.ndarray) -> np.ndarray:
     """The camera at `times` (T, seconds), (T, 5): its place sideways and down in short sides, log of its zoom, the parallax
     that stays still in the picture, and where the horizon is, as a share of the height."""

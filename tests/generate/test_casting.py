@@ -10,7 +10,7 @@ from PIL import Image
 
 from skyloom.generate import Request, generate, understand
 from skyloom.generate.casting import read_sprite
-from skyloom.generate.painting import natural, painted
+from skyloom.generate.painting import as_told, natural, painted
 from skyloom.generate.together import Joint
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.looks import remembered, with_cast
@@ -146,3 +146,9 @@ def test_films_of_several_colours_go_together():
         thread.join(60)
     assert max(np.abs(found[i] - alone[i]).max() for i in range(3)) <= 1
     assert joint.calls == requests[0].resolved().steps
+
+
+def test_a_red_fox_is_a_fox_and_not_one_that_was_painted():
+    bundle = tiny_bundle()
+    assert as_told(bundle, ["a red fox in the snow"]) is bundle
+    assert as_told(bundle, ["a blue fox in the snow"]) is not bundle

@@ -395,7 +395,7 @@ def test_sizes_far_beyond_training_are_honest(bundle):
         ({"images": ((-1, "x.png"),)}, "wanted a number from 0"),
         ({"vary": 0.3}, "needs a film to vary"),
         ({"interval": (0.5, 0.1)}, "lower noise level first"),
-        ({"expand": "please"}, "wanted 'local', or the address"),
+        ({"expand": "please"}, "wanted 'local', 'off', or the address"),
         ({"seconds": 601}, "from 0 to 600"),
     ],
 )

@@ -102,3 +102,45 @@ def test_no_smear_of_one_frame_is_seen_in_all():
     assert far[1] < 0.3 * far[0]
     calm = passed_over(film, camera, hidden, hidden, [3, 0, 1, 2, 4, 5, 6], common=True)
     assert (calm - film)[..., 20:-20, 20:-20].abs().mean() < 0.02  # where all agree it changes nothing
+
+
+def ghosted(frames=7, ghost=(10, 20)):
+    """A camera that stands; in each frame a body at a place of its own, and right beside it a smear."""
+    film = texture(*SIZE)[:, :, None].expand(1, 3, frames, *SIZE).clone()
+    hidden, doubtful = (torch.zeros(1, frames, *SIZE) for _ in range(2))
+    for f in range(frames):
+        left = 4 + 12 * f
+        film[:, :, f, 20:40, left : left + 16] = 1.0
+        hidden[:, f, 22:38, left + 4 : left + 12] = 1
+        doubtful[:, f, 18:42, max(0, left - 2) : left + 18] = 1
+    return film, hidden, doubtful
+
+
+def test_a_camera_that_stands_sees_what_most_frames_show():
+    film, hidden, doubtful = ghosted()
+    still = ways(7)
+    clean = texture(*SIZE)
+    for with_doubt, far in ((doubtful, 0.02), (None, 0.4)):
+        seen = passed_over(film, still, hidden, hidden, [3, 2, 4, 1, 5, 0, 6], doubtful_BFHW=with_doubt, common=True)
+        off = (seen - clean[:, :, None]).abs().amax(1)[hidden < 0.5]
+        assert (off.max() < far) if with_doubt is not None else (off.max() > far)
+
+
+def test_who_stands_in_front_stays_and_what_nobody_shows_too():
+    film, hidden, doubtful = ghosted()
+    hidden[..., :8, :8] = doubtful[..., :8, :8] = 1  # in all frames
+    film[:, :, 3, :8, :8] = 0.25
+    seen = passed_over(film, ways(7), hidden, hidden, [3, 2, 4, 1, 5, 0, 6], doubtful_BFHW=doubtful, common=True)
+    assert torch.equal(seen[:, :, 3, :8, :8], film[:, :, 3, :8, :8])
+    assert torch.equal(seen[0, :, 3][:, hidden[0, 3] > 0.5], film[0, :, 3][:, hidden[0, 3] > 0.5])
+
+
+def test_doubtful_parts_are_taken_where_no_frame_shows_better():
+    film = texture(*SIZE)[:, :, None].expand(1, 3, 5, *SIZE).clone()
+    film[:, :, 1:, 30:34, 30:34] = 1.0
+    hidden, doubtful = torch.zeros(1, 5, *SIZE), torch.zeros(1, 5, *SIZE)
+    doubtful[:, :, 28:36, 28:36] = 1
+    hidden[:, 1:, 28:36, 28:36] = 1  # only the first frame shows it at all
+    for camera in (ways(5), ways(5, across=1e-4)):
+        seen = passed_over(film, camera, hidden, torch.zeros_like(hidden), [2, 1, 3, 0, 4], doubtful_BFHW=doubtful, common=True)
+        assert (seen[:, :, 2, 30:34, 30:34] - texture(*SIZE)[:, :, 30:34, 30:34]).abs().max() < 0.05

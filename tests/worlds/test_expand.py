@@ -3,7 +3,7 @@
 import pytest
 
 from skyloom.worlds.captions import caption
-from skyloom.worlds.expand import _actors, colours_of, expand, lost, read_facts
+from skyloom.worlds.expand import _actors, colours_of, completed, expand, lost, read_facts
 from skyloom.worlds.sample import sample_scene
 
 
@@ -81,3 +81,39 @@ def test_a_lost_fact_is_seen():
 )
 def test_colours_belong_to_the_noun_that_follows(text, language, colours):
     assert colours_of(text, language) == colours
+
+
+@pytest.mark.parametrize(
+    ("prompt", "more"),
+    [
+        ("a tractor drives on the meadow", "it is daytime, the weather is clear"),
+        ("a rocket flies through space", "it is night"),
+        ("a whale swims under water.", "it is daytime"),
+        ("a cat on a beach at sunset, in the rain", ""),
+        ("a cat on a stage", "it is daytime"),
+        ("一只猫在草地上跳跃", "现在是白天，天气晴朗"),
+        ("justice for all", ""),
+    ],
+)
+def test_open_light_and_weather_are_those_of_a_fine_day(prompt, more):
+    full, added = completed(prompt)
+    assert added == more
+    assert full == prompt if not more else full.lower().startswith(prompt.rstrip(".").lower())
+    facts = {(fact.kind, fact.label) for fact in read_facts(full, "zh" if "猫" in prompt and "cat" not in prompt else "en")}
+    assert not more or {kind for kind, _ in facts} >= {"place", "light"}
+
+
+def places(prompt: str) -> set[str]:
+    texts = (completed(prompt, seed)[0] for seed in range(12))
+    return {fact.label for text in texts for fact in read_facts(text, "en") if fact.kind == "place"}
+
+
+def test_an_open_place_suits_who_is_there_and_changes_with_the_seed():
+    assert places("a whale swims") <= {"sea", "underwater", "beach"} and len(places("a whale swims")) > 1
+    assert not {"bedroom", "kitchen table", "stage"} & places("a fox runs")
+    assert completed("a fox runs", 3) == completed("a fox runs", 3)
+
+
+def test_what_was_said_before_goes_on():
+    full, _ = completed("the fox jumps", said=("a fox on the beach at sunset, in the rain", "the fox runs"))
+    assert {("place", "beach"), ("light", "sunset"), ("weather", "rain")} <= {(f.kind, f.label) for f in read_facts(full, "en")}
