@@ -210,7 +210,7 @@ class Config:
     probe: ProbeConfig = field(default_factory=ProbeConfig)
     fps: int = 12
     trained: int = 0  # steps behind the weights, with those of the model that they began from; training counts them
-    laid_above: float = 0.15  # noise level above which remembered pictures lie over what takes shape (models/overlay); 1: never
+    laid_above: float = 0.0  # noise level above which remembered pictures lie over what takes shape (models/overlay); 1: never
     steady_below: float = 0.6  # noise level below which what stands still is drawn once (models/steady); 0: never
 
 
