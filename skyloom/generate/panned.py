@@ -2,7 +2,8 @@
 
 Of a window that goes on from another, and of a film that begins with given frames, these lie on top: so the place stays the one
 that it was. Left as it is where nobody knows how the camera goes, where one place becomes another, and where a film is given.
-A camera that shakes is none that a plan of three moments a second can have: it stands, and then the whole picture shakes.
+A camera of which no prompt speaks stands. One that shakes is none that a plan of three moments a second can have: it stands,
+and then the whole picture shakes.
 
 Dimension key: C latent channels, T latent frames of a window, H W cells, F frames (4 T; the first latent frame of a film holds
 its first frame four times), h w dots and pixels.
@@ -42,6 +43,7 @@ class Panner:
         self.take, self.bundle, self.looks = take, bundle, looks
         self.said = [scenery(prompt) for prompt in take.prompts]
         self.shakes = all(said["camera"] == "shake" for said in self.said)
+        self.stands = self.shakes or all(said["camera"] in ("", "still") for said in self.said)
         self.fps, self.seed = request.fps, request.seed
         self.before: set[tuple[str, str]] = set()  # places, and their light, of the window before
 
@@ -82,7 +84,7 @@ class Panner:
         size = film_B3Fhw.shape[3], film_B3Fhw.shape[4]
         doubtful, hidden, front = (spread(cover, by, size) for by in (WARY, AROUND, BESIDE))
         known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
-        way = along(calmed(plan.camera_1T5, math.inf if shakes else STILL), opens=first == 0)
+        way = along(calmed(plan.camera_1T5, math.inf if self.stands else STILL), opens=first == 0)
         lies = order(known)
         new = passed_over(film_B3Fhw, way, hidden, front, lies, doubtful_BFHW=doubtful, common=not any(known))
         if shakes:
