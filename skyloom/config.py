@@ -159,9 +159,7 @@ class ModelTrain:
     seen: float = 0.85  # share of these whose camera is known, too, by a model that is shown layouts
     guidance: float = 1.0  # of a scale above 1, what guidance would add is learned too (train/model.learned_guidance)
     guided_after: float = 0.0  # share of the run before that is learned: it takes a third of a step
-    keep_text: bool = (
-        False  # the prompt's encoder stays as it is: what else reads prompts through it (staging) need not learn anew
-    )
+    keep_text: bool = False  # the prompt's encoder stays as it is, so that the staging, which reads through it, stays good
     clip_grad: float = 1.0
     patterns: tuple[float, ...] = (0.45, 0.25, 0.10, 0.10, 0.10)  # equal, prefix, both ends, ramp, independent
     dense: tuple[float, ...] = (0.2, 0.5, 0.3)  # share of tag, sentence and dense captions

@@ -1,7 +1,6 @@
 """Encoded parts -> training batches. A batch is a pure function of (seed, step, parts in use): there is no position to lose."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,15 +129,15 @@ def collate(
     kind = f"{shelf.bucket.frames}{'w' if shelf.bucket.window else ''}"
     where = torch.from_numpy(np.stack(stances)).float()
     starts = [start_of(i, shelf.bucket, fps) for i in indices]
-    cameras_BT5 = None if side else torch.from_numpy(np.stack(list(map(camera_of(shelf.bucket, fps), scenes, starts))))
+    seen = [] if side else [camera_of(scene, start, shelf.bucket, fps) for scene, start in zip(scenes, starts, strict=True)]
+    cameras_BT5 = torch.from_numpy(np.stack(seen)) if seen else None
     z_BCTHW = decode_int8(np.stack(zs), gain_C)
     return Batch(z_BCTHW, coverage, where, scenes, captions, kind, cameras_BT5=cameras_BT5, starts=starts)
 
 
-def camera_of(bucket: Bucket, fps: float) -> Callable[[Scene, float], np.ndarray]:
-    """The camera of a clip of that shape from its scene, and when in it it begins: T 5."""
-    times = middles(bucket.frames) / fps
-    return lambda scene, start: cameras(scene, bucket.height, bucket.width, start + times)
+def camera_of(scene: Scene, start: float, bucket: Bucket, fps: float) -> np.ndarray:
+    """The camera of a clip that begins at `start` in its scene, in the middle of each latent frame: T 5."""
+    return cameras(scene, bucket.height, bucket.width, start + middles(bucket.frames) / fps)
 
 
 def view_of_actor(cover_THW: np.ndarray, side: int, rng: np.random.Generator) -> tuple[slice, slice]:

@@ -233,7 +233,7 @@ def _completed(prompt: str, said: list[str], request: Request, bundle: "Bundle")
 
     Films of short prompts are pale without: what captions left open was all sorts of things, and the model draws their mean.
     """
-    full, more = completed(prompt, request.seed, request.language, tuple(said))
+    full, more = completed(prompt, request.seed, tuple(said))
     if not more or bundle.vocabulary.unknown(more) or len(bundle.vocabulary.encode(full)) > bundle.config.text.max_tokens:
         return prompt, []
     return full, [f"filled in: {more}"]

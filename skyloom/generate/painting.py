@@ -12,8 +12,9 @@ from ..models.bundle import Bundle
 from ..models.looks import with_looks
 from ..worlds.expand import colours_of
 from ..worlds.prompt import tongue_of
-from ..worlds.puppets import in_colour, natural
+from ..worlds.puppets import HUES, liveliness, recolour
 
+GREY = 20  # levels of colour, the channels' sum over the smallest, below which a sprite has none
 SPECIES = (("fox", "red"),)  # names rather than colours, in English: a red fox is a fox
 
 
@@ -28,9 +29,8 @@ def as_told(bundle: Bundle, prompts: Iterable[str], kept: Iterable[str] = ()) ->
         return bundle
     for prompt in prompts:
         for noun, colour in colours_of(prompt, tongue_of(prompt)).items():
-            if (noun, colour) in SPECIES and tongue_of(prompt) == "en":
-                continue
-            if (look := vocabulary.look(noun)) is not None:
+            named = (noun, colour) in SPECIES and tongue_of(prompt) == "en"
+            if not named and (look := vocabulary.look(noun)) is not None:
                 asked.setdefault(look, set()).add(colour)
     own = {vocabulary.look(name) for name in kept}
     colours = {look: given.pop() for look, given in sorted(asked.items()) if len(given) == 1 and look not in own}
@@ -40,6 +40,21 @@ def as_told(bundle: Bundle, prompts: Iterable[str], kept: Iterable[str] = ()) ->
 def painted(bundle: Bundle, colours: dict[int, str]) -> Bundle:
     """The model with some of its looks in another colour, a key of HUES. Who has it by nature keeps all their own."""
     pictures = bundle.dit.pictures.permute(0, 2, 3, 1).cpu().numpy()
-    own = {look: np.ascontiguousarray(pictures[look]) for look in colours}
-    sprites = {look: in_colour(sprite, colours[look]) for look, sprite in own.items() if natural(sprite) != colours[look]}
+    sprites = {}
+    for look, colour in colours.items():
+        sprite = np.ascontiguousarray(pictures[look])
+        if natural(sprite) != colour:
+            sprites[look] = recolour(sprite, HUES[colour], *liveliness(sprite))
     return with_looks(bundle, sprites, bundle.vocabulary) if sprites else bundle
+
+
+def natural(sprite: np.ndarray) -> str:
+    """Which of HUES a sprite, uint8 premultiplied RGBA (H, W, 4), has most of; "" for one without colour."""
+    chroma = sprite[..., :3].reshape(-1, 3).astype(float)
+    chroma = (chroma - chroma.min(1, keepdims=True)).sum(0)
+    if chroma.sum() < GREY * (sprite[..., 3] > 127).sum():
+        return ""
+    alike = {
+        name: float(chroma @ pure / np.linalg.norm(pure)) for name, hue in HUES.items() for pure in (np.array(hue) - min(hue),)
+    }
+    return max(alike, key=alike.__getitem__)

@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from ..config import Bucket, Config
-from ..data.encode import INT8, bucket_stream, middles, pool_mask, stances_in_cells
-from ..data.loader import Batch, Prompts, draw_caption
+from ..data.encode import INT8, bucket_stream, pool_mask, stances_in_cells
+from ..data.loader import Batch, Prompts, camera_of, draw_caption
 from ..models.layout import in_latents
 from ..models.overlay import Overlay
 from ..models.staging import CAMERA
@@ -31,7 +31,7 @@ from ..models.vae import VAE
 from ..models.vocabulary import MOST_LOOKS, Vocabulary
 from ..worlds.sample import sample_scene
 from ..worlds.scene import Scene
-from ..worlds.storybook import BODIES, cameras, render
+from ..worlds.storybook import BODIES, render
 from .layouts import laid_of
 from .looks import looks_of_bodies
 
@@ -169,7 +169,7 @@ class Clips(Drawn):
     ) -> tuple[np.ndarray, ...]:
         c, most = self.config, self.config.text.max_tokens
         stances = stances_in_cells(scene, bucket, start, c.fps, c.vae.stride)
-        camera = cameras(scene, bucket.height, bucket.width, start + middles(bucket.frames) / c.fps)
+        camera = camera_of(scene, start, bucket, c.fps)
         laid = np.zeros(0, np.int8)
         if c.dit.layout:
             size = bucket.height // c.vae.stride, bucket.width // c.vae.stride

@@ -277,7 +277,7 @@ def learned_guidance(bundle: Bundle, ids_BL: Tensor, scale: float, layout: Tenso
     return pull
 
 
-Triple = tuple[Bucket, Batch, Tensor, Tensor]  # noise and levels
+Triple = tuple[Bucket, Batch, Tensor, Tensor]
 
 
 def held_out(data: Path, config: Config, gain_C: Tensor) -> list[Triple]:

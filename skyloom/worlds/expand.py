@@ -21,7 +21,7 @@ from .wording import LIVING, ROOFED
 
 STREAM = 700_000  # seeds of scenes that fill in: none that a trainer uses
 DRAWS = 300  # scenes looked at for one that suits what is stated
-USUAL_LIGHT, DARK_PLACES = "night", ("night city", "space")
+DARK_PLACES = ("night city", "space")  # where it is night unless somebody says otherwise
 SETTINGS = ("place", "light", "weather", "camera")
 _FUNCTION_WORDS = frozenset(
     "a an the is are and in on at it its there we see while as with watch watching look imagine scene of can be seen".split()
@@ -53,26 +53,21 @@ def expand(prompt: str, seed: int = 0, language: str = "auto", still: bool = Fal
     return _with_more(text, facts, tongue, rng, still)
 
 
-def completed(prompt: str, seed: int = 0, language: str = "auto", said: tuple[str, ...] = ()) -> tuple[str, str]:
+def completed(text: str, seed: int = 0, said: tuple[str, ...] = ()) -> tuple[str, str]:
     """The prompt with sentences on the place, the light and the weather that it leaves open, as dense captions have them: a
     film of "a cat jumps" needs some. The place is drawn by `seed` and suits who is there; it is day and the weather is clear
     unless the prompts `said` before state something else. Also returns what was added, alone."""
-    text, _ = emoji_to_words(prompt, language)
     tongue = tongue_of(text)
-    facts = [fact for other in (text, *reversed(said)) for fact in read_facts(other, tongue_of(other))]
-    stated = {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "weather")}
-    own = {fact.kind for fact in read_facts(text, tongue)}
-    if {"place", "light", "weather"} <= own or not own & {"noun", "nouns", "place"}:
-        return prompt, ""  # nothing is open, or nothing is understood
-    lexicon = lexicon_zh if tongue == "zh" else lexicon_en
+    own = read_facts(text, tongue)
+    told = {fact.kind for fact in own}
+    if not told & {"noun", "nouns", "place"}:
+        return text, ""  # nothing is understood
+    facts = [*own, *(fact for other in reversed(said) for fact in read_facts(other, tongue_of(other)))]
+    stated = {kind: next((f.label for f in facts if f.kind == kind), "") for kind in SETTINGS}
     place = stated["place"] or _usual_place(facts, random.Random(zlib.crc32(f"{seed}|{text}".encode())))
-    light = stated["light"] or (USUAL_LIGHT if place in DARK_PLACES else "day")
-    parts = []
-    if "place" not in own:
-        where = lexicon.PLACE_PHRASES[place][0]
-        parts.append(f"背景是{where}" if tongue == "zh" else f"the scene is {where}")
-    parts += [] if "light" in own else [lexicon.LIGHT_CLAUSES[light][0]]
-    parts += [] if "weather" in own or place in ROOFED else [lexicon.WEATHER_CLAUSES[stated["weather"] or "clear"][0]]
+    light = stated["light"] or ("night" if place in DARK_PLACES else "day")
+    weather = "" if place in ROOFED else stated["weather"] or "clear"
+    parts = _on_settings(told, place, light, weather, tongue)
     return _sentences(text, parts, tongue), ("，" if tongue == "zh" else ", ").join(parts)
 
 
@@ -290,14 +285,18 @@ def _with_more(text: str, facts: list[Fact], language: str, rng: random.Random, 
     place = next((fact.label for fact in facts if fact.kind == "place"), "")
     donors = [sample_scene(STREAM, rng.getrandbits(24), max_actors=1, cast=[lead] if lead else None) for _ in range(40)]
     donor = next((scene for scene in donors if scene.place == place), donors[0])
-    parts = []
-    if "place" not in told:
-        where = lexicon.PLACE_PHRASES[donor.place][0]
-        parts.append(f"背景是{where}" if language == "zh" else f"the scene is {where}")
-    parts += [] if "light" in told else [lexicon.LIGHT_CLAUSES[donor.light][0]]
-    parts += [] if "weather" in told else [lexicon.WEATHER_CLAUSES["clear"][0]]
+    parts = _on_settings(told, donor.place, donor.light, "clear", language)
     parts += [] if "camera" in told or still else [lexicon.CAMERA_CLAUSES["still"][0]]
     return _sentences(text, parts, language)
+
+
+def _on_settings(told: set[str], place: str, light: str, weather: str, language: str) -> list[str]:
+    """Clauses on those of place, light and weather (if any) of which nothing is told."""
+    lexicon = lexicon_zh if language == "zh" else lexicon_en
+    where = lexicon.PLACE_PHRASES[place][0]
+    parts = [] if "place" in told else [f"背景是{where}" if language == "zh" else f"the scene is {where}"]
+    parts += [] if "light" in told else [lexicon.LIGHT_CLAUSES[light][0]]
+    return parts + ([] if "weather" in told or not weather else [lexicon.WEATHER_CLAUSES[weather][0]])
 
 
 def _sentences(text: str, more: list[str], language: str) -> str:

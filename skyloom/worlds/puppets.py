@@ -21,7 +21,6 @@ HUES = {
     "red": (1.0, 0.16, 0.14), "orange": (1.0, 0.52, 0.06), "yellow": (1.0, 0.86, 0.1), "green": (0.2, 0.82, 0.25),
     "blue": (0.14, 0.42, 1.0), "purple": (0.6, 0.22, 0.92), "pink": (1.0, 0.46, 0.72),
 }  # fmt: skip
-GREY = 20  # levels of colour, the channels' sum over the smallest, below which a sprite has none
 MIPS = (144, 108, 72, 54, 36, 27, 18, 9)
 PROP_SIZES = (24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 PROP_WIDTHS = {  # half the width of what touches the ground, in units
@@ -99,23 +98,6 @@ def recolour(sprite: np.ndarray, hue: tuple[float, float, float], vivid: float =
     chroma = cv2.min(cv2.convertScaleAbs(chroma, alpha=1.1 * vivid), high)
     grey = cv2.subtract(high, chroma)
     return cv2.merge([cv2.add(grey, cv2.convertScaleAbs(chroma, alpha=h)) for h in hue] + [alpha])
-
-
-def in_colour(sprite: np.ndarray, colour: str) -> np.ndarray:
-    """A sprite, uint8 premultiplied RGBA (H, W, 4), in a colour of HUES. Who has it by nature keeps all their own."""
-    return sprite if natural(sprite) == colour else recolour(sprite, HUES[colour], *liveliness(sprite))
-
-
-def natural(sprite: np.ndarray) -> str:
-    """Which of HUES a sprite has most of; "" for one without colour."""
-    chroma = sprite[..., :3].reshape(-1, 3).astype(float)
-    chroma = (chroma - chroma.min(1, keepdims=True)).sum(0)
-    if chroma.sum() < GREY * (sprite[..., 3] > 127).sum():
-        return ""
-    alike = {
-        name: float(chroma @ pure / np.linalg.norm(pure)) for name, hue in HUES.items() for pure in (np.array(hue) - min(hue),)
-    }
-    return max(alike, key=alike.__getitem__)
 
 
 def liveliness(sprite: np.ndarray) -> tuple[float, float]:
