@@ -157,6 +157,7 @@ class ModelTrain:
     places_weight: float = 0.3  # of the loss of what is said of where the looks are
     told: float = 0.5  # share of clips in which the sketch is the true one, so that the other half learns to trust it
     seen: float = 0.85  # share of these whose camera is known, too, by a model that is shown layouts
+    posed: float = 0.5  # share of clips whose layouts show bodies as they stand in that moment (train/layouts)
     guidance: float = 1.0  # of a scale above 1, what guidance would add is learned too (train/model.learned_guidance)
     guided_after: float = 0.0  # share of the run before that is learned: it takes a third of a step
     keep_text: bool = False  # the prompt's encoder stays as it is, so that the staging, which reads through it, stays good

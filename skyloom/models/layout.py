@@ -6,7 +6,7 @@ shadow, what stands before a body and everything around it are the transformer's
 as ControlNet, arXiv 2302.05543, has them, but trained from the start and without a network of its own).
 
 Dimension key: B batch, C latent channels, T H W latent frames and cells, R bodies, S side of a picture in pixels, K numbers of
-a layout in a cell: C latents, then COVER, TOLD, and what is said of the camera: SEEN and WAY.
+a layout in a cell: C latents, then COVER, TOLD, POSED, and what is said of the camera: SEEN and WAY.
 """
 
 import torch
@@ -19,8 +19,9 @@ from .overlay import BEATS, Overlay, between, sprites
 from .places import DOTS
 
 COVER, TOLD, SEEN = 1, 1, 1  # how much of a cell the pictures cover; 1 where there is a plan, and where its camera is known
+POSED = 1  # 1 where pictures show bodies in the pose of the moment, 0 where they only show what they look like
 WAY = 8  # x, y and log zoom; how each goes on to the next latent frame; parallax that stays; rows below the horizon
-MORE = COVER + TOLD + SEEN + WAY
+MORE = COVER + TOLD + POSED + SEEN + WAY
 GREY = 0.5  # of what no picture covers
 
 
@@ -69,10 +70,14 @@ def camera_seen(camera_BT5: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def layout_of(
-    laid_BCTHW: Tensor, camera_BT5: Tensor | None, told_B: Tensor | None = None, seen_B: Tensor | None = None
+    laid_BCTHW: Tensor,
+    camera_BT5: Tensor | None,
+    told_B: Tensor | None = None,
+    seen_B: Tensor | None = None,
+    posed_B: Tensor | None = None,
 ) -> Tensor:
     """layout_BKTHW of `pictures_laid` and, where it is known, the camera. Zeros where a clip is not `told`, of the camera also
-    where it is not `seen`; by default all are."""
+    where it is not `seen`; by default all are, and none is `posed`."""
     batch, _, frames, *size = laid_BCTHW.shape
     ones = torch.ones(batch, device=laid_BCTHW.device)
     told = (ones if told_B is None else told_B.float()).view(-1, 1, 1, 1, 1)
@@ -81,5 +86,7 @@ def layout_of(
     else:
         seen = (ones if seen_B is None else seen_B.float()).view(-1, 1, 1, 1, 1)
         camera = seen * camera_seen(camera_BT5, (size[0], size[1]))
-    whole = torch.cat([laid_BCTHW, torch.ones_like(laid_BCTHW[:, :TOLD]), camera], 1)
+    like = torch.ones_like(laid_BCTHW[:, :1])
+    posed = 0 * like if posed_B is None else posed_B.float().view(-1, 1, 1, 1, 1) * like
+    whole = torch.cat([laid_BCTHW, like, posed, camera], 1)
     return told * whole

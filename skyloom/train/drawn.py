@@ -143,6 +143,7 @@ class Group:
     counts_nV2: Tensor  # tokens and looks of each prompt
     cameras_nT5: Tensor
     laid_n4Fhw: Tensor  # int8, times 127, of models/layout.in_dots; empty where the model is shown none
+    posed_n: Tensor  # float32, whether these show bodies as they stand in that moment
 
 
 class Clips(Drawn):
@@ -170,10 +171,10 @@ class Clips(Drawn):
         c, most = self.config, self.config.text.max_tokens
         stances = stances_in_cells(scene, bucket, start, c.fps, c.vae.stride)
         camera = camera_of(scene, start, bucket, c.fps)
-        laid = np.zeros(0, np.int8)
+        laid, posed = np.zeros(0, np.int8), bool(rng.random() < c.model.posed)
         if c.dit.layout:
             size = bucket.height // c.vae.stride, bucket.width // c.vae.stride
-            dots = laid_of(scene, torch.from_numpy(stances), start, c.fps, size, len(self.vocabulary.names))
+            dots = laid_of(scene, torch.from_numpy(stances), start, c.fps, size, len(self.vocabulary.names), posed=posed)
             laid = (dots * 127).round().to(torch.int8).numpy()
         texts = [draw_caption(scene, bucket, c.model, rng, whole=True) for _ in range(PROMPTS)]
         whom = looks_of_bodies(texts, [scene] * PROMPTS, torch.from_numpy(stances).expand(PROMPTS, -1, -1, -1), self.vocabulary)
@@ -184,7 +185,7 @@ class Clips(Drawn):
             row[most : most + len(named)] = named
             row[-BODIES:] = bodies
             count[:] = len(ids), len(named)
-        return frames, pool_mask(mask, c.vae.stride), stances, prompts, counts, camera, laid
+        return frames, pool_mask(mask, c.vae.stride), stances, prompts, counts, camera, laid, np.float32(posed)
 
 
 class Shelf:
@@ -203,6 +204,7 @@ class Shelf:
         self.cameras = new(time, CAMERA, dtype=torch.float32)
         self.laid = new(config.vae.channels, *grid, dtype=torch.int8) if config.dit.layout else None
         self.covered = new(1, *grid, dtype=torch.uint8) if config.dit.layout else None
+        self.posed = new(dtype=torch.float32)
 
     def __len__(self) -> int:
         return min(self.drawn, self.bucket.clips)
@@ -223,6 +225,7 @@ class Shelf:
             (self.cameras, group.cameras_nT5),
             (self.laid, laid),
             (self.covered, covered),
+            (self.posed, group.posed_n),
         )
         for kept, new in parts:
             if kept is not None and new is not None:
@@ -293,4 +296,4 @@ class Stock(Drawing):
         if shelf.laid is not None and shelf.covered is not None:
             laid = torch.cat([shelf.laid[where].float() / INT8 * gain, shelf.covered[where].float() / 255], 1)
         kind = f"{shelf.bucket.frames}"
-        return Batch(z, cover, shelf.stances[where], [], [], kind, prompts, shelf.cameras[where], laid)
+        return Batch(z, cover, shelf.stances[where], [], [], kind, prompts, shelf.cameras[where], laid, shelf.posed[where])

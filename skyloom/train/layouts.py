@@ -1,8 +1,8 @@
 """Layouts of clips whose records are known: who lies where, and in which picture of the loop that their sprite is.
 
-The picture shown is the very one that the clip shows, though without its light. So what a layout says can be copied, and light,
-shadow and what stands before a body are learned. A film's layout will hold the one picture that the model remembers, which
-is one of the loop.
+Some clips are shown the very picture that they show, though without its light: what such a layout says can be copied, and light,
+shadow and what stands before a body are learned. The others are shown the one picture that the model will remember, the
+first of the loop, as a film's layout will: so poses are learned too. Which of the two it is, the layout says (POSED).
 
 Dimension key as in models/layout; F beats (two of each latent frame), S side of a picture.
 """
@@ -27,8 +27,11 @@ from ..worlds.storybook import phases
 from .looks import known_nouns
 
 
-def laid_of(scene: Scene, stances_TR8: Tensor, start: float, fps: float, size: tuple[int, int], looks: int) -> Tensor:
-    """laid_4Fhw of models/layout.in_dots, of a clip that begins at `start`. Who has none of so many looks is left out."""
+def laid_of(
+    scene: Scene, stances_TR8: Tensor, start: float, fps: float, size: tuple[int, int], looks: int, *, posed: bool = True
+) -> Tensor:
+    """laid_4Fhw of models/layout.in_dots, of a clip that begins at `start`, `posed` or in remembered pictures. Who has none of
+    so many looks is left out."""
     known, stances = {noun.key for noun in known_nouns(looks)}, stances_TR8.clone()
     frames, bodies = len(stances), stances.shape[1]
     times = start + shown_in(frames) / fps
@@ -38,6 +41,8 @@ def laid_of(scene: Scene, stances_TR8: Tensor, start: float, fps: float, size: t
         actor = scene.actors[number]
         if number < 0 or actor.noun not in known:
             stances[:, r, 7] = -1
+        elif not posed:
+            pictures[r] = torch.from_numpy(loop_of(actor.noun, actor.colour, 0.0, np.zeros((1, 1))))
         else:
             pictures[r] = torch.from_numpy(loop_of(actor.noun, actor.colour, float(offsets[r]), times))
     return in_dots(stances[None], pictures[None], size)[0]
@@ -68,17 +73,23 @@ def _picture(noun: str, colour: str, at: int) -> np.ndarray:
     return cv2.resize(sprite, (SIDE, SIDE), interpolation=cv2.INTER_AREA).transpose(2, 0, 1)
 
 
-def layout_in(bundle: Bundle, batch: Batch, mine: slice, told_B: Tensor, seen_B: Tensor | None = None) -> Tensor | None:
-    """layout_BKTHW of a part of a batch for who is `told`; None where the model is shown none, or the clips have no record."""
+def layout_in(
+    bundle: Bundle, batch: Batch, mine: slice, told_B: Tensor, seen_B: Tensor | None = None, posed_B: Tensor | None = None
+) -> Tensor | None:
+    """layout_BKTHW of a part of a batch for who is `told`; None where the model is shown none, or the clips have no record.
+
+    Of layouts that were made before, the batch knows which are posed; of others `posed_B` says which are to be, by default none."""
     if not bundle.config.dit.layout or not (batch.starts or batch.laid_BCTHW is not None):
         return None
     device, (rows, columns) = bundle.vae.gain_C.device, batch.z_BCTHW.shape[3:]
     if batch.laid_BCTHW is None:
-        known = zip(batch.scenes[mine], batch.stances_BTR8[mine], batch.starts[mine], strict=True)
+        posed_B = torch.zeros(len(batch.scenes[mine])) if posed_B is None else posed_B
+        known = zip(batch.scenes[mine], batch.stances_BTR8[mine], batch.starts[mine], posed_B.tolist(), strict=True)
         size, looks, fps = (rows, columns), len(bundle.vocabulary.names), bundle.config.fps
-        dots = torch.stack([laid_of(scene, stances, start, fps, size, looks) for scene, stances, start in known])
+        dots = torch.stack([laid_of(*one, fps, size, looks, posed=bool(posed)) for *one, posed in known])
         laid = in_latents(bundle.overlay, dots.to(device))
     else:
-        laid = batch.laid_BCTHW[mine]
+        laid, posed_B = batch.laid_BCTHW[mine], None if batch.posed_B is None else batch.posed_B[mine]
     camera = batch.cameras_BT5
-    return layout_of(laid, None if camera is None else camera[mine].to(device), told_B, seen_B)
+    posed_B = None if posed_B is None else posed_B.to(device)
+    return layout_of(laid, None if camera is None else camera[mine].to(device), told_B, seen_B, posed_B)

@@ -167,7 +167,8 @@ def train_step(
     weight = 1 + c.actor_weight * batch.coverage_BTHW.to(device)
     told = (torch.rand(len(whole), generator=rng)[mine] < c.told).to(device, non_blocking=True)
     seen = (torch.rand(len(whole), generator=rng)[mine] < c.seen).to(device, non_blocking=True)
-    layout = layout_in(bundle, batch, mine, told, seen)
+    posed = torch.rand(len(whole), generator=rng)[mine] < c.posed
+    layout = layout_in(bundle, batch, mine, told, seen, posed)
     prompts = prompts_of(bundle, batch, mine)
     with autocast(device):
         words = bundle.dit.read(prompts.ids_BL, prompts.mask_BL, prompts.looks_BQ)

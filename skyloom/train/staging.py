@@ -31,6 +31,7 @@ from ..diffusion.patterns import training_levels
 from ..models.bodies import BODIES
 from ..models.bundle import STAGING, Bundle, autocast, load_bundle
 from ..models.staging import CAMERA, NUMBERS, Staging, plan_of, scaled
+from ..models.text import TextEncoder
 from ..worlds.sample import sample_scene
 from ..worlds.scene import TRAVELS, Scene
 from ..worlds.storybook import cameras
@@ -52,40 +53,69 @@ class Plans:
 
     plan_BFTS1: Tensor  # not scaled
     weight_BTS1: Tensor
-    text_BLE: Tensor  # of the large model's encoder
+    ids_BL: Tensor
     mask_BL: Tensor
+    text_BLE: Tensor | None  # of the large model's encoder, where it has read them
     looks_BQ: Tensor
     size: tuple[int, int]  # rows and columns of cells
 
+    def to(self, device: torch.device) -> "Plans":
+        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return Plans(**{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in parts.items()})
+
 
 def main(
-    config: Config, run: Path, model: str | Path, *, minutes: float = math.inf, save_minutes: float = 3, check_every: int = 200
+    config: Config,
+    run: Path,
+    model: str | Path,
+    *,
+    init: str | Path | None = None,
+    minutes: float = math.inf,
+    save_minutes: float = 3,
+    check_every: int = 200,
+    device: str = "cpu",
+    draw: int = 1,
+    anneal: bool = False,
 ) -> Path:
     """Trains in `run` for the model of that name or folder, whose words and looks the plans are of; exports run/export.
 
-    Stops early, with everything saved and exported, after `minutes`. ValueError where the config has no staging.
+    `init` names a model whose staging to start from. Stops early, with everything saved and exported, after `minutes`; with
+    `anneal` the learning rate falls so that it is zero by then. `draw` processes draw scenes. ValueError where the config has
+    no staging.
     """
     c = config.staging
     if not c.depth:
         raise ValueError("staging.depth is 0: this preset stages nothing. Set it, or take another preset.")
     checkpoint.claim(run, to_json(config), ("text", "staging", "fps"))
-    batches = Batches(config, model)
+    place = dist.prepared(device)
+    reader = load_bundle(model).dit.text.to(place).eval()
+    batches = Batches(config, model, read=place.type == "cpu")  # in processes of their own, which have time there
     torch.manual_seed(c.seed)
     staging = Staging(c, config.text)
-    staging.centre, staging.scale = spread(batches)
+    if init is None:
+        staging.centre, staging.scale = spread(batches)
+    else:
+        old = load_bundle(init).staging
+        if old is None:
+            raise ValueError(f"init={init}: that model stages nothing. Name one that does, or none.")
+        staging.load_state_dict(old.state_dict())
+    staging.to(place)
     optimiser, ema, step = Optimisers(staging, c.lr, c.weight_decay, muon=True), PowerEMA(staging, 6.94), 0
     if state := checkpoint.load_latest(run):
         staging.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
-        ema.average, step = state["ema"], state["step"]
+        ema.average, step = {name: value.to(place) for name, value in state["ema"].items()}, state["step"]
     log = Log(run, step)
-    watched = [Batches(config, model, "val")[i] for i in range(WATCHED)]
+    watched = [heard(Batches(config, model, "val")[i].to(place), reader) for i in range(WATCHED)]
     began = saved = time.time()
-    for batch in drawn(batches, step, c.steps):
-        loss = plan_loss(staging, batch, config, step)
+    for batch in drawn(batches, step, c.steps, draw):
+        if step == 0:
+            began = time.time()  # waiting for the first scenes is not time to learn
+        gone = (time.time() - began) / (60 * minutes) if anneal else 0.0
+        loss = plan_loss(staging, heard(batch.to(place), reader), config, step)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(staging.parameters(), 1.0)
-        optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
+        optimiser.step(schedule(step, c.steps, c.warmup, c.decay, gone))
         step += 1
         ema.update(staging, step)
         now = time.time()
@@ -107,8 +137,10 @@ def plan_loss(staging: Staging, batch: Plans, config: Config, step: int) -> Tens
     """The flow loss of a batch at the patterns of its step."""
     c, rng = config.staging, dist.step_rng(config.staging.seed, step)
     plan = scaled(batch.plan_BFTS1, staging)
-    noise = torch.randn(plan.shape, generator=rng)
+    assert batch.text_BLE is not None, "nobody read the prompts"
+    noise = torch.randn(plan.shape, generator=rng).to(plan.device, non_blocking=True)
     levels = training_levels(len(plan), (plan.shape[2], 1, 1), config.model.patterns, c.shift, c.uniform, rng)
+    levels = levels.to(plan.device, non_blocking=True)
     with autocast(plan.device):
         text = staging.read(batch.text_BLE, batch.mask_BL)
 
@@ -116,6 +148,15 @@ def plan_loss(staging: Staging, batch: Plans, config: Config, step: int) -> Tens
             return staging(z, t, text, batch.mask_BL, batch.looks_BQ, batch.size)
 
         return flow_loss(velocity, plan, noise, levels, batch.weight_BTS1)
+
+
+@torch.no_grad()
+def heard(batch: Plans, reader: TextEncoder) -> Plans:
+    """The batch with its prompts read by the large model's encoder."""
+    if batch.text_BLE is not None:
+        return batch
+    with autocast(batch.ids_BL.device):
+        return dataclasses.replace(batch, text_BLE=reader(batch.ids_BL, batch.mask_BL))
 
 
 @torch.no_grad()
@@ -134,8 +175,8 @@ def averaged(staging: Staging, ema: PowerEMA) -> Staging:
 class Batches(Dataset[Plans]):
     """The batch of a step, whatever came before: nothing to resume."""
 
-    def __init__(self, config: Config, model: str | Path, split: str = "train"):
-        self.config, self.model, self.split = config, model, split
+    def __init__(self, config: Config, model: str | Path, split: str = "train", *, read: bool = True):
+        self.config, self.model, self.split, self.read = config, model, split, read
         self.shapes = sorted({(b.frames, b.height, b.width) for b in config.model.buckets if b.frames > 1 and not b.window})
         self._bundle: Bundle | None = None  # loaded by whoever draws
 
@@ -167,10 +208,9 @@ class Batches(Dataset[Plans]):
         there = (rows[..., 7] >= 0).any(1, keepdim=True).float()
         weight = (c.staging.absent + (1 - c.staging.absent) * there).expand(-1, plan.shape[2], -1)
         weight = torch.cat([weight, torch.ones(*weight.shape[:2], 1)], 2)[..., None]  # the camera's row, too
-        with torch.no_grad(), autocast(torch.device("cpu")):
-            text = self._bundle.dit.text(ids, mask)
         looks = torch.where(torch.from_numpy(rng.random(looks.shape)) < STRANGERS, -1, looks)
-        return Plans(plan, weight, text, mask, looks, size)
+        batch = Plans(plan, weight, ids, mask, None, looks, size)
+        return heard(batch, self._bundle.dit.text) if self.read else batch
 
     def _scenes(self, step: int, seconds: float, crowded: bool) -> Iterator[Scene]:
         wanted = self.config.staging.batch // (2 if crowded else 1)
@@ -225,13 +265,13 @@ def spread(batches: Batches, bodies: int = 2000, most: int = 40) -> tuple[Tensor
     return centre, scale.clamp(min=1e-3)
 
 
-def drawn(batches: Dataset[T], first: int, steps: int) -> DataLoader[T]:
-    """The batches of the steps that are left, drawn by a process of its own while the one before is learned from."""
+def drawn(batches: Dataset[T], first: int, steps: int, processes: int = 1) -> DataLoader[T]:
+    """The batches of the steps that are left, drawn by processes of their own while the one before is learned from."""
     return DataLoader(
         batches,
         batch_size=None,
         sampler=range(first, steps),
-        num_workers=1,
+        num_workers=processes,
         prefetch_factor=3,
         multiprocessing_context="spawn",
         worker_init_fn=_alone,
