@@ -40,7 +40,7 @@ class Batch:
     prompts: Prompts | None = None  # in place of scenes and captions, where they were read before
     cameras_BT5: Tensor | None = None  # worlds.storybook.cameras in the middle of each latent frame; of windows nobody knows it
     laid_BCTHW: Tensor | None = None  # models/layout.in_latents, where it was made before
-    posed_B: Tensor | None = None  # 1 for clips whose layout shows poses of the moment (train/layouts), where that was made before
+    posed_B: Tensor | None = None  # 1 for clips whose layout shows the poses of the moment (train/layouts)
     starts: list[float] = field(default_factory=list)  # when in its scene each clip begins, in seconds
 
 

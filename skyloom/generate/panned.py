@@ -1,15 +1,15 @@
-"""The camera goes where the plan says: what lies behind the bodies of a film is made one panorama (models/panorama).
+"""A film that is done goes where its plan says: what lies behind its bodies is made one panorama (models/panorama), and they
+are drawn in full in front of it (models/foreground).
 
 Of a window that goes on from another, and of a film that begins with given frames, these lie on top: so the place stays the one
-that it was. Left as it is where nobody knows how the camera goes, where one place becomes another, and where a film is given.
-A camera of which no prompt speaks stands. One that shakes is none that a plan of three moments a second can have: it stands,
-and then the whole picture shakes.
+that it was. The background stays as it is where nobody knows how the camera goes, where one place becomes another, and where
+a film is given. A camera that shakes is none that a plan of three moments a second can have: it stands, and then the whole
+picture shakes.
 
 Dimension key: C latent channels, T latent frames of a window, H W cells, F frames (4 T; the first latent frame of a film holds
 its first frame four times), h w dots and pixels.
 """
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,33 +17,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.bodies import BODIES
+from ..models.foreground import drawn_over, filled, shaded
 from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import passed_over
 from ..models.places import DOTS
 from ..models.vae import FOLD
-from ..worlds.expand import read_facts
-from ..worlds.prompt import tongue_of
 from ..worlds.storybook import shaking
 from .request import Request
-from .staged import STILL, Plan, calmed
+from .staged import Plan, calmed, scenery
 from .takes import Take
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
-AROUND, BESIDE = 7, 1  # dots around a body that are no part of the panorama, and those that stay as they are
+AROUND, BESIDE = 10, 1  # dots around a body that are no part of the panorama, and those that stay as they are
 WARY = 18  # dots around it that are a part of it only where no frame shows better
 SOFT = 2  # dots over which one becomes the other
 
 
 class Panner:
-    """Makes the background of a take one, window by window."""
+    """Makes the background of a take one and draws its bodies, window by window."""
 
     def __init__(self, take: Take, request: Request, bundle: "Bundle", looks: list[int]):
         self.take, self.bundle, self.looks = take, bundle, looks
         self.said = [scenery(prompt) for prompt in take.prompts]
         self.shakes = all(said["camera"] == "shake" for said in self.said)
-        self.stands = self.shakes or all(said["camera"] in ("", "still") for said in self.said)
         self.fps, self.seed = request.fps, request.seed
         self.before: set[tuple[str, str]] = set()  # places, and their light, of the window before
 
@@ -56,17 +55,24 @@ class Panner:
         places = {(self.said[p]["place"], self.said[p]["light"]) for p in heard}
         one, self.before = len(places | self.before) == 1, places
         new = bool((levels_BTHW[:, held:] == 1).any())  # of given frames nobody knows how the camera goes
-        if plan is None or not (one and new and self.take.steady) or z_1CTHW.shape[2] == 1:
+        goes = one and new and self.take.steady and z_1CTHW.shape[2] > 1
+        if plan is None or not (goes or self.draws):
             return z_1CTHW
         from_ = 1 if held else 0  # the anchor is long past
         levels = levels_BTHW[:, from_:].clone()
         levels[:, : held - from_] = 0
         given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
         shown = Plan(plan.stances_1TS8[:, from_:], going_on(plan.camera_1T5, given)[:, from_:])
-        made = self._made(z_1CTHW[:, :, from_:], levels, shown, begin - held + from_, self.shakes)
+        first = begin - held + from_
+        made = self._made(z_1CTHW[:, :, from_:], weights_PT[:, from_:], levels, shown, first, goes=goes, shakes=self.shakes)
         return torch.cat([z_1CTHW[:, :, :from_], made], 2)
 
-    def ring(self, z_1CTHW: Tensor, plan: Plan | None) -> Tensor:
+    @property
+    def draws(self) -> bool:
+        """Whether bodies are drawn here, by models that do not lay pictures over what takes shape (generate/sampling)."""
+        return self.bundle.config.dit.layout and self.bundle.config.laid_above < 1
+
+    def ring(self, z_1CTHW: Tensor, weights_PT: Tensor, plan: Plan | None) -> Tensor:
         """The same for a ring of latent frames, whose last is followed by its first. Its camera stands: one that goes away does
         not come back in time."""
         if plan is None:
@@ -74,24 +80,42 @@ class Panner:
         around = lambda x, dim: torch.cat([x.narrow(dim, x.shape[dim] - 1, 1), x, x.narrow(dim, 0, 1)], dim)  # noqa: E731
         whole = Plan(around(plan.stances_1TS8, 1), plan.camera_1T5[:, :1].expand(-1, z_1CTHW.shape[2] + 2, -1))
         levels = torch.ones(1, z_1CTHW.shape[2] + 2, 1, 1, device=z_1CTHW.device)
-        return self._made(around(z_1CTHW, 2), levels, whole, 1, shakes=False)[:, :, 1:-1]
+        made = self._made(around(z_1CTHW, 2), around(weights_PT, 1), levels, whole, 1, goes=True, shakes=False)
+        return made[:, :, 1:-1]
 
-    def _made(self, z: Tensor, levels: Tensor, plan: Plan, first: int, shakes: bool) -> Tensor:
+    def _made(self, z: Tensor, weights: Tensor, levels: Tensor, plan: Plan, first: int, *, goes: bool, shakes: bool) -> Tensor:
         """`first` is the take's latent frame that z begins with; 0 is the one that opens it."""
         vae = self.bundle.vae
         film_B3Fhw = vae.picture(z)
         cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
         size = film_B3Fhw.shape[3], film_B3Fhw.shape[4]
-        doubtful, hidden, front = (spread(cover, by, size) for by in (WARY, AROUND, BESIDE))
+        whole = cover.unflatten(1, (-1, BEATS)).amax(2).repeat_interleave(BEATS, 1)  # a latent frame is drawn as one
+        doubtful, hidden, front = (spread(c, by, size) for c, by in ((whole, WARY), (whole, AROUND), (cover, BESIDE)))
         known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
-        way = along(calmed(plan.camera_1T5, math.inf if self.stands else STILL), opens=first == 0)
-        lies = order(known)
-        new = passed_over(film_B3Fhw, way, hidden, front, lies, doubtful_BFHW=doubtful, common=not any(known))
+        lies, new = order(known), film_B3Fhw
+        if goes:
+            way = along(calmed(plan.camera_1T5), opens=first == 0)
+            ground = filled(film_B3Fhw, hidden) if self.draws else film_B3Fhw
+            new = passed_over(ground, way, hidden, front, lies, doubtful_BFHW=doubtful, common=not any(known))
+        if self.draws:
+            new = self._peopled(shaded(new, film_B3Fhw, front) if goes else new, film_B3Fhw, weights, plan)
         if shakes:
             frames = (np.arange(new.shape[2]) + first * FOLD).clip(min=FOLD - 1) - (FOLD - 1)
             off = np.stack(shaking(frames / self.fps, self.seed))
             new = shifted(new, *(off - off[:, lies[:1]] if any(known) else off))  # what is known is off already
         return z + vae.encode_change(new - film_B3Fhw) * (levels[:, None] > 0)
+
+    def _peopled(self, ground_B3Fhw: Tensor, film_B3Fhw: Tensor, weights_PT: Tensor, plan: Plan) -> Tensor:
+        """The ground with everybody in front of it whom the prompts of a frame name."""
+        vocabulary, count = self.bundle.vocabulary, len(self.looks)
+        names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
+        named_TQ = weights_PT.T @ names.float().to(weights_PT.device)
+        looks = torch.tensor([self.looks], device=film_B3Fhw.device)
+        whose = torch.arange(count, device=looks.device).repeat_interleave(BODIES)[None]
+        counts_FR = named_TQ.clamp(max=1).repeat_interleave(BODIES, 1).repeat_interleave(FOLD, 0).to(looks.device)
+        stances = between(plan.stances_1TS8, FOLD)
+        stride = self.bundle.config.vae.stride
+        return drawn_over(ground_B3Fhw, film_B3Fhw, stances, whose, self.bundle.dit.remembered(looks), counts_FR, stride)
 
 
 def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:
@@ -106,12 +130,6 @@ def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:
     way[:, fresh, :3] -= jump[:, None, :3]
     way[..., 3:] = camera_1T5[:, fresh, 3:].mean(1, keepdim=True)
     return way
-
-
-def scenery(prompt: str) -> dict[str, str]:
-    """What a prompt says of place, light and camera; "" where it says nothing."""
-    facts = read_facts(prompt, tongue_of(prompt))
-    return {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "camera")}
 
 
 def shifted(film_B3FHW: Tensor, right_F: np.ndarray, down_F: np.ndarray) -> Tensor:

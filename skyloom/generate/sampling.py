@@ -201,10 +201,10 @@ def velocity_of(
         film = taken = z - level * v
         somebody: Tensor | None = None
         seen = bodies if staged is None else now(staged)
-        if seen is not None and config.laid_above < 1:
+        if seen is not None and (config.laid_above < 1 or layout is not None):
             stances = seen[: len(texts), :, : BODIES * pictures.shape[1]]  # films made together may have more looks
             looks = looks_of(stances)
-            if config.laid_above < float(t.max()):
+            if config.laid_above < float(t.max()) and layout is None:  # shown a layout, the model knows; pictures come last
                 lacking = bundle.overlay(many(film, len(texts)), stances, looks, pictures)
                 film = torch.where(level > config.laid_above, film + sampler.mixed(lacking, weights), film)
             somebody = (truth(stances, looks, pictures, (z.shape[3], z.shape[4]))[0] > 0).any(0, keepdim=True)
@@ -245,7 +245,7 @@ def _ring(take: Take, stage: Stage) -> Tensor:
             velocity = velocity_of(take, weights.expand(-1, count + 1), stage, stager, plan, ring)
         around = sampler.looped(velocity, still, first, ring)
         z = _sample(around, noise, patterns.unknown(noise.shape).to(stage.device), stage)
-        z = Panner(take, stage.request, stage.bundle, stager.looks).ring(z, plan)
+        z = Panner(take, stage.request, stage.bundle, stager.looks).ring(z, weights.expand(-1, count), plan)
         falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
         with autocast(stage.device):
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)

@@ -11,6 +11,7 @@ Dimension key: P prompts, T latent frames of a window, U looks that any prompt n
 
 import dataclasses
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from ..models.bodies import BODIES
 from ..models.layout import layout_of, pictures_laid
 from ..models.places import SAID, surely, truth
 from ..models.staging import CAMERA, NUMBERS, plan_of, scaled, stances_of
+from ..worlds.expand import read_facts
+from ..worlds.prompt import tongue_of
 from .noise import Noise
 from .request import Request
 
@@ -34,6 +37,7 @@ GUIDED = 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0  # which of NUMBERS are: sizes a
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
+STANDING = "", "still"  # what prompts say of cameras that stand: of most nobody speaks
 STILL = 0.02  # short sides, or logarithm of zoom: less of a camera's way in a window is chance
 DEPTHS = 0.18, 0.46  # of what stands with its feet at a share of the height: depth is the one by that and the other (measured)
 
@@ -56,6 +60,8 @@ class Stager:
         named = [bundle.vocabulary.looks(prompt) for prompt in prompts]
         self.looks = list(dict.fromkeys(look for looks in named for look in looks))
         self.device = next(bundle.dit.parameters()).device
+        said = [scenery(prompt)["camera"] for prompt in prompts]
+        self.stands = all(camera in STANDING for camera in said) or all(camera == "shake" for camera in said)
         self.noise = Noise(request, NUMBERS, (len(self.looks) * BODIES + 1, 1), SALT)
         self.anchor: Tensor | None = None  # the first latent frame's part of the plan, and that of the last ones
         self.past: Tensor | None = None
@@ -90,7 +96,8 @@ class Stager:
     def _shown(self, plan: Tensor) -> Plan:
         assert self.bundle.staging is not None
         rows = scaled(plan, self.bundle.staging, back=True)[..., 0].permute(0, 2, 3, 1)
-        return Plan(stances_of(rows[:, :, :-1], self.cells), rows[:, :, -1, :CAMERA])
+        camera = rows[:, :, -1, :CAMERA]
+        return Plan(stances_of(rows[:, :, :-1], self.cells), calmed(camera, math.inf) if self.stands else camera)
 
     def _planned(self, weights_PT: Tensor, levels_T: Tensor, known_BCTHW: Tensor, held: int) -> Tensor | None:
         """The plan of a window, scaled; None where nobody knows how it would go on."""
@@ -215,6 +222,12 @@ def calmed(camera_1T5: Tensor, least: float = STILL) -> Tensor:
     """A plan is drawn, and no camera stands still in it to the pixel: what goes less than so far does not go at all."""
     way, goes = camera_1T5[..., :3], camera_1T5[..., :3].amax(1, keepdim=True) - camera_1T5[..., :3].amin(1, keepdim=True)
     return torch.cat([torch.where(goes < least, way.mean(1, keepdim=True), way), camera_1T5[..., 3:]], 2)
+
+
+def scenery(prompt: str) -> dict[str, str]:
+    """What a prompt says of place, light and camera; "" where it says nothing."""
+    facts = read_facts(prompt, tongue_of(prompt))
+    return {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "camera")}
 
 
 def recast(before: list[int], after: list[int]) -> list[int | None]:

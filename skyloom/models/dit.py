@@ -95,9 +95,13 @@ class DiT(nn.Module):
             return text_BLE, mask_BL, nothing, text_BLE.new_zeros(len(ids_BL), 0, 4, SIDE, SIDE)
         shown_BS = (looks_BQ >= 0).repeat_interleave((LOOK // self.config.patch) ** 2, 1)
         seen = self._see(self.looks[looks_BQ.clamp(min=0)], shown_BS, text_BLE, mask_BL)
+        return text_BLE, torch.cat([mask_BL, shown_BS], 1), seen, self.remembered(looks_BQ)
+
+    def remembered(self, looks_BQ: Tensor) -> Tensor:
+        """pictures_BQ4SS of looks, premultiplied, colours from -alpha to alpha; nothing of -1."""
         pictures = self.pictures[looks_BQ.clamp(min=0)].float() / 255 * (looks_BQ >= 0)[..., None, None, None]
         pictures[:, :, :3] = 2 * pictures[:, :, :3] - pictures[:, :, 3:]
-        return text_BLE, torch.cat([mask_BL, shown_BS], 1), seen, pictures
+        return pictures
 
     def _see(self, looks_BQCHW: Tensor, shown_BS: Tensor, text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
         """seen_BPASK of pictures, which see each other and the prompt, and no film."""

@@ -77,13 +77,14 @@ def window(stances_BFR8: Tensor, rows: int, columns: int) -> tuple[slice, slice]
     return clamped(top, bottom, rows), clamped(left, right, columns)
 
 
-def between(stances_BTR8: Tensor) -> Tensor:
-    """Stances in the middle of latent frames -> of beats, B F R 8: on the way to the nearest other one, or straight on where
-    there is none; still in the first, which is one frame, and where a body is seen in one alone, or turns to the other side."""
+def between(stances_BTR8: Tensor, beats: int = BEATS) -> Tensor:
+    """Stances in the middle of latent frames -> of so many beats in each, B F R 8: on the way to the nearest other one, or
+    straight on where there is none; still in the first, which is one frame, and where a body is seen in one alone, or turns to
+    the other side."""
     frames = stances_BTR8.shape[1]
-    beat = torch.arange(BEATS * frames, device=stances_BTR8.device)
-    mine = beat // BEATS
-    away = (beat % BEATS - (BEATS - 1) / 2) / BEATS * (mine > 0)  # latent frames
+    beat = torch.arange(beats * frames, device=stances_BTR8.device)
+    mine = beat // beats
+    away = (beat % beats - (beats - 1) / 2) / beats * (mine > 0)  # latent frames
     ahead = ((away > 0) & (mine < frames - 1)) | ((mine == 1) & (frames > 2))
     other = torch.where(ahead, mine + 1, mine - 1).clamp(0, frames - 1)
     here, there = stances_BTR8[:, mine], stances_BTR8[:, other]
@@ -97,12 +98,13 @@ def _area(stances: Tensor) -> Tensor:
 
 
 def sprites(
-    stances_BFR8: Tensor, looks_BR: Tensor, pictures_BQ4SS: Tensor, size: tuple[int, int]
+    stances_BFR8: Tensor, looks_BR: Tensor, pictures_BQ4SS: Tensor, size: tuple[int, int], dots: int = DOTS
 ) -> list[tuple[Tensor, Tensor]]:
     """Of every body that there is its picture, B 3 F h w (0 to 1, premultiplied), and what it covers, B 1 F h w; what nearer
     ones hide is left out. Pictures may also be B Q F 4 S S: one for each beat."""
     bodies = [r for r in range(stances_BFR8.shape[2]) if bool((stances_BFR8[:, :, r, 7] >= 0).any())]
-    drawn = [drawn_at(stances_BFR8[:, :, r], pictures_BQ4SS[torch.arange(len(looks_BR)), looks_BR[:, r]], size) for r in bodies]
+    mine = lambda r: pictures_BQ4SS[torch.arange(len(looks_BR)), looks_BR[:, r]]  # noqa: E731
+    drawn = [drawn_at(stances_BFR8[:, :, r], mine(r), size, dots) for r in bodies]
     depth = [stances_BFR8[:, :, r, 6].view(len(looks_BR), 1, -1, 1, 1) for r in bodies]
     found = []
     for i, sprite in enumerate(drawn):
@@ -113,10 +115,10 @@ def sprites(
     return found
 
 
-def drawn_at(stances_BF8: Tensor, picture_B4SS: Tensor, size: tuple[int, int]) -> Tensor:
+def drawn_at(stances_BF8: Tensor, picture_B4SS: Tensor, size: tuple[int, int], dots: int = DOTS) -> Tensor:
     """A picture (or one for each frame, B F 4 S S) as it lies in every frame, B 4 F h w; nothing where there is nobody."""
     a, b, c, d, e, f = stances_BF8[..., :6].unbind(-1)
-    rows, columns = (n / DOTS for n in size)
+    rows, columns = (n / dots for n in size)
     area = a * e - b * d
     here = (stances_BF8[..., 7] >= 0) & (area.abs() > 1e-6)
     a, b, d, e = (x / torch.where(here, area, 1.0) for x in (e, -b, -d, a))  # the way back: cells to picture, 0 to 1

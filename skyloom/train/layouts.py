@@ -1,8 +1,8 @@
 """Layouts of clips whose records are known: who lies where, and in which picture of the loop that their sprite is.
 
-Some clips are shown the very picture that they show, though without its light: what such a layout says can be copied, and light,
-shadow and what stands before a body are learned. The others are shown the one picture that the model will remember, the
-first of the loop, as a film's layout will: so poses are learned too. Which of the two it is, the layout says (POSED).
+Some clips are shown the very picture that they show, though without its light: what such a layout says can be copied, and
+light, shadow and what stands before a body are learned. The others are shown the one picture that the model will remember,
+the first of the loop, as a film's layout will: so poses are learned too. Which of the two it is, the layout says (POSED).
 
 Dimension key as in models/layout; F beats (two of each latent frame), S side of a picture.
 """
@@ -78,7 +78,8 @@ def layout_in(
 ) -> Tensor | None:
     """layout_BKTHW of a part of a batch for who is `told`; None where the model is shown none, or the clips have no record.
 
-    Of layouts that were made before, the batch knows which are posed; of others `posed_B` says which are to be, by default none."""
+    Of layouts that were made before the batch knows which are posed; of others `posed_B` says which are to be, by default none.
+    """
     if not bundle.config.dit.layout or not (batch.starts or batch.laid_BCTHW is not None):
         return None
     device, (rows, columns) = bundle.vae.gain_C.device, batch.z_BCTHW.shape[3:]

@@ -15,6 +15,8 @@ from skyloom.generate.together import Joint
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.looks import remembered, with_cast
 
+pytestmark = pytest.mark.usefixtures("float32")
+
 QUICK = {"seconds": 0, "size": "64x64", "steps": 2}
 
 

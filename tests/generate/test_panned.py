@@ -56,8 +56,7 @@ def test_a_still_camera_sees_one_background(bundle):
     z = films()
     before, after = (bundle.vae.picture(x)[..., 16:-16, 16:-16].std(2).mean() for x in (z, made(bundle, z, plan(body=False))))
     assert after < 0.7 * before  # as far as so few channels can say so
-    assert torch.allclose(made(bundle, z, plan(across=0.5)), made(bundle, z, plan()), atol=1e-4)  # nobody asks it to go
-    there, here = (made(bundle, z, plan(across=way), prompt="a fox, the camera pans left") for way in (0.5, 0.0))
+    there, here = (made(bundle, z, plan(across=way)) for way in (0.5, 0.0))
     assert not torch.allclose(there, here, atol=1e-2)
 
 
@@ -72,20 +71,18 @@ def test_given_and_held_frames_stay(bundle):
 def test_a_ring_has_no_end(bundle):
     z, way = films(4), plan(4, across=0.5)
     with torch.inference_mode():
-        ring = panner(bundle, "a fox").ring(z, way)
-        turned = panner(bundle, "a fox").ring(z.roll(1, 2), way)
-        assert torch.equal(panner(bundle, "a fox").ring(z, None), z)
+        ring = panner(bundle, "a fox").ring(z, torch.ones(1, 4), way)
+        turned = panner(bundle, "a fox").ring(z.roll(1, 2), torch.ones(1, 4), way)
+        assert torch.equal(panner(bundle, "a fox").ring(z, torch.ones(1, 4), None), z)
     assert ring.shape == z.shape and not torch.allclose(ring, z)
     assert (turned.roll(-1, 2) - ring).abs().mean() < 0.5 * (ring - z).abs().mean()  # another frame lies on top
 
 
-def test_a_shaking_camera_shakes_all_and_goes_nowhere(bundle):
+def test_a_shaking_camera_shakes_all(bundle):
     z, shaking = films(), "a fox, the camera shakes"
-    assert panned.scenery(shaking)["camera"] == "shake"
     shaken, again, other = (made(bundle, z, plan(), prompt=shaking, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(shaken, again) and not torch.allclose(shaken, other)
     assert not torch.allclose(shaken, made(bundle, z, plan()))
-    assert torch.allclose(shaken, made(bundle, z, plan(across=0.5), prompt=shaking), atol=1e-4)  # whatever the plan has for it
     given = made(bundle, z, plan(), torch.tensor([0.0, 1, 1]).view(1, 3, 1, 1), prompt=shaking)
     assert torch.equal(given[:, :, 0], z[:, :, 0])
     picture = torch.rand(1, 3, 2, 20, 20)
@@ -95,15 +92,15 @@ def test_a_shaking_camera_shakes_all_and_goes_nowhere(bundle):
 
 
 def test_one_place_is_told_from_another(bundle):
-    z, both = films(), torch.full((2, 3), 0.5)
+    z, both, empty = films(), torch.full((2, 3), 0.5), plan(body=False)
     same = panner(bundle, "a fox runs in the forest", "一只狐狸在森林里")
-    assert not torch.allclose(made(bundle, z, plan(), weights=both, one=same), z)
+    assert not torch.allclose(made(bundle, z, empty, weights=both, one=same), z)
     for other in ("a fox on the beach", "a fox in the forest at night"):
         two = panner(bundle, "a fox in the forest", other)
-        assert torch.equal(made(bundle, z, plan(), weights=both, one=two), z)
+        assert torch.equal(made(bundle, z, empty, weights=both, one=two), z)
         second = torch.tensor([[0.0] * 3, [1.0] * 3])
-        assert torch.equal(made(bundle, z, plan(), weights=second, one=two, held=1, begin=3), z)  # the window before had both
-        assert not torch.allclose(made(bundle, z, plan(), weights=second, one=two, held=1, begin=5), z)
+        assert torch.equal(made(bundle, z, empty, weights=second, one=two, held=1, begin=3), z)  # the window before had both
+        assert not torch.allclose(made(bundle, z, empty, weights=second, one=two, held=1, begin=5), z)
 
 
 def test_what_is_known_lies_on_top():
@@ -136,7 +133,7 @@ def test_the_camera_goes_on_from_given_frames_without_a_jump():
 def test_what_hardly_goes_stands():
     camera = torch.zeros(1, 4, 5)
     camera[0, :, 0], camera[0, :, 1], camera[..., 4] = torch.tensor([0.0, 0.004, -0.004, 0.002]), torch.linspace(0, 0.3, 4), 0.5
-    calm = panned.calmed(camera, panned.STILL)
+    calm = panned.calmed(camera)
     assert calm[0, :, 0].std() == 0 and torch.equal(calm[..., 1:], camera[..., 1:])
     assert panned.calmed(camera, float("inf"))[..., :3].std(1).max() < 1e-6
 
@@ -146,6 +143,28 @@ def test_bodies_are_covered_and_a_little_around_them(bundle):
     assert cover.shape[:2] == (1, 6) and 0 < cover.mean() < 0.2 and float(cover.max()) == pytest.approx(1.0)
     wide = panned.spread(cover, 3, (64, 96))
     assert wide.shape == (1, 12, 64, 96) and wide.mean() > cover.mean() and float(wide.max()) <= 1
+
+
+def test_bodies_are_drawn_wherever_they_are_planned(bundle):
+    """In front of another background and of none; by a model that is shown no layout, or that lays no pictures, by nobody."""
+    z, two = films(), panner(bundle, "a fox in the forest", "a fox on the beach")
+    drawn = made(bundle, z, plan(), weights=torch.full((2, 3), 0.5), one=two)
+    change = (bundle.vae.picture(drawn) - bundle.vae.picture(z)).abs().mean((0, 1, 2))
+    assert change[32:48, 32:48].mean() > 10 * change[:, 64:].mean()
+    still = made(bundle, z[:, :, :1], plan(1))
+    assert not torch.allclose(still, z[:, :, :1])
+    plain = dataclasses.replace(bundle.config, dit=dataclasses.replace(bundle.config.dit, layout=False))
+    for config in (plain, dataclasses.replace(bundle.config, laid_above=1.0)):
+        other = dataclasses.replace(bundle, config=config)
+        assert torch.equal(made(other, z[:, :, :1], plan(1)), z[:, :, :1])
+
+
+def test_only_those_are_drawn_whom_a_prompt_names(bundle):
+    ground, film, scene = torch.zeros(1, 3, 12, 64, 96), torch.ones(1, 3, 12, 64, 96), plan()
+    with torch.inference_mode():
+        for weights, there in (([[1.0] * 3, [0.0] * 3], True), ([[0.0] * 3, [1.0] * 3], False)):
+            one = panner(bundle, "a fox in the forest", "a red beach")
+            assert bool(one._peopled(ground, film, torch.tensor(weights), scene).max() > 0.5) == there
 
 
 def test_films_have_it_where_the_camera_is_known(bundle, monkeypatch):

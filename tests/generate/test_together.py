@@ -3,12 +3,15 @@
 import threading
 
 import numpy as np
+import pytest
 import torch
 
 from skyloom.generate import Request, fingerprint, generate, load_bundle
 from skyloom.generate.together import Joint
 from skyloom.models import bundle as bundles
 from skyloom.models.bundle import save_bundle, tiny_bundle
+
+pytestmark = pytest.mark.usefixtures("float32")
 
 STILL = {"seconds": 0, "size": "64x64", "steps": 4}
 REQUESTS = [

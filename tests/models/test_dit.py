@@ -1,9 +1,12 @@
+import pytest
 import torch
 
 from skyloom.config import DiTConfig, TextConfig
 from skyloom.models.bundle import load_bundle, save_bundle, tiny_bundle
 from skyloom.models.dit import LOOK, DiT, LocalBlock, precondition
 from skyloom.models.vocabulary import Vocabulary
+
+pytestmark = pytest.mark.usefixtures("float32")
 
 
 def run(bundle, z, t, prompts):

@@ -76,7 +76,9 @@ def test_clips_that_are_not_told_are_shown_nothing_at_all(bundle):
     assert layout.shape == (2, 4 + MORE, 2, 4, 4)
     assert layout[1].abs().max() == 0
     assert layout[0, 5].min() == 1  # told
-    assert layout[0, 6:].abs().max() == 0  # its camera is not known
+    assert layout[0, 6:].abs().max() == 0  # neither poses nor camera are known
+    posed = layout_of(laid, None, posed_B=torch.tensor([1.0, 0.0]))
+    assert posed[0, 6].min() == 1 and posed[1, 6].max() == 0 and torch.equal(posed[:, :5], laid)
 
 
 def test_a_layout_changes_what_is_drawn_and_nothing_is_no_layout(bundle):

@@ -6,6 +6,8 @@ import torch
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.packing import packed_velocity
 
+pytestmark = pytest.mark.usefixtures("float32")
+
 SHAPES = [(3, 4, 6), (1, 2, 2), (2, 6, 4), (1, 4, 4)]  # T H W
 PROMPTS = ["a fox", "", "a red fox runs in the snow", "snow"]
 

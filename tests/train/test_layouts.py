@@ -12,7 +12,7 @@ from skyloom.data.encode import stances_in_cells
 from skyloom.data.loader import Batch, Loader
 from skyloom.models.bundle import Bundle, load_bundle
 from skyloom.models.dit import DiT
-from skyloom.models.layout import GREY, SEEN, WAY
+from skyloom.models.layout import GREY, SEEN, WAY, in_dots
 from skyloom.models.places import SIDE
 from skyloom.models.vae import VAE
 from skyloom.models.vocabulary import Vocabulary
@@ -77,6 +77,17 @@ def test_a_layout_is_the_clip_without_its_light_and_its_place():
     assert np.corrcoef(told.flatten(), real.flatten())[0, 1] > 0.8
 
 
+def test_a_layout_shows_the_pose_of_the_moment_or_what_is_remembered():
+    noun = next(noun for noun in core_nouns() if len(sprite_frames(noun)) > 1)
+    scene, stances = Scene(actors=(Actor(noun.key),)), torch.zeros(3, 1, 8)
+    stances[..., :6] = torch.tensor([4.0, 0, 0, 0, 4, 0])
+    posed, like = (laid_of(scene, stances, 0.2, 12, (4, 4), len(core_nouns()), posed=posed) for posed in (True, False))
+    assert posed[:, 1:].std(1).max() > 0.01  # legs go
+    assert torch.allclose(like, like[:, :1].expand_as(like), atol=1e-5)
+    still = in_dots(stances[None], torch.from_numpy(loop_of(noun.key, "", 0.0, np.zeros((1, 1))))[None], (4, 4))
+    assert torch.allclose(like, still[0], atol=1e-5)
+
+
 def test_who_is_not_remembered_is_left_out():
     first, second = core_nouns()[:2]
     stances = torch.zeros(1, 3, 8)
@@ -99,7 +110,10 @@ def test_what_is_made_while_drawing_is_what_records_say(tiny, bundle):
     kept = shelf.laid[some].float() / drawn.INT8, shelf.covered[some].float() / 255
     clips = shelf.z[some].float(), shelf.cover[some], shelf.stances[some]
     known = Batch(*clips, scenes[:5], [], "5", None, shelf.cameras[some], starts=[0.0] * 5)
-    said = layout_in(bundle, known, slice(0, 5), torch.ones(5))
+    posed = shelf.posed[some]
+    assert 0 < shelf.posed[: len(scenes)].mean() < 1
+    said = layout_in(bundle, known, slice(0, 5), torch.ones(5), None, posed)
+    assert torch.equal(said[:, 10, 0, 0, 0], posed)
     assert torch.allclose(said[:, :8], kept[0], atol=1 / drawn.INT8)
     assert torch.allclose(said[:, 8:9], kept[1], atol=0.01)
     assert said[:, 8].max() > 0.5  # somebody is there
