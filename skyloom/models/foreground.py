@@ -15,7 +15,7 @@ from .layers import exact
 from .overlay import coloured, sprites
 
 LEAST = 0.3  # share of what is around a pixel that a mean needs
-GRAIN = 4  # pixels: what is finer is no shadow
+GRAIN = 4  # pixels
 BELOW = 24  # pixels under a body in which its shadow may lie
 DEEPEST = 0.25  # of -1 to 1, how much darker a shadow is at most
 
@@ -63,19 +63,14 @@ def filled(film_B3FHW: Tensor, left_out_BFHW: Tensor) -> Tensor:
 
 
 def shaded(ground_B3FHW: Tensor, film_B3FHW: Tensor, body_BFHW: Tensor) -> Tensor:
-    """The ground as dark as the film has it right under bodies."""
-    under = F.max_pool2d(F.pad(body_BFHW, (0, 0, BELOW, 0)), (BELOW + 1, 1), 1)
-    under = F.avg_pool2d(under, 2 * GRAIN + 1, 1, GRAIN)
-    dark = (_smooth(film_B3FHW, body_BFHW) - _smooth(ground_B3FHW, body_BFHW)).mean(1, keepdim=True)
-    return ground_B3FHW + under[:, None] * dark.clamp(-DEEPEST, 0)
-
-
-def _smooth(film_B3FHW: Tensor, left_out_BFHW: Tensor) -> Tensor:
-    """Means of what is not left out (a normalised convolution, Knutsson & Westin 1993); 0 where nearly all is."""
-    seen = (1 - left_out_BFHW)[:, None]
-    both = torch.cat([film_B3FHW * seen, seen], 1).transpose(1, 2)
-    flat = both.flatten(0, 1)
-    for _ in range(2):
-        flat = F.avg_pool2d(flat, 2 * GRAIN + 1, 1, GRAIN, count_include_pad=False)
-    both = flat.view_as(both).transpose(1, 2)
-    return torch.where(both[:, 3:] > LEAST, both[:, :3] / both[:, 3:].clamp(min=LEAST), 0.0)
+    """The ground as dark as the film has it right under bodies; what is finer than GRAIN is no shadow."""
+    frames, size = film_B3FHW.shape[2], film_B3FHW.shape[3:]
+    seen = (1 - body_BFHW)[:, None]
+    lighter = torch.cat([((film_B3FHW - ground_B3FHW) * seen).mean(1, keepdim=True), seen], 1)
+    coarse = F.avg_pool2d(lighter.transpose(1, 2).flatten(0, 1), GRAIN)
+    coarse = F.avg_pool2d(coarse, 3, 1, 1, count_include_pad=False)
+    dark = (coarse[:, :1] / coarse[:, 1:].clamp(min=LEAST)).clamp(-DEEPEST, 0) * (coarse[:, 1:] > LEAST)
+    body = F.max_pool2d(body_BFHW.flatten(0, 1)[:, None], GRAIN)
+    under = F.max_pool2d(F.pad(body, (0, 0, BELOW // GRAIN, 0)), (BELOW // GRAIN + 1, 1), 1)
+    dark = F.interpolate(F.avg_pool2d(dark * under, 3, 1, 1), size, mode="bilinear")
+    return ground_B3FHW + dark.unflatten(0, (-1, frames)).transpose(1, 2)
