@@ -49,7 +49,7 @@ STORYBOOK = Config(
 )
 
 # storybook-gpu: storybook on from its weights, for an accelerator, from clips that are drawn meanwhile: `skyloom train model
-# --preset storybook-gpu --init storybook --device cuda --draw 14 --minutes 9 --anneal`, and `skyloom train probe` likewise
+# --preset storybook-gpu --init storybook --device cuda --draw 13 --minutes 9 --anneal`; staging, probe likewise
 STORYBOOK_GPU = dataclasses.replace(
     STORYBOOK,
     name="storybook-gpu",
@@ -66,17 +66,18 @@ STORYBOOK_GPU = dataclasses.replace(
         uniform=0.4,
         actor_weight=1.0,
         buckets=(
-            Bucket(1, 256, 256, 32768, 768),
-            Bucket(17, 256, 256, 24576, 256),
-            Bucket(49, 256, 256, 8192, 96),
-            Bucket(1, 256, 448, 8192, 384),
-            Bucket(1, 448, 256, 8192, 384),
-            Bucket(17, 256, 448, 4096, 128),
-            Bucket(17, 448, 256, 4096, 128),
+            Bucket(1, 256, 256, 32768, 1152),
+            Bucket(17, 256, 256, 24576, 384),
+            Bucket(49, 256, 256, 8192, 144),
+            Bucket(1, 256, 448, 8192, 576),
+            Bucket(1, 448, 256, 8192, 576),
+            Bucket(17, 256, 448, 4096, 192),
+            Bucket(17, 448, 256, 4096, 192),
         ),
         phases=((0, (0.12, 0.42, 0.26, 0.03, 0.03, 0.07, 0.07)),),
         seed=11,
     ),
+    staging=dataclasses.replace(STORYBOOK.staging, steps=100_000, batch=512, warmup=30, decay=0.75, seed=5),
     probe=dataclasses.replace(
         STORYBOOK.probe,
         steps=100_000,

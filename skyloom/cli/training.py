@@ -118,13 +118,19 @@ def train_staging(
     preset: Preset = "storybook",
     run: Run = None,
     init: Annotated[str | None, Parameter(help="The model whose films are staged [the run's own].")] = None,
+    onwards: Annotated[bool, Parameter(negative="", help="Start from the staging that this model has.")] = False,
+    device: Device = "cpu",
+    draw: Annotated[int, Parameter(help="So many processes draw scenes meanwhile.")] = 1,
+    anneal: Anneal = False,
     minutes: Minutes = math.inf,
 ) -> None:
     """Stage 4: the small transformer that says who stands where before a film is painted, from records of scenes alone."""
+    _check_device(device, anneal, minutes)
     config, home = _setup(settings, preset, run)
     from ..train import staging
 
-    print(staging.main(config, home / "staging", init or home / "model", minutes=minutes))
+    how: dict = {"onwards": onwards, "device": device, "draw": draw, "anneal": anneal, "minutes": minutes}
+    print(staging.main(config, home / "staging", init or home / "model", **how))
 
 
 @train.command(name="air")

@@ -185,6 +185,7 @@ def covered(stances_1TS8: Tensor, looks: list[int], bundle: "Bundle", cells: tup
 
 def spread(cover_1Fhw: Tensor, dots: int, size: tuple[int, int]) -> Tensor:
     """What is covered and so many dots around it, softly; in frames and pixels."""
-    wide = F.max_pool2d(cover_1Fhw, 2 * dots + 1, 1, dots)
+    side = 2 * dots + 1
+    wide = F.max_pool2d(F.max_pool2d(cover_1Fhw, (1, side), 1, (0, dots)), (side, 1), 1, (dots, 0))
     soft = F.avg_pool2d(F.pad(wide, (SOFT,) * 4, mode="replicate"), 2 * SOFT + 1, 1)
     return F.interpolate(soft, size, mode="bilinear").repeat_interleave(FOLD // BEATS, 1)

@@ -51,15 +51,22 @@ def filled(film_B3FHW: Tensor, left_out_BFHW: Tensor) -> Tensor:
     pull, Gortler et al. 1996)."""
     seen = (1 - left_out_BFHW)[:, None]
     whole = torch.cat([film_B3FHW * seen, seen], 1).transpose(1, 2).flatten(0, 1)
-    smaller = [whole]
-    while max(size := smaller[-1].shape[2:]) > 1:
-        part = F.avg_pool2d(smaller[-1], (1, 2) if size[1] > 1 else (2, 1), ceil_mode=True, count_include_pad=False)
-        smaller.append(part * (1 / part[:, 3:].clamp(min=0.5)))  # half of it seen is enough
+    smaller = [_halved(whole, 2, 2)]  # what is drawn on is soft: no need to go down to the pixel
+    while max(smaller[-1].shape[2:]) > 1:
+        smaller.append(_halved(smaller[-1], *((1, 2) if smaller[-1].shape[3] > 1 else (2, 1))))
     drawn = smaller[-1][:, :3] / smaller[-1][:, 3:].clamp(min=1e-6)
     for part in reversed(smaller[:-1]):
         drawn = F.interpolate(drawn, part.shape[2:], mode="bilinear")
         drawn = part[:, :3] + (1 - part[:, 3:]) * drawn
-    return drawn.unflatten(0, film_B3FHW.shape[:1] + film_B3FHW.shape[2:3]).transpose(1, 2)
+    drawn = F.interpolate(drawn, film_B3FHW.shape[3:], mode="bilinear")
+    drawn = drawn.unflatten(0, film_B3FHW.shape[:1] + film_B3FHW.shape[2:3]).transpose(1, 2)
+    return torch.lerp(film_B3FHW.to(drawn.dtype), drawn, left_out_BFHW[:, None].to(drawn.dtype))
+
+
+def _halved(part_N4HW: Tensor, rows: int, columns: int) -> Tensor:
+    """Means of so many rows and columns; half of a pixel seen is enough."""
+    part = F.avg_pool2d(part_N4HW, (rows, columns), ceil_mode=True, count_include_pad=False)
+    return part * (1 / part[:, 3:].clamp(min=0.5))
 
 
 def shaded(ground_B3FHW: Tensor, film_B3FHW: Tensor, body_BFHW: Tensor) -> Tensor:

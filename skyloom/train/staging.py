@@ -69,7 +69,7 @@ def main(
     run: Path,
     model: str | Path,
     *,
-    init: str | Path | None = None,
+    onwards: bool = False,
     minutes: float = math.inf,
     save_minutes: float = 3,
     check_every: int = 200,
@@ -79,26 +79,26 @@ def main(
 ) -> Path:
     """Trains in `run` for the model of that name or folder, whose words and looks the plans are of; exports run/export.
 
-    `init` names a model whose staging to start from. Stops early, with everything saved and exported, after `minutes`; with
-    `anneal` the learning rate falls so that it is zero by then. `draw` processes draw scenes. ValueError where the config has
-    no staging.
+    It starts from nothing, or `onwards` from the staging that the model has. Stops early, with everything saved and exported,
+    after `minutes`; with `anneal` the learning rate falls so that it is zero by then. `draw` processes draw scenes. ValueError
+    where the config has no staging, or the model none to go on from.
     """
     c = config.staging
     if not c.depth:
         raise ValueError("staging.depth is 0: this preset stages nothing. Set it, or take another preset.")
     checkpoint.claim(run, to_json(config), ("text", "staging", "fps"))
     place = dist.prepared(device)
-    reader = load_bundle(model).dit.text.to(place).eval()
+    old = load_bundle(model)
+    reader = old.dit.text.to(place).eval()
     batches = Batches(config, model, read=place.type == "cpu")  # in processes of their own, which have time there
     torch.manual_seed(c.seed)
     staging = Staging(c, config.text)
-    if init is None:
+    if not onwards:
         staging.centre, staging.scale = spread(batches)
+    elif old.staging is None:
+        raise ValueError(f"onwards: the model {model} stages nothing yet. Leave it out to start from nothing.")
     else:
-        old = load_bundle(init).staging
-        if old is None:
-            raise ValueError(f"init={init}: that model stages nothing. Name one that does, or none.")
-        staging.load_state_dict(old.state_dict())
+        staging.load_state_dict(old.staging.state_dict())
     staging.to(place)
     optimiser, ema, step = Optimisers(staging, c.lr, c.weight_decay, muon=True), PowerEMA(staging, 6.94), 0
     if state := checkpoint.load_latest(run):

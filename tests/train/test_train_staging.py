@@ -46,6 +46,29 @@ def test_a_stopped_run_continues_to_the_same_bits(tiny, model, tmp_path):
         staging.main(dataclasses.replace(config, staging=dataclasses.replace(config.staging, depth=0)), tmp_path / "no", model)
 
 
+def test_it_goes_on_from_the_staging_of_a_model(tiny, model, tmp_path):
+    config = with_steps(tiny, 2)
+    with pytest.raises(ValueError, match="stages nothing yet"):
+        staging.main(config, tmp_path / "none", model, onwards=True)
+    first = staging.main(config, tmp_path / "run" / "staging", model)
+    save_bundle(load_bundle(model), tmp_path / "run" / "model" / "export")
+    still = dataclasses.replace(config, staging=dataclasses.replace(config.staging, lr=0.0, steps=1))
+    second = staging.main(still, tmp_path / "on", tmp_path / "run", onwards=True, draw=2)
+    one, other = (read_weights(folder / STAGING)[0] for folder in (first, second))
+    assert all(torch.allclose(one[name].float(), other[name].float(), atol=1e-2) for name in one)
+    assert torch.equal(one["centre"], other["centre"])
+
+
+def test_prompts_may_be_read_by_who_learns(tiny, model):
+    """As on accelerators, whose drawers hand over tokens only."""
+    config = with_steps(tiny, 1)
+    read, unread = (staging.Batches(config, model, read=read)[3] for read in (True, False))
+    assert unread.text_BLE is None and torch.equal(read.ids_BL, unread.ids_BL)
+    heard = staging.heard(unread, load_bundle(model).dit.text)
+    assert torch.allclose(heard.text_BLE.float(), read.text_BLE.float(), atol=1e-3)
+    assert staging.heard(read, None) is read
+
+
 def test_it_learns_and_joins_the_model(tiny, model, tmp_path):
     config = dataclasses.replace(tiny, staging=dataclasses.replace(tiny.staging, steps=60, batch=16, lr=5e-3))
     batches = staging.Batches(config, model, "val")
