@@ -185,7 +185,7 @@ class Clips(Drawn):
             row[most : most + len(named)] = named
             row[-BODIES:] = bodies
             count[:] = len(ids), len(named)
-        return frames, pool_mask(mask, c.vae.stride), stances, prompts, counts, camera, laid, np.float32(posed)
+        return frames, pool_mask(mask, c.vae.stride), stances, prompts, counts, camera, laid, np.array(posed, np.float32)
 
 
 class Shelf:

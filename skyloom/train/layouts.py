@@ -87,7 +87,9 @@ def layout_in(
         posed_B = torch.zeros(len(batch.scenes[mine])) if posed_B is None else posed_B
         known = zip(batch.scenes[mine], batch.stances_BTR8[mine], batch.starts[mine], posed_B.tolist(), strict=True)
         size, looks, fps = (rows, columns), len(bundle.vocabulary.names), bundle.config.fps
-        dots = torch.stack([laid_of(*one, fps, size, looks, posed=bool(posed)) for *one, posed in known])
+        dots = torch.stack(
+            [laid_of(scene, at, start, fps, size, looks, posed=bool(posed)) for scene, at, start, posed in known]
+        )
         laid = in_latents(bundle.overlay, dots.to(device))
     else:
         laid, posed_B = batch.laid_BCTHW[mine], None if batch.posed_B is None else batch.posed_B[mine]

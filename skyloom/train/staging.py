@@ -61,7 +61,8 @@ class Plans:
 
     def to(self, device: torch.device) -> "Plans":
         parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return Plans(**{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in parts.items()})
+        moved = {name: part.to(device, non_blocking=True) for name, part in parts.items() if isinstance(part, Tensor)}
+        return dataclasses.replace(self, **moved)
 
 
 def main(
