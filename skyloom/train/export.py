@@ -22,7 +22,7 @@ WORLD = """- Trained by this repository alone, from random weights, for {steps} 
 - It knows its own small world and nothing else: no real people, places or events, no text in pictures, no sound.
 """
 LOOKS = """- Remembers a picture of each of {count} nouns (`pictures` and `looks` in dit.safetensors: the art, MIT licence) and
-  lays those that a prompt names out as a sketch. Where they are, how they move, are coloured and lit is learned.
+  lays those that a prompt names into its films. Where they are, how they move and are lit is learned.
 """
 FOOTAGE = """- Trained on from `{base}` for {steps} steps, on the footage below.
 - It knows what it was shown, roughly, and learns small footage by heart. No text in pictures, no sound.

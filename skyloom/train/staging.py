@@ -60,9 +60,12 @@ class Plans:
     size: tuple[int, int]  # rows and columns of cells
 
     def to(self, device: torch.device) -> "Plans":
-        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        moved = {name: part.to(device, non_blocking=True) for name, part in parts.items() if isinstance(part, Tensor)}
-        return dataclasses.replace(self, **moved)
+        plan, weight, ids, mask, looks = (
+            part.to(device, non_blocking=True)
+            for part in (self.plan_BFTS1, self.weight_BTS1, self.ids_BL, self.mask_BL, self.looks_BQ)
+        )
+        text = None if self.text_BLE is None else self.text_BLE.to(device, non_blocking=True)
+        return Plans(plan, weight, ids, mask, text, looks, self.size)
 
 
 def main(
