@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .layers import exact
-from .overlay import coloured, sprites
+from .overlay import coloured, sprites, window
 
 LEAST = 0.3  # share of what is around a pixel that a mean needs
 GRAIN = 4  # pixels
@@ -34,16 +34,23 @@ def drawn_over(
     Stances as models/overlay has them, but of frames; pictures premultiplied, -alpha to alpha; `counts` says how much of a body
     is to be seen, 0 to 1; a latent cell is `stride` pixels wide.
     """
-    size = film_B3FHW.shape[3], film_B3FHW.shape[4]
+    cells = film_B3FHW.shape[3] // stride, film_B3FHW.shape[4] // stride
+    rows, columns = window(stances_BFR8, *cells)
+    if rows.start == rows.stop or columns.start == columns.stop:
+        return film_B3FHW
+    inside = (..., *(slice(stride * side.start, stride * side.stop) for side in (rows, columns)))
+    drawn = film_B3FHW.float().clone()
+    part = drawn[inside]
     there = [r for r in range(stances_BFR8.shape[2]) if bool((stances_BFR8[:, :, r, 7] >= 0).any())]
+    stances = stances_BFR8 - stances_BFR8.new_tensor([0, 0, columns.start, 0, 0, rows.start, 0, 0])
     with exact(film_B3FHW.device):
-        light = light_B3FHW.float() / 2 + 0.5
-        laid = sprites(stances_BFR8, looks_BR, pictures_BQ4SS, size, stride)
+        light = light_B3FHW[inside].float() / 2 + 0.5
+        laid = sprites(stances, looks_BR, pictures_BQ4SS, (part.shape[3], part.shape[4]), stride)
         for r, (picture, cover) in zip(there, laid, strict=True):
             count = counts_FR[:, r].view(1, 1, -1, 1, 1)
             shown = 2 * coloured(picture, cover, light) - cover
-            film_B3FHW = film_B3FHW + count * (shown - cover * film_B3FHW)
-    return film_B3FHW
+            part += count * (shown - cover * part)
+    return drawn
 
 
 def filled(film_B3FHW: Tensor, left_out_BFHW: Tensor) -> Tensor:
