@@ -42,6 +42,7 @@ def ended(server, ids):
     return rows()
 
 
+@pytest.mark.usefixtures("float32")
 def test_they_go_side_by_side_and_say_so(crowd, model):
     ids = [ask(crowd, prompt, seed=i) for i, prompt in enumerate(("a red fox", "snow", "a fox runs"))]
     other, film = ask(crowd, size="64x96", seed=7), ask(crowd, kind="video", seed=8)

@@ -11,6 +11,8 @@ from skyloom.models.bundle import tiny_bundle
 from skyloom.train import finetune
 from skyloom.train.model import bundle_loss, learned_guidance, velocity_without
 
+pytestmark = pytest.mark.usefixtures("float32")
+
 
 def guided_bundle(scale: float):
     bundle = tiny_bundle()
