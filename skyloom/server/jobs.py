@@ -128,7 +128,8 @@ class Worker:
         self.models: list[str] = []  # loaded; told to others with each beat
         self.draining = threading.Event()
         self.gone = threading.Event()
-        self.busy = threading.Lock()  # held while films are made
+        self.busy = threading.Lock()  # held while films are made, and for ever by a worker that has stopped
+        self.over = threading.Event()  # nothing is in hand any more, nor will be
         self.here: list[str] = []  # jobs that this process was given and has not begun
         self.gate = threading.Lock()  # of `here`
         self.lock = _hold(self._lock_file(self.id))
@@ -157,6 +158,8 @@ class Worker:
         done = self.busy.acquire(timeout=seconds)
         self.gone.set()
         done = done or self.busy.acquire(timeout=30)
+        if done:
+            self.over.set()
         DBOS.destroy(destroy_registry=True)
         self.lock.close()  # whatever is still in our name is put back by the next worker that looks
         self.queue.close()
@@ -167,7 +170,7 @@ class Worker:
         with self.gate:
             self.here.append(id)
         while not self.busy.acquire(timeout=HANDED):
-            if self._handed_on(id):
+            if self._handed_on(id) or self.over.is_set():  # or who was filmed with another would wait for ever
                 return
         try:
             jobs = [job for each in self._company(id) if (job := self.store.claim(each, self.id))]

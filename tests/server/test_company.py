@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -77,6 +78,18 @@ def test_a_worker_that_goes_puts_them_all_back(crowd):
     crowd.hire()
     assert [job.status for job in ended(crowd, ids)] == ["completed"] * 6
     assert all(crowd.service.store.get(id).attempts == 1 for id in ids)
+
+
+def test_no_thread_outlives_its_worker(crowd, monkeypatch):
+    """One that waits to see that its job was filmed with another does not wait for who has stopped."""
+    crowd.hire()
+    assert crowd.worker.stop(5)
+    monkeypatch.setattr(crowd.worker, "_handed_on", lambda id: False)
+    waiting = threading.Thread(target=crowd.worker.film, args=("gone",), daemon=True)
+    waiting.start()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    crowd.worker = None
 
 
 def test_through_the_client(crowd):
