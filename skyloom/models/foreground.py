@@ -38,13 +38,13 @@ def drawn_over(
     rows, columns = window(stances_BFR8, *cells)
     if rows.start == rows.stop or columns.start == columns.stop:
         return film_B3FHW
-    inside = (..., *(slice(stride * side.start, stride * side.stop) for side in (rows, columns)))
+    down, right = (slice(stride * side.start, stride * side.stop) for side in (rows, columns))
     drawn = film_B3FHW.float().clone()
-    part = drawn[inside]
+    part = drawn[..., down, right]
     there = [r for r in range(stances_BFR8.shape[2]) if bool((stances_BFR8[:, :, r, 7] >= 0).any())]
     stances = stances_BFR8 - stances_BFR8.new_tensor([0, 0, columns.start, 0, 0, rows.start, 0, 0])
     with exact(film_B3FHW.device):
-        light = light_B3FHW[inside].float() / 2 + 0.5
+        light = light_B3FHW[..., down, right].float() / 2 + 0.5
         laid = sprites(stances, looks_BR, pictures_BQ4SS, (part.shape[3], part.shape[4]), stride)
         for r, (picture, cover) in zip(there, laid, strict=True):
             count = counts_FR[:, r].view(1, 1, -1, 1, 1)
