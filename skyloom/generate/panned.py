@@ -87,18 +87,19 @@ class Panner:
         """`first` is the take's latent frame that z begins with; 0 is the one that opens it."""
         vae = self.bundle.vae
         film_B3Fhw = vae.picture(z)
-        cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
-        size = film_B3Fhw.shape[3], film_B3Fhw.shape[4]
-        whole = cover.unflatten(1, (-1, BEATS)).amax(2).repeat_interleave(BEATS, 1)  # a latent frame is drawn as one
-        doubtful, hidden, front = (spread(c, by, size) for c, by in ((whole, WARY), (whole, AROUND), (cover, BESIDE)))
         known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
         lies, new = order(known), film_B3Fhw
         if goes:
+            cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
+            size = film_B3Fhw.shape[3], film_B3Fhw.shape[4]
+            whole = cover.unflatten(1, (-1, BEATS)).amax(2).repeat_interleave(BEATS, 1)  # a latent frame is drawn as one
+            doubtful, hidden, front = (spread(c, by, size) for c, by in ((whole, WARY), (whole, AROUND), (cover, BESIDE)))
             way = along(calmed(plan.camera_1T5), opens=first == 0)
             ground = filled(film_B3Fhw, hidden) if self.draws else film_B3Fhw
             new = passed_over(ground, way, hidden, front, lies, doubtful_BFHW=doubtful, common=not any(known))
+            new = shaded(new, film_B3Fhw, front) if self.draws else new
         if self.draws:
-            new = self._peopled(shaded(new, film_B3Fhw, front) if goes else new, film_B3Fhw, weights, plan)
+            new = self._peopled(new, film_B3Fhw, weights, plan)
         if shakes:
             frames = (np.arange(new.shape[2]) + first * FOLD).clip(min=FOLD - 1) - (FOLD - 1)
             off = np.stack(shaking(frames / self.fps, self.seed))

@@ -90,6 +90,8 @@ def main(
     c = config.staging
     if not c.depth:
         raise ValueError("staging.depth is 0: this preset stages nothing. Set it, or take another preset.")
+    if draw < 1:
+        raise ValueError(f"draw={draw}: nobody would draw scenes. Start at least one process.")
     checkpoint.claim(run, to_json(config), ("text", "staging", "fps"))
     place = dist.prepared(device)
     old = load_bundle(model)
@@ -101,6 +103,8 @@ def main(
         staging.centre, staging.scale = spread(batches)
     elif old.staging is None:
         raise ValueError(f"onwards: the model {model} stages nothing yet. Leave it out to start from nothing.")
+    elif (has := (old.staging.settings.width, old.staging.settings.depth)) != (c.width, c.depth):
+        raise ValueError(f"onwards: the model {model} has width and depth {has} of staging, wanted {c.width, c.depth}.")
     else:
         staging.load_state_dict(old.staging.state_dict())
     staging.to(place)
@@ -110,7 +114,8 @@ def main(
         optimiser.load_state_dict(state["optimiser"])
         ema.average, step = {name: value.to(place) for name, value in state["ema"].items()}, state["step"]
     log = Log(run, step)
-    watched = [heard(Batches(config, model, "val")[i].to(place), reader) for i in range(WATCHED)]
+    held_out = Batches(config, model, "val", read=place.type == "cpu")
+    watched = [heard(held_out[i].to(place), reader) for i in range(WATCHED)]
     began = saved = time.time()
     for batch in drawn(batches, step, c.steps, draw):
         if step == 0:

@@ -50,8 +50,13 @@ def test_it_goes_on_from_the_staging_of_a_model(tiny, model, tmp_path):
     config = with_steps(tiny, 2)
     with pytest.raises(ValueError, match="stages nothing yet"):
         staging.main(config, tmp_path / "none", model, onwards=True)
+    with pytest.raises(ValueError, match="at least one process"):
+        staging.main(config, tmp_path / "none", model, draw=0)
     first = staging.main(config, tmp_path / "run" / "staging", model)
     save_bundle(load_bundle(model), tmp_path / "run" / "model" / "export")
+    deeper = dataclasses.replace(config, staging=dataclasses.replace(config.staging, depth=2))
+    with pytest.raises(ValueError, match="width and depth"):
+        staging.main(deeper, tmp_path / "deeper", tmp_path / "run", onwards=True)
     still = dataclasses.replace(config, staging=dataclasses.replace(config.staging, lr=0.0, steps=1))
     second = staging.main(still, tmp_path / "on", tmp_path / "run", onwards=True, draw=2)
     one, other = (read_weights(folder / STAGING)[0] for folder in (first, second))
