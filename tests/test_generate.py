@@ -75,7 +75,7 @@ def test_several_films_are_the_single_ones(bundle):
 
 def test_the_python_front_door(bundle, monkeypatch, tmp_path):
     monkeypatch.setattr(room, "load_bundle", lambda model, lora=(): bundle)
-    film = skyloom.load().generate("a fox", seconds=0.3, size="32x32", steps=1)
+    film = skyloom.load().generate("a fox, the camera shakes", seconds=0.3, size="32x32", steps=1)
     assert isinstance(film, Film)
     film.save(tmp_path / "fox.gif")
     assert len(read_video(tmp_path / "fox.gif")[0]) == len(film.frames)

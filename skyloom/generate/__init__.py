@@ -30,7 +30,6 @@ from ..worlds.prompt import emoji_to_words
 from .casting import check_spoken, read_sprite
 from .controls import write_script
 from .cost import (
-    DECODED_AT_ONCE,
     Plan,
     check_memory,
     conv_flops,
@@ -321,17 +320,15 @@ def _frames(
     on_step(0, steps)
     for part in script.parts:
         if isinstance(part, Take):
-            lead = sampling.RING_LEAD - 1 if part.ring else 0
-            for frame in _pasted(part, _drawn(sampling.latents(part, stage), bundle), lead):
+            for frame in _pasted(part, _shown(sampling.films(part, stage))):
                 yield np.ascontiguousarray(frame[top : top + height, left : left + width])
         else:
             yield from part
 
 
-def _pasted(take: Take, drawn: Iterator[np.ndarray], lead: int) -> Iterator[np.ndarray]:
+def _pasted(take: Take, drawn: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """The frames that a take keeps, with what is given shown over what was drawn."""
-    for i, frame in enumerate(drawn):
-        i -= lead
+    for i, frame in enumerate(drawn, 1 if take.ring else 0):
         if i >= take.keep[1]:
             return
         if i < take.keep[0]:
@@ -341,23 +338,12 @@ def _pasted(take: Take, drawn: Iterator[np.ndarray], lead: int) -> Iterator[np.n
         yield frame
 
 
-def _drawn(parts: "Iterator[Tensor]", bundle: "Bundle") -> Iterator[np.ndarray]:
-    """Latents -> frames (H, W, 3), a few latent frames at a time, whatever the length."""
-    import torch
-
-    from ..models.bundle import autocast
+def _shown(parts: "Iterator[Tensor]") -> Iterator[np.ndarray]:
+    """Parts of a film -> frames (H, W, 3), whatever the length."""
     from ..models.vae import to_frames
 
-    device = next(bundle.vae.parameters()).device
-    pieces = (piece for part in parts for piece in part.split(DECODED_AT_ONCE, dim=2))
-    drawn = bundle.vae.decode_stream(pieces)
-    while True:
-        with torch.inference_mode(), autocast(device):  # never held open while the reader of the frames goes on
-            video_BCTHW = next(drawn, None)
-            if video_BCTHW is None:
-                return
-            frames = to_frames(video_BCTHW)
-        yield from frames
+    for part in parts:
+        yield from to_frames(part)
 
 
 def _check_names(options: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ Dimension key: C latent channels, T latent frames of a window, H W cells, F fram
 its first frame four times), h w dots and pixels.
 """
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.bodies import BODIES
-from ..models.foreground import drawn_over, filled, shaded
+from ..models.foreground import Row, drawn_over, shaded
 from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import passed_over
 from ..models.places import DOTS
@@ -47,76 +48,82 @@ class Panner:
         self.before: set[tuple[str, str]] = set()  # places, and their light, of the window before
 
     def __call__(
-        self, z_1CTHW: Tensor, weights_PT: Tensor, levels_BTHW: Tensor, plan: Plan | None, held: int, begin: int
+        self, film_B3Fhw: Tensor, weights_PT: Tensor, levels_BTHW: Tensor, plan: Plan | None, held: int, begin: int
     ) -> Tensor:
-        """A window's latents, of which the first `held` are the anchor and the end of what was filmed before, and the next is
-        the take's latent frame `begin` -> the same with one background. What is given stays."""
+        """A window's frames -> the same in front of one background. Its first `held` latent frames are the end of what was
+        filmed before, and the next is the take's latent frame `begin`. What is given stays, and so does what is held."""
         heard = (weights_PT[:, held:].amax(1) > 0).nonzero()[:, 0].tolist()
         places = {(self.said[p]["place"], self.said[p]["light"]) for p in heard}
         one, self.before = len(places | self.before) == 1, places
         new = bool((levels_BTHW[:, held:] == 1).any())  # of given frames nobody knows how the camera goes
-        goes = one and new and self.take.steady and z_1CTHW.shape[2] > 1
+        goes = one and new and self.take.steady and weights_PT.shape[1] > 1
         if plan is None or not (goes or self.draws):
-            return z_1CTHW
-        from_ = 1 if held else 0  # the anchor is long past
-        levels = levels_BTHW[:, from_:].clone()
-        levels[:, : held - from_] = 0
+            return film_B3Fhw
+        levels = levels_BTHW.clone()
+        levels[:, :held] = 0
         given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
-        shown = Plan(plan.stances_1TS8[:, from_:], going_on(plan.camera_1T5, given)[:, from_:])
-        first = begin - held + from_
-        made = self._made(z_1CTHW[:, :, from_:], weights_PT[:, from_:], levels, shown, first, goes=goes, shakes=self.shakes)
-        return torch.cat([z_1CTHW[:, :, :from_], made], 2)
+        shown = dataclasses.replace(plan, camera_1T5=going_on(plan.camera_1T5, given))
+        made = self._made(film_B3Fhw, weights_PT, levels, shown, begin - held, goes=goes, shakes=self.shakes)
+        if not bool((levels == 0).any()):
+            return made
+        fresh = (levels > 0).float().repeat_interleave(FOLD, 1)
+        return torch.lerp(film_B3Fhw, made, F.interpolate(fresh, film_B3Fhw.shape[3:])[:, None])
 
     @property
     def draws(self) -> bool:
         """Whether bodies are drawn here, by models that do not lay pictures over what takes shape (generate/sampling)."""
         return self.bundle.config.dit.layout and self.bundle.config.laid_above < 1
 
-    def ring(self, z_1CTHW: Tensor, weights_PT: Tensor, plan: Plan | None) -> Tensor:
+    def ring(self, film_B3Fhw: Tensor, weights_PT: Tensor, plan: Plan | None) -> Tensor:
         """The same for a ring of latent frames, whose last is followed by its first. Its camera stands: one that goes away does
         not come back in time."""
         if plan is None:
-            return z_1CTHW
-        around = lambda x, dim: torch.cat([x.narrow(dim, x.shape[dim] - 1, 1), x, x.narrow(dim, 0, 1)], dim)  # noqa: E731
-        whole = Plan(around(plan.stances_1TS8, 1), plan.camera_1T5[:, :1].expand(-1, z_1CTHW.shape[2] + 2, -1))
-        levels = torch.ones(1, z_1CTHW.shape[2] + 2, 1, 1, device=z_1CTHW.device)
-        made = self._made(around(z_1CTHW, 2), around(weights_PT, 1), levels, whole, 1, goes=True, shakes=False)
-        return made[:, :, 1:-1]
+            return film_B3Fhw
+        around = lambda x, dim, n=1: torch.cat([x.narrow(dim, x.shape[dim] - n, n), x, x.narrow(dim, 0, n)], dim)  # noqa: E731
+        count = weights_PT.shape[1] + 2
+        camera = plan.camera_1T5[:, :1].expand(-1, count, -1)
+        whole = Plan(around(plan.stances_1TS8, 1), camera, pieces=plan.pieces and plan.pieces.around())
+        levels = torch.ones(1, count, 1, 1, device=film_B3Fhw.device)
+        film = around(film_B3Fhw, 2, FOLD)
+        return self._made(film, around(weights_PT, 1), levels, whole, 1, goes=True, shakes=False)[:, :, FOLD:-FOLD]
 
-    def _made(self, z: Tensor, weights: Tensor, levels: Tensor, plan: Plan, first: int, *, goes: bool, shakes: bool) -> Tensor:
-        """`first` is the take's latent frame that z begins with; 0 is the one that opens it."""
-        vae = self.bundle.vae
-        film_B3Fhw = vae.picture(z)
+    def _made(
+        self, film: Tensor, weights: Tensor, levels: Tensor, plan: Plan, first: int, *, goes: bool, shakes: bool
+    ) -> Tensor:
+        """`first` is the take's latent frame that the film begins with; 0 is the one that opens it."""
         known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
-        lies, new = order(known), film_B3Fhw
+        lies, new = order(known), film
         if goes:
-            cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
-            size = film_B3Fhw.shape[3], film_B3Fhw.shape[4]
+            cells = tuple(side // self.bundle.config.vae.stride for side in film.shape[3:])
+            cover = covered(plan.stances_1TS8, self.looks, self.bundle, (cells[0], cells[1]))
+            size = film.shape[3], film.shape[4]
             whole = cover.unflatten(1, (-1, BEATS)).amax(2).repeat_interleave(BEATS, 1)  # a latent frame is drawn as one
             doubtful, hidden, front = (spread(c, by, size) for c, by in ((whole, WARY), (whole, AROUND), (cover, BESIDE)))
             way = along(calmed(plan.camera_1T5), opens=first == 0)
-            ground = filled(film_B3Fhw, hidden) if self.draws else film_B3Fhw
-            new = passed_over(ground, way, hidden, front, lies, doubtful_BFHW=doubtful, common=not any(known))
-            new = shaded(new, film_B3Fhw, front) if self.draws else new
+            stays = None if self.draws else front
+            new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
+            new = shaded(new, film, front) if self.draws else new
         if self.draws:
-            new = self._peopled(new, film_B3Fhw, weights, plan)
+            new = self._peopled(new, film, weights, plan)
         if shakes:
             frames = (np.arange(new.shape[2]) + first * FOLD).clip(min=FOLD - 1) - (FOLD - 1)
             off = np.stack(shaking(frames / self.fps, self.seed))
             new = shifted(new, *(off - off[:, lies[:1]] if any(known) else off))  # what is known is off already
-        return z + vae.encode_change(new - film_B3Fhw) * (levels[:, None] > 0)
+        return new
 
     def _peopled(self, ground_B3Fhw: Tensor, film_B3Fhw: Tensor, weights_PT: Tensor, plan: Plan) -> Tensor:
         """The ground with everybody in front of it whom the prompts of a frame name."""
         vocabulary, count = self.bundle.vocabulary, len(self.looks)
         names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
         named_TQ = weights_PT.T @ names.float().to(weights_PT.device)
-        looks = torch.tensor([self.looks], device=film_B3Fhw.device)
-        whose = torch.arange(count, device=looks.device).repeat_interleave(BODIES)[None]
-        counts_FR = named_TQ.clamp(max=1).repeat_interleave(BODIES, 1).repeat_interleave(FOLD, 0).to(looks.device)
+        counts_FQ = named_TQ.clamp(max=1).repeat_interleave(FOLD, 0).to(film_B3Fhw.device)
         stances = between(plan.stances_1TS8, FOLD)
-        stride = self.bundle.config.vae.stride
-        return drawn_over(ground_B3Fhw, film_B3Fhw, stances, whose, self.bundle.dit.remembered(looks), counts_FR, stride)
+        pictures = self.bundle.dit.remembered(torch.tensor([self.looks], device=film_B3Fhw.device))
+        rows = [Row(stances[:, :, r], pictures[:, r // BODIES], counts_FQ[:, r // BODIES]) for r in range(count * BODIES)]
+        if (pieces := plan.pieces) is not None:
+            each = zip(pieces.stances_1FP8.unbind(2), pieces.pictures_1P4SS.unbind(1), pieces.counts_FP.unbind(1), strict=True)
+            rows += [Row(*piece, lit=True) for piece in each]
+        return drawn_over(ground_B3Fhw, film_B3Fhw, rows, self.bundle.config.vae.stride)
 
 
 def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:

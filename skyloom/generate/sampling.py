@@ -1,4 +1,4 @@
-"""Take -> latents: which cells are given, which prompt counts where, and window after window for films of any length.
+"""Take -> frames: which cells are given, which prompt counts where, and window after window for films of any length.
 
 Dimension key: B batch (1), C latent channels, T latent frames of a window, N of a whole take, H W rows and columns of cells,
 P prompts; F frames of pixels. A window that goes on from another begins with the take's first latent frame, the anchor, and the
@@ -20,6 +20,8 @@ from ..models.bundle import autocast
 from ..models.places import truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
+from .cost import DECODED_AT_ONCE
+from .dressing import Dresser
 from .falling import Falling
 from .noise import Noise as Noise
 from .panned import Panner
@@ -80,13 +82,15 @@ def carried(window: int) -> int:
     return max(0, min(CARRIED, window - 2))
 
 
-def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
-    """The take's latents in parts, 1 C n H W each; sampling goes on as they are asked for."""
+def films(take: Take, stage: Stage) -> Iterator[Tensor]:
+    """The take's frames in parts, 1 3 F h w (-1 to 1); sampling goes on as they are asked for."""
     if take.ring:
         yield _ring(take, stage)
         return
-    anchor, past = None, None
+    anchor, past, ended = None, None, None  # latents of the first frame and the last ones, and what these look like
+    memory: dict[int, Tensor] = {}
     stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
+    dresser = Dresser(take, stage.request, stage.bundle, stager.looks, stage.noise.cells)
     panner = Panner(take, stage.request, stage.bundle, stager.looks)
     falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
     light: Tensor | None = None
@@ -108,16 +112,34 @@ def latents(take: Take, stage: Stage) -> Iterator[Tensor]:
         pattern = patterns.Pattern(levels, lit, held=held)
         with torch.inference_mode(), autocast(stage.device):
             plan = stager.window(weights, levels, known, held, carried(stage.window))
+            plan = dresser(plan, weights, begin, held)
             velocity = velocity_of(take, weights, stage, stager, plan)
-        z = _sample(velocity, noise, pattern, stage)
+        z = _sample(velocity, noise, pattern, stage)[:, :, held:]
+        old = 1 if held else 0  # the anchor, which is long past
         with torch.inference_mode(), autocast(stage.device):
-            z = panner(z, weights, levels, plan, held, begin)[:, :, held:]
-        anchor = z[:, :, :1] if anchor is None else anchor
-        past = z if past is None else torch.cat([past, z], 2)
-        past = past[:, :, max(0, past.shape[2] - carried(stage.window)) :]
-        with torch.inference_mode(), autocast(stage.device):
+            drawn = _drawn(z, stage, memory, opens=begin == 0)
+            film = drawn if ended is None else torch.cat([ended, drawn], 2)
+            film = panner(film, weights[:, old:], levels[:, old:], plan and plan.part(old), held - old, begin)
+            film = film[:, :, film.shape[2] - drawn.shape[2] :]
+            if end < latents_of(take.frames):
+                z = z + stage.bundle.vae.encode_change(film - drawn)
+                keep = carried(stage.window)
+                anchor = z[:, :, :1] if anchor is None else anchor
+                past = z if past is None else torch.cat([past, z], 2)
+                past, ended = past[:, :, max(0, past.shape[2] - keep) :], film if ended is None else torch.cat([ended, film], 2)
+                ended = ended[:, :, max(0, ended.shape[2] - keep * CHUNK) :]
             air = falling(weights[:, held:], levels[:, held:], opens=begin == 0)
-        yield z if air is None else z + air
+            film = film if air is None else film + stage.bundle.vae.picture_change(air)
+        yield film[:, :, CHUNK - 1 :] if begin == 0 else film
+
+
+def _drawn(z_1CTHW: Tensor, stage: Stage, memory: dict[int, Tensor], opens: bool) -> Tensor:
+    """Latents -> frames, CHUNK of each, a few latent frames at a time; `memory` is the decoder's."""
+    parts, vae = [], stage.bundle.vae
+    for i, piece in enumerate(z_1CTHW.split(DECODED_AT_ONCE, dim=2)):
+        video = vae.draw(piece, memory, opens and i == 0).clamp(-1, 1)
+        parts.append(torch.cat([video[:, :, :1].expand(-1, -1, CHUNK - 1, -1, -1), video], 2) if opens and i == 0 else video)
+    return torch.cat(parts, 2)
 
 
 def cells(take: Take, begin: int, end: int, stage: Stage) -> Tensor:
@@ -242,18 +264,19 @@ def _ring(take: Take, stage: Stage) -> Tensor:
     with torch.inference_mode():
         with autocast(stage.device):
             plan = stager.ring(weights.expand(-1, count))
+            plan = Dresser(take, stage.request, stage.bundle, stager.looks, stage.noise.cells).ring(
+                plan, weights.expand(-1, count)
+            )
             velocity = velocity_of(take, weights.expand(-1, count + 1), stage, stager, plan, ring)
         around = sampler.looped(velocity, still, first, ring)
         z = _sample(around, noise, patterns.unknown(noise.shape).to(stage.device), stage)
-        z = Panner(take, stage.request, stage.bundle, stager.looks).ring(z, weights.expand(-1, count), plan)
         falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
         with autocast(stage.device):
+            lead = torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:]], 2)
+            film = _drawn(torch.cat([lead, z], 2), stage, {}, opens=True)[:, :, CHUNK * lead.shape[2] :]
+            film = Panner(take, stage.request, stage.bundle, stager.looks).ring(film, weights.expand(-1, count), plan)
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)
-        z = z if air is None else z + air
-        return torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:], z], 2)
-
-
-RING_LEAD = 1 + 2 * CHUNK  # frames before a ring's first
+            return film if air is None else film + stage.bundle.vae.picture_change(air)
 
 
 def preview(z_BCTHW: Tensor, bundle: "Bundle") -> np.ndarray:

@@ -30,6 +30,7 @@ from .request import Request
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
+    from .dressing import Pieces
 
 STEPS, SHIFT = 16, 3.0  # of sampling, and of its times towards noise
 PULL, FIRST_PULL, FIRST = 1.3, 3.0, 0.7  # of guidance, and above a noise level, where it is settled which way one goes
@@ -49,6 +50,12 @@ class Plan:
     stances_1TS8: Tensor  # in cells, without the camera's row: BODIES of each look, -1 as the last number where nobody is
     camera_1T5: Tensor  # as worlds.storybook.cameras has it
     seen: bool = True  # whether it is known how the camera goes: not where frames are given
+    pieces: "Pieces | None" = None  # what stands about
+
+    def part(self, first: int) -> "Plan":
+        """From latent frame `first` on."""
+        rest = self.stances_1TS8[:, first:], self.camera_1T5[:, first:]
+        return Plan(*rest, self.seen, self.pieces and self.pieces.part(first))
 
 
 class Stager:
@@ -225,9 +232,9 @@ def calmed(camera_1T5: Tensor, least: float = STILL) -> Tensor:
 
 
 def scenery(prompt: str) -> dict[str, str]:
-    """What a prompt says of place, light and camera; "" where it says nothing."""
+    """What a prompt says of place, light, weather and camera; "" where it says nothing."""
     facts = read_facts(prompt, tongue_of(prompt))
-    return {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "camera")}
+    return {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "weather", "camera")}
 
 
 def recast(before: list[int], after: list[int]) -> list[int | None]:

@@ -135,8 +135,14 @@ def drawn_at(stances_BF8: Tensor, picture_B4SS: Tensor, size: tuple[int, int], d
 def coloured(picture_B3Fhw: Tensor, cover_B1Fhw: Tensor, seen_B3Fhw: Tensor) -> Tensor:
     """A picture (premultiplied by its cover, 0 to 1) in the colours of what is seen under it: the mean of each is the same over
     the whole film, by a gain and, where that would be too much, a shift."""
+    gain, shift = tone(picture_B3Fhw, cover_B1Fhw, seen_B3Fhw)
+    return picture_B3Fhw * gain + cover_B1Fhw * shift
+
+
+def tone(picture_B3Fhw: Tensor, cover_B1Fhw: Tensor, seen_B3Fhw: Tensor) -> tuple[Tensor, Tensor]:
+    """That gain and shift of each colour, B 3 1 1 1."""
     mass = cover_B1Fhw.sum((2, 3, 4), keepdim=True).clamp(min=1e-3)
     there = ((seen_B3Fhw * cover_B1Fhw).sum((2, 3, 4), keepdim=True) / mass).clamp(0, 1)
     own = (picture_B3Fhw.sum((2, 3, 4), keepdim=True) / mass).clamp(0, 1)
     gain = (there / own.clamp(min=0.02)).clamp(FADED, BRIGHT)
-    return picture_B3Fhw * gain + cover_B1Fhw * (there - gain * own).clamp(-SHIFTED, SHIFTED)
+    return gain, (there - gain * own).clamp(-SHIFTED, SHIFTED)

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .foreground import filled
 from .layers import exact
 
 BACK, FAR, NEAR = 0.35, 0.6, 1.1  # parallax of what is behind the horizon, and of the ground at depths 0 and 1 (measured)
@@ -35,7 +36,7 @@ def passed_over(
     film_B3FHW: Tensor,
     camera_BF5: Tensor,
     hidden_BFHW: Tensor,
-    front_BFHW: Tensor,
+    front_BFHW: Tensor | None,
     order: list[int],
     *,
     doubtful_BFHW: Tensor | None = None,
@@ -43,13 +44,18 @@ def passed_over(
 ) -> Tensor:
     """The film with its background as one panorama, in which frames lie on each other in `order`, the uppermost first.
 
-    `hidden` (0 to 1) is what of a frame is no part of the panorama, `front` where a frame stays as it is. The camera is as
-    worlds.storybook.cameras has it. What is `doubtful` of a frame (around bodies, more than is hidden) is taken where no frame
-    shows better. With `common` no single frame says what is there, so that no smear of one is seen in all: where the camera
-    stands that is the median of some frames, where it goes their median says the coarse form alone.
+    `hidden` (0 to 1) is what of a frame is no part of the panorama, `front` where a frame stays as it is; with None nothing
+    does, and what no frame shows is drawn on from around it. The camera is as worlds.storybook.cameras has it. What is
+    `doubtful` of a frame (around bodies, more than is hidden) is taken where no frame shows better. With `common` no single
+    frame says what is there, so that no smear of one is seen in all: where the camera stands that is the median of some
+    frames, where it goes their median says the coarse form alone.
     """
     if common and doubtful_BFHW is not None and bool((camera_BF5[..., :3] == camera_BF5[:, :1, :3]).all()):
-        return _plate(film_B3FHW, hidden_BFHW, front_BFHW, doubtful_BFHW)
+        plate, known = _plate(film_B3FHW, hidden_BFHW, doubtful_BFHW)
+        if front_BFHW is None:
+            return _whole(plate, known)[:, :, None].expand(film_B3FHW.shape)
+        take = (1 - front_BFHW)[:, None]
+        return film_B3FHW * (1 - take * known[:, :, None]) + take * plate[:, :, None]
     height, width = film_B3FHW.shape[3:]
     camera = seen_from(camera_BF5, order[0], height, width)
     margin = margins(camera, height, width)
@@ -66,25 +72,35 @@ def passed_over(
             shown = shown + (1 - shown[:, 3:]) * seen
         if common:
             shown = _agreed(shown, film_B3FHW, camera, hidden_BFHW, margin)
+        if front_BFHW is None:
+            shown = _whole(shown[:, :3], shown[:, 3:])
         for frame in range(film_B3FHW.shape[2]):
             seen = F.grid_sample(shown, to_panorama(camera[:, frame], height, width, margin), align_corners=False)
-            take = (1 - front_BFHW[:, frame])[:, None]
-            again.append(film_B3FHW[:, :, frame] * (1 - take * seen[:, 3:]) + take * seen[:, :3])
+            if front_BFHW is not None:
+                take = (1 - front_BFHW[:, frame])[:, None]
+                seen = film_B3FHW[:, :, frame] * (1 - take * seen[:, 3:]) + take * seen[:, :3]
+            again.append(seen)
     return torch.stack(again, 2)
 
 
-def _plate(film_B3FHW: Tensor, hidden_BFHW: Tensor, front_BFHW: Tensor, doubtful_BFHW: Tensor) -> Tensor:
-    """The same where the camera stands: of each pixel the median of those frames that show it, if need be of doubtful ones."""
+def _plate(film_B3FHW: Tensor, hidden_BFHW: Tensor, doubtful_BFHW: Tensor) -> tuple[Tensor, Tensor]:
+    """What a camera that stands sees, B 3 H W: of each pixel the median of those frames that show it, if need be of doubtful
+    ones; and how far it is known, B 1 H W, by which it is multiplied."""
     some = _some(film_B3FHW.shape[2], VIEWS)
-    seen, again = film_B3FHW[:, :, some].float(), film_B3FHW.float()
+    seen = film_B3FHW[:, :, some].float()
     plate, known = torch.zeros_like(seen[:, :, 0]), torch.zeros_like(seen[:, :1, 0])
     for left_out in (doubtful_BFHW, hidden_BFHW):
         shown = torch.where((left_out[:, some] < 0.5)[:, None], seen, torch.nan).nanmedian(2).values
         sure = F.avg_pool2d(1 - shown[:, :1].isnan().float(), 2 * SEAM + 1, 1, SEAM, count_include_pad=False)
         sure = torch.where(shown[:, :1].isnan(), 0.0, (2 * sure - 1).clamp(min=0))  # soft where it ends
         plate, known = plate + (1 - known) * sure * shown.nan_to_num(), known + (1 - known) * sure
-    take = (1 - front_BFHW)[:, None]
-    return again * (1 - take * known[:, :, None]) + take * plate[:, :, None]
+    return plate, known
+
+
+def _whole(picture_B3YX: Tensor, known_B1YX: Tensor) -> Tensor:
+    """A picture, multiplied by how far it is known, with the rest drawn on."""
+    picture = picture_B3YX / known_B1YX.clamp(min=1e-3)
+    return filled(picture[:, :, None], 1 - known_B1YX)[:, :, 0]
 
 
 def _some(frames: int, count: int) -> list[int]:

@@ -140,6 +140,13 @@ class VAE(nn.Module):
             cells = fold(lap(change_B3FHW.float(), self.config.stride), self.config.stride)
             return self._components(cells, len(change_B3FHW))
 
+    def picture_change(self, change_BCNhw: Tensor) -> Tensor:
+        """What is added to latents -> what that adds to the frames that `picture` gives."""
+        with exact(change_BCNhw.device):
+            raw = rearrange(change_BCNhw.float() * self.scale, "B C N h w -> (B N) C h w")
+            cells = F.conv2d(raw, self.basis[..., None, None])
+            return lap(unfold(cells, len(change_BCNhw), self.config.stride), self.config.stride, back=True)
+
     def _components(self, cells: Tensor, batch: int) -> Tensor:
         raw = F.conv2d(cells, self.basis.T[..., None, None])
         return rearrange(raw / self.scale, "(B N) C h w -> B C N h w", B=batch)

@@ -161,7 +161,8 @@ def over(picture: np.ndarray, layer: np.ndarray) -> None:
 
 
 @functools.cache
-def _soft_disc() -> np.ndarray:
+def soft_disc() -> np.ndarray:
+    """Of a shadow, 0 to 1."""
     y, x = np.mgrid[-1:1:48j, -1:1:48j]
     return np.clip(1.25 * (1 - np.hypot(x, y)), 0, 1).astype(np.float32) ** 1.3
 
@@ -173,7 +174,7 @@ def darken(picture: np.ndarray, x: float, y: float, half_w: float, half_h: float
     if left >= right or top >= bottom:
         return
     matrix = np.array([[half_w / 24, 0, x - half_w - left], [0, half_h / 24, y - half_h - top]])
-    disc = cv2.warpAffine(_soft_disc(), matrix, (right - left, bottom - top))
+    disc = cv2.warpAffine(soft_disc(), matrix, (right - left, bottom - top))
     region = picture[top:bottom, left:right]
     region[:] = cv2.multiply(region, cv2.merge([1 - strength * disc] * 3), dtype=cv2.CV_8U)
 

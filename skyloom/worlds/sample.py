@@ -13,7 +13,7 @@ shows at least one such pair. "train" and "val" draw from disjoint streams and t
 import functools
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .nouns import Noun, core_nouns
 from .scene import ACTIONS, CAMERAS, COLOURS, PLACES, TRAVELS, Actor, Prop, Scene
@@ -308,18 +308,25 @@ def _props(rng: random.Random, place: str, actors: list[Actor]) -> tuple[Prop, .
     """0 to 5 pieces of scenery of one to three kinds, at most two of them nearer than the actors."""
     number = rng.choices(range(6), (20, 20, 22, 18, 12, 8))[0]
     kinds = rng.sample(PLACE_PROPS[place], min(3, len(PLACE_PROPS[place])))[: rng.randint(1, 3)]
-    front, back = max(a.depth for a in actors), min(a.depth for a in actors)
+    return set_out(rng, actors, (rng.choice(kinds) for _ in range(number)))
+
+
+def set_out(
+    rng: random.Random, actors: Sequence[Actor], kinds: Iterable[str], near_kinds: Sequence[str] = _NEAR_PROPS
+) -> tuple[Prop, ...]:
+    """A piece of scenery of each kind, behind the actors, or nearer (two of `near_kinds` at most) and clear of whoever stays
+    where they are."""
+    front, back = max((a.depth for a in actors), default=0.5), min((a.depth for a in actors), default=0.9)
     props, near = [], 0
-    for _ in range(number):
-        kind = rng.choice(kinds)
+    for kind in kinds:
         x, depth = rng.uniform(-0.95, 0.95), rng.uniform(0.05, max(0.1, back - 0.12))
-        if near < 2 and kind in _NEAR_PROPS and rng.random() < 0.4 and (spot := _near_spot(rng, actors)) is not None:
+        if near < 2 and kind in near_kinds and rng.random() < 0.4 and (spot := _near_spot(rng, actors)) is not None:
             x, depth, near = spot, rng.uniform(front + 0.06, 0.97), near + 1
         props.append(Prop(kind, round(x, 3), round(depth, 3)))
     return tuple(props)
 
 
-def _near_spot(rng: random.Random, actors: list[Actor]) -> float | None:
+def _near_spot(rng: random.Random, actors: Sequence[Actor]) -> float | None:
     """An x in front of the actors that stays clear of everyone who does not travel, or None."""
     moving = (*TRAVELS, "meet")
     still = [a.x for a in actors if not any(action in moving for action in a.actions)]

@@ -14,7 +14,7 @@ from .backdrop import Layer, horizon_row, paint
 from .brush import FAR, FEET_FAR, FEET_NEAR, NEAR
 from .motion import AIRY_PLACES, Poses, poses
 from .puppets import Cast, Stand, actor_side, darken, foam, over, paste, resolve, sprite_matrix
-from .scene import Scene
+from .scene import Prop, Scene
 from .scenery import PROP_BOX, PROP_SWAY
 from .weather import draw_air, draw_stars, make_air
 
@@ -67,6 +67,33 @@ def camera_path(scene: Scene, times: np.ndarray, lead_x: np.ndarray, lead_depth:
     elif move == "shake":
         x, y = shaking(times, scene.seed)
     return Camera(x, y, zoom, pivot)
+
+
+def spot_of(
+    camera: Camera, i: int, horizon: float, size: tuple[int, int], airy: bool, x: float, depth: float, side: float,
+) -> tuple[float, float, float]:  # fmt: skip
+    """Column and row of frame `i` under the feet of a thing, and the length in pixels of one unit of its size.
+
+    `size` is height and width; where it is `airy` things float, else they stand on the ground below the row `horizon`.
+    """
+    height, width = size
+    unit, scale = float(min(size)), FAR + (NEAR - FAR) * depth
+    if airy:
+        row = height * (0.36 + 0.3 * depth) + 0.5 * side * scale * unit
+    else:
+        row = horizon + (height - horizon) * (FEET_FAR + (FEET_NEAR - FEET_FAR) * depth)
+    zoom, centre_y = camera.zoom[i], 0.6 * height
+    column = width / 2 + zoom * (x - camera.x[i] * (scale - camera.pivot[i])) * unit
+    return column, centre_y + zoom * (row - camera.y[i] * unit - centre_y), zoom * unit * scale
+
+
+def prop_stance(prop: Prop, k: int, spot: tuple[float, float, float], airy: bool, time: float) -> tuple[float, np.ndarray]:
+    """The side in pixels of a prop's sprite, the scene's number `k`, and the matrix from it (sides 0 to 1) to pixels."""
+    x, y, length = spot
+    if prop.kind == "cloud" and not airy:
+        y -= 0.42 * length
+    sway = PROP_SWAY.get(prop.kind, 0) * np.sin(1.9 * time + 2 * k)
+    return PROP_BOX * length, sprite_matrix(1, PROP_BOX * length, 1, 1, sway, 0, x, y)
 
 
 def render(
@@ -153,15 +180,7 @@ class _Staging:
         return [0, first.partner] if both else [0]
 
     def _spot(self, i: int, x: float, depth: float, side: float) -> tuple[float, float, float]:
-        """Frame column and row under a thing's feet, and the length in pixels of one unit of its size."""
-        camera, scale = self.camera, FAR + (NEAR - FAR) * depth
-        if self.airy:
-            row = self.height * (0.36 + 0.3 * depth) + 0.5 * side * scale * self.unit
-        else:
-            row = self.horizon + (self.height - self.horizon) * (FEET_FAR + (FEET_NEAR - FEET_FAR) * depth)
-        zoom, centre_y = camera.zoom[i], 0.6 * self.height
-        column = self.width / 2 + zoom * (x - camera.x[i] * (scale - camera.pivot[i])) * self.unit
-        return column, centre_y + zoom * (row - camera.y[i] * self.unit - centre_y), zoom * self.unit * scale
+        return spot_of(self.camera, i, self.horizon, (self.height, self.width), self.airy, x, depth, side)
 
     def spots(self, i: int) -> list[tuple[float, float, float]]:
         """`_spot` of every body."""
@@ -309,13 +328,11 @@ class _Shot(_Staging):
         side = PROP_BOX * length
         if side < 2 or not -side < x < self.width + side:
             return
-        sway = PROP_SWAY.get(stand.prop.kind, 0) * np.sin(1.9 * self.times[i] + 2 * k)
-        if stand.prop.kind == "cloud" and not self.airy:
-            y -= 0.42 * length
-        elif not floats:
+        if not floats:
             darken(
                 picture, x, y - 0.008 * length, stand.width * length, stand.width * length * 0.24, self.backdrop.shadow * 0.8
             )
         sprite = stand.sprite(side)
-        matrix = sprite_matrix(len(sprite), side, 1, 1, sway, 0, x, y)
-        paste(picture, coverage, sprite, matrix, y if self.scene.place == "sea" else None, cover=False)
+        _, matrix = prop_stance(stand.prop, k, (x, y, length), self.airy, self.times[i])
+        cut = y - (0.42 * length if floats else 0) if self.scene.place == "sea" else None
+        paste(picture, coverage, sprite, matrix / [len(sprite), len(sprite), 1], cut, cover=False)

@@ -2,7 +2,7 @@
 
 import torch
 
-from skyloom.models.foreground import BELOW, drawn_over, filled, shaded
+from skyloom.models.foreground import BELOW, Row, drawn_over, filled, shaded
 from skyloom.models.places import SIDE
 
 
@@ -22,8 +22,8 @@ def picture(half=False):
 
 
 def over(film, light, stances, pictures, counts=None):
-    counts = torch.ones(film.shape[2], 1) if counts is None else counts
-    return drawn_over(film, light, stances, torch.zeros(1, 1, dtype=torch.long), pictures, counts, 16)
+    counts = torch.ones(film.shape[2]) if counts is None else counts
+    return drawn_over(film, light, [Row(stances[:, :, 0], pictures[:, 0], counts)], 16)
 
 
 def test_a_body_is_drawn_to_the_pixel_and_moves_from_frame_to_frame():
@@ -45,7 +45,7 @@ def test_it_has_the_mean_colours_of_the_film():
 
 def test_it_is_seen_as_much_as_it_counts():
     film = torch.full((1, 3, 2, 64, 64), -1.0)
-    drawn = over(film, torch.ones_like(film), body(frames=2), picture(), torch.tensor([[1.0], [0.25]]))
+    drawn = over(film, torch.ones_like(film), body(frames=2), picture(), torch.tensor([1.0, 0.25]))
     assert drawn[0, 0, 0, 32, 32] > 0.95 and abs(float(drawn[0, 0, 1, 32, 32]) + 0.5) < 0.05
     nobody = body(frames=2)
     nobody[..., 7] = -1
