@@ -60,6 +60,7 @@ train-storybook: .venv/.installed ## the whole story, world to weights; stop it 
 	$(SKYLOOM) train model --preset storybook --run $(RUN)
 	$(SKYLOOM) train staging --preset storybook --run $(RUN)
 	$(SKYLOOM) train air --preset storybook --run $(RUN)
+	$(SKYLOOM) train loops --preset storybook --run $(RUN)
 	$(SKYLOOM) train probe --preset storybook --run $(RUN)
 	$(SKYLOOM) export --run $(RUN)
 	$(SKYLOOM) eval

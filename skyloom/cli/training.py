@@ -148,6 +148,19 @@ def train_air(
     print(air.main(config, home / "air", init or home / "model", minutes=minutes))
 
 
+@train.command(name="loops")
+def train_loops(*settings: Setting, preset: Preset = "storybook", run: Run = None) -> None:
+    """Stage 6: nothing is learned; how each of the model's nouns moves in itself is kept, as small films of its sprite."""
+    config, home = _setup(settings, preset, run)
+    from ..models.bundle import LOOPS
+    from ..train.looks import known_nouns, loops_of
+
+    loops = loops_of(known_nouns(config.text.looks))
+    loops.save(home / "loops" / "export" / LOOPS)
+    size = sum(map(len, loops.films.values())) / 1e6
+    print(f"{len(loops.films)} of {config.text.looks} nouns move in themselves: {size:.1f} MB")
+
+
 @train.command(name="probe")
 def train_probe(
     *settings: Setting,
@@ -159,7 +172,7 @@ def train_probe(
     anneal: Anneal = False,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 6, for evaluation: the probe that reads a clip back into its record."""
+    """Stage 7, for evaluation: the probe that reads a clip back into its record."""
     _check_device(device, anneal, minutes)
     config, home = _setup(settings, preset, run)
     from ..train import probe

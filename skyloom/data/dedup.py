@@ -1,8 +1,8 @@
 """Shots that show the same: re-encoded, scaled, graded, cropped or mirrored.
 
-Dimension key: P pictures, V views, H W pixels. Every picture has a perceptual hash of 64 bits, and as views of it those of its
-crops and of their mirror images. A pair whose hashes are near is laid over each other and must correlate. Two
-pieces of one film are never copies: a fixed camera shows the same picture for hours.
+Dimension key: P pictures, V views, H W pixels. Every picture has a perceptual hash of 256 bits, and as views of it those of its
+crops and of their mirror images. A pair whose hashes are near, by the 64 bits of the slowest waves and by the rest, is laid
+over each other and must correlate. Two pieces of one film are never copies: a fixed camera shows the same picture for hours.
 """
 
 import functools
@@ -27,6 +27,10 @@ VIEWS = tuple(
     for mirrored in (False, True)
 )
 SCALES = np.linspace(-0.06, 0.06, 7)
+FINER = np.zeros((32, 32), bool)  # waves that are none of the slowest
+FINER[:16, :16] = True
+FINER[:8, :8] = False
+WORDS = 4  # of 64 bits, in a hash
 PICTURES = 3  # of a shot
 BLOCK = 1024, 8192  # queries and pictures compared in one go: what a core keeps at hand
 RECENT = 2000  # shots whose pictures stay in memory
@@ -76,15 +80,16 @@ def matches(greys: Sequence[list[np.ndarray]], films: list[str], config: DedupCo
     """(i, j) with i < j -> correlation, for each pair of shots that match.
 
     Every query is compared with every picture, which for 10,000 shots is a minute of one core; the memory that it takes is
-    the hashes, 500 bytes a picture.
+    the hashes, 2,000 bytes a picture.
     """
     pictures, codes = [], []
     for i, group in enumerate(greys):
         for number, grey in enumerate(group):
             pictures.append((i, number))
             codes.append(view_hashes(grey))
+    hashes_PV4 = np.array(codes, np.uint64).reshape(-1, len(VIEWS), WORDS)
     found: dict[tuple[int, int], float] = {}
-    for one, view, other in _near(np.array(codes, np.uint64).reshape(-1, len(VIEWS)), config.most_bits):
+    for one, view, other in _near(hashes_PV4, config.most_bits, config.most_fine_bits):
         (i, p), (j, q) = pictures[one], pictures[other]
         pair = (min(i, j), max(i, j))
         if films[i] == films[j] or found.get(pair, 0.0) >= 0.995:
@@ -95,17 +100,20 @@ def matches(greys: Sequence[list[np.ndarray]], films: list[str], config: DedupCo
     return found
 
 
-def _near(codes_PV: np.ndarray, most_bits: int) -> Iterator[tuple[int, int, int]]:
+def _near(hashes_PV4: np.ndarray, most_bits: int, most_fine_bits: int) -> Iterator[tuple[int, int, int]]:
     """(picture, view of it, other picture) where the hashes of view and other differ in at most so many bits."""
-    flat, whole = codes_PV.ravel(), np.ascontiguousarray(codes_PV[:, 0])
-    for at in range(0, len(flat), BLOCK[0]):
+    views, whole = hashes_PV4.reshape(-1, WORDS), np.ascontiguousarray(hashes_PV4[:, 0])
+    slow, slow_whole = np.ascontiguousarray(views[:, 0]), np.ascontiguousarray(whole[:, 0])
+    for at in range(0, len(views), BLOCK[0]):
         for to in range(0, len(whole), BLOCK[1]):
-            bits = np.bitwise_count(flat[at : at + BLOCK[0], None] ^ whole[None, to : to + BLOCK[1]])
-            for query, other in zip(*np.nonzero(bits <= most_bits), strict=True):
-                yield *divmod(at + int(query), codes_PV.shape[1]), to + int(other)
+            bits = np.bitwise_count(slow[at : at + BLOCK[0], None] ^ slow_whole[None, to : to + BLOCK[1]])
+            query, other = np.nonzero(bits <= most_bits)
+            fine = np.bitwise_count(views[at + query, 1:] ^ whole[to + other, 1:]).sum(1, dtype=int)
+            for q, o in zip(query[fine <= most_fine_bits].tolist(), other[fine <= most_fine_bits].tolist(), strict=True):
+                yield *divmod(at + q, hashes_PV4.shape[1]), to + o
 
 
-def view_hashes(grey: np.ndarray) -> list[int]:
+def view_hashes(grey: np.ndarray) -> list[tuple[int, ...]]:
     """The hash of every view in VIEWS; the first is the picture as it is."""
     height, width = grey.shape
     found = []
@@ -117,11 +125,14 @@ def view_hashes(grey: np.ndarray) -> list[int]:
     return found
 
 
-def phash(grey: np.ndarray) -> int:
-    """64 bits: which of the 8 x 8 slowest waves of a picture, but for the mean, are above their median."""
-    waves = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))[:8, :8].ravel()
-    waves[0] = np.median(waves[1:])
-    return int.from_bytes(np.packbits(waves > np.median(waves[1:])).tobytes(), "big")
+def phash(grey: np.ndarray) -> tuple[int, ...]:
+    """WORDS times 64 bits: which of the 8 x 8 slowest waves of a picture, but for the mean, are above their median; and which
+    of the 16 x 16 that remain are above theirs."""
+    waves = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))
+    slow, rest = waves[:8, :8].ravel(), waves[FINER]
+    slow[0] = middle = np.median(slow[1:])
+    bits = np.packbits(np.concatenate([slow > middle, rest > np.median(rest)]))
+    return tuple(bits.view(">u8").tolist())
 
 
 def overlay(whole: np.ndarray, part: np.ndarray, box: tuple[float, float, float], mirrored: bool) -> float:

@@ -66,7 +66,8 @@ class ScoreConfig:
 class DedupConfig:
     """When two shots are the same."""
 
-    most_bits: int = 14  # of 64 that two perceptual hashes may differ in, to be compared at all
+    most_bits: int = 14  # of the 64 slowest that two perceptual hashes may differ in, to be compared at all
+    most_fine_bits: int = 192  # of the 192 others
     least_match: float = 0.92  # correlation of the two pictures, laid over each other
 
 

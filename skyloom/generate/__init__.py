@@ -292,6 +292,8 @@ def fingerprint(bundle: "Bundle") -> str:
     for module in (bundle.vae, bundle.dit, *filter(None, (bundle.staging, bundle.air))):
         for name, tensor in sorted(module.state_dict().items()):
             digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    for name, film in sorted(bundle.loops.films.items()) if bundle.loops is not None else ():
+        digest.update(name.encode() + film)
     return digest.hexdigest()[:12]
 
 

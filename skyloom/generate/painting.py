@@ -4,6 +4,8 @@ What the transformer learned of colours it says too softly for the pictures that
 on a little blue. So the picture itself is recoloured, as the world recolours its sprites (worlds/puppets).
 """
 
+import dataclasses
+import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -45,7 +47,19 @@ def painted(bundle: Bundle, colours: dict[int, str]) -> Bundle:
         sprite = np.ascontiguousarray(pictures[look])
         if natural(sprite) != colour:
             sprites[look] = recolour(sprite, HUES[colour], *liveliness(sprite))
-    return with_looks(bundle, sprites, bundle.vocabulary) if sprites else bundle
+    if not sprites:
+        return bundle
+    changed = with_looks(bundle, sprites, bundle.vocabulary)
+    if (loops := bundle.loops) is None:
+        return changed
+    for look in sprites:
+        loops = loops.altered([bundle.vocabulary.names[look][0]], functools.partial(_in, colours[look], own=pictures[look]))
+    return dataclasses.replace(changed, loops=loops)
+
+
+def _in(colour: str, picture: np.ndarray, *, own: np.ndarray) -> np.ndarray:
+    """A picture in a colour, as lively as the one of `own`."""
+    return recolour(np.ascontiguousarray(picture), HUES[colour], *liveliness(np.ascontiguousarray(own)))
 
 
 def natural(sprite: np.ndarray) -> str:

@@ -1,5 +1,5 @@
 """A film that is done goes where its plan says: what lies behind its bodies is made one panorama (models/panorama), and they
-are drawn in full in front of it (models/foreground).
+are drawn in full in front of it (cutouts.py).
 
 Of a window that goes on from another, and of a film that begins with given frames, these lie on top: so the place stays the one
 that it was. The background stays as it is where nobody knows how the camera goes, where one place becomes another, and where
@@ -19,12 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.bodies import BODIES
-from ..models.foreground import Row, drawn_over, shaded
+from ..models.foreground import shaded
 from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import passed_over
 from ..models.places import DOTS
 from ..models.vae import FOLD
 from ..worlds.storybook import shaking
+from .cutouts import Cutout, drawn_over
 from .request import Request
 from .staged import Plan, calmed, scenery
 from .takes import Take
@@ -101,29 +102,47 @@ class Panner:
             doubtful, hidden, front = (spread(c, by, size) for c, by in ((whole, WARY), (whole, AROUND), (cover, BESIDE)))
             way = along(calmed(plan.camera_1T5), opens=first == 0)
             stays = None if self.draws else front
-            new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
+            some = lies if stays is not None else [*lies[::FOLD], *lies[-2:]]  # those that see farthest come last
+            new = passed_over(film, way, hidden, stays, some, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, film, front) if self.draws else new
         if self.draws:
-            new = self._peopled(new, film, weights, plan)
+            new = self._peopled(new, film, weights, plan, (np.arange(new.shape[2]) + (first - 1) * FOLD + 1).clip(0))
         if shakes:
             frames = (np.arange(new.shape[2]) + first * FOLD).clip(min=FOLD - 1) - (FOLD - 1)
             off = np.stack(shaking(frames / self.fps, self.seed))
             new = shifted(new, *(off - off[:, lies[:1]] if any(known) else off))  # what is known is off already
         return new
 
-    def _peopled(self, ground_B3Fhw: Tensor, film_B3Fhw: Tensor, weights_PT: Tensor, plan: Plan) -> Tensor:
-        """The ground with everybody in front of it whom the prompts of a frame name."""
+    def _peopled(
+        self, ground_B3Fhw: Tensor, film_B3Fhw: Tensor, weights_PT: Tensor, plan: Plan, moments_F: np.ndarray
+    ) -> Tensor:
+        """The ground with everybody in front of it whom the prompts of a frame name; the frames are the take's `moments`."""
         vocabulary, count = self.bundle.vocabulary, len(self.looks)
         names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
         named_TQ = weights_PT.T @ names.float().to(weights_PT.device)
         counts_FQ = named_TQ.clamp(max=1).repeat_interleave(FOLD, 0).to(film_B3Fhw.device)
         stances = between(plan.stances_1TS8, FOLD)
         pictures = self.bundle.dit.remembered(torch.tensor([self.looks], device=film_B3Fhw.device))
-        rows = [Row(stances[:, :, r], pictures[:, r // BODIES], counts_FQ[:, r // BODIES]) for r in range(count * BODIES)]
+        rows = []
+        for r in range(count * BODIES):
+            body = Cutout(stances[:, :, r], pictures[:, r // BODIES], counts_FQ[:, r // BODIES])
+            rows.append(self._moving(body, self.looks[r // BODIES], r, moments_F))
         if (pieces := plan.pieces) is not None:
             each = zip(pieces.stances_1FP8.unbind(2), pieces.pictures_1P4SS.unbind(1), pieces.counts_FP.unbind(1), strict=True)
-            rows += [Row(*piece, lit=True) for piece in each]
+            rows += [Cutout(*piece, lit=True) for piece in each]
         return drawn_over(ground_B3Fhw, film_B3Fhw, rows, self.bundle.config.vae.stride)
+
+    def _moving(self, body: Cutout, look: int, row: int, moments_F: np.ndarray) -> Cutout:
+        """A body with the loop of its noun, at a phase of its own; the loop goes round a whole number of times in a ring."""
+        loops = self.bundle.loops
+        loop = loops.pictures(self.bundle.vocabulary.names[look][0]) if loops is not None else None
+        if loop is None or not bool((body.stances_1F8[..., 7] >= 0).any()):
+            return body
+        count, phase = len(loop), np.random.default_rng([self.seed, look, row]).random()
+        if self.take.ring:
+            once = self.take.keep[1] - self.take.keep[0]
+            moments_F = moments_F * (max(1, round(once / count)) * count / once)
+        return dataclasses.replace(body, loop=loop, pose_F=(moments_F + phase * count).astype(int) % count)
 
 
 def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:
@@ -174,7 +193,8 @@ def along(camera_1T5: Tensor, opens: bool) -> Tensor:
     share = ((at - middle[after - 1]) / (middle[after] - middle[after - 1]))[:, None]
     if opens:
         share[:FOLD] = 0
-    return camera_1T5[:, after - 1] * (1 - share) + camera_1T5[:, after] * share
+    before, next_ = camera_1T5[:, after - 1], camera_1T5[:, after]
+    return before + share * (next_ - before)  # so that a camera that stands does so to the last digit
 
 
 def covered(stances_1TS8: Tensor, looks: list[int], bundle: "Bundle", cells: tuple[int, int]) -> Tensor:

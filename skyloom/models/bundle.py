@@ -1,5 +1,5 @@
-"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, and staging.safetensors and
-air.safetensors of those that stage their films and let it rain, in one folder."""
+"""A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, and staging.safetensors,
+air.safetensors and loops.safetensors of those that stage their films, let it rain and know how things move, in one folder."""
 
 import functools
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from ..base.checkpoint import load_weights, save_weights, write_atomic
 from ..config import AirConfig, Config, DiTConfig, StagingConfig, TextConfig, VAEConfig, from_json, to_json
 from .air import Air
 from .dit import DiT
+from .loops import Loops
 from .overlay import Overlay
 from .staging import Staging
 from .vae import VAE
 from .vocabulary import Vocabulary
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
-STAGING, AIR = "staging.safetensors", "air.safetensors"
+STAGING, AIR, LOOPS = "staging.safetensors", "air.safetensors", "loops.safetensors"
 T = TypeVar("T", bound=nn.Module)
 SHIPPED = Path(__file__).parent.parent / "weights"
 
@@ -34,6 +35,7 @@ class Bundle:
     vocabulary: Vocabulary
     staging: Staging | None = None
     air: Air | None = None
+    loops: Loops | None = None
 
     @functools.cached_property
     def overlay(self) -> Overlay:
@@ -76,22 +78,28 @@ def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
     load_weights(dit, folder / "dit.safetensors")
     staging = load_part(Staging(config.staging, config.text), STAGING, folder) if config.staging.depth else None
     air = load_part(Air(config.air, config.vae.channels), AIR, folder) if config.air.depth else None
-    bundle = Bundle(
-        config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, staging and staging.to(device), air and air.to(device)
-    )
+    helpers = staging and staging.to(device), air and air.to(device)
+    kept = find_part(LOOPS, folder) if config.text.looks else None
+    loops = None if kept is None else Loops.load(kept)
+    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, *helpers, loops)
     if folder == Path(model) / "model" / "export":
         take_decoder(bundle, Path(model) / "tokenizer" / "export" / "vae.safetensors")
     return bundle
 
 
 def load_part(part: T, file: str, folder: Path) -> T | None:
-    """A part that helps the transformer, where a model has it: beside its weights, or in a run, a stage of its own."""
-    beside = [folder / file, folder.parent.parent / Path(file).stem / "export" / file]
-    path = next((path for path in beside if path.is_file()), None)
+    """A part that helps the transformer, where a model has it."""
+    path = find_part(file, folder)
     if path is None:
         return None
     load_weights(part, path)
     return part.eval()
+
+
+def find_part(file: str, folder: Path) -> Path | None:
+    """Where it is: beside the weights, or in a run, a stage of its own."""
+    beside = [folder / file, folder.parent.parent / Path(file).stem / "export" / file]
+    return next((path for path in beside if path.is_file()), None)
 
 
 def take_decoder(bundle: Bundle, weights: Path) -> None:
@@ -120,7 +128,7 @@ def find_model(model: str | Path) -> Path:
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
-    """Writes the four files, and what stages films and what draws rain where the model has them.
+    """Writes the four files, and what stages films, draws rain and holds loops where the model has them.
 
     Weights are in bfloat16, norms and statistics in float32.
     """
@@ -130,6 +138,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         save_weights(folder / STAGING, bundle.staging.state_dict(), torch.bfloat16)
     if bundle.air is not None:
         save_weights(folder / AIR, bundle.air.state_dict(), torch.bfloat16)
+    if bundle.loops is not None:
+        bundle.loops.save(folder / LOOPS)
     write_atomic(folder / "vocabulary.json", bundle.vocabulary.to_json())
     write_atomic(folder / "config.json", to_json(bundle.config))
 

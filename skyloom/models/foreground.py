@@ -1,98 +1,16 @@
-"""Bodies of a film that is done, drawn once more in full: their pictures frame by frame and pixel by pixel, in its own light.
+"""What lies around the bodies of a film that is done: what no frame shows is drawn on from farther away, and shadows stay.
 
-A transformer that is shown a layout (models/layout) draws everything in its place and its light, but of what it draws few steps
-a body is soft, and what moves has grain in it and around it. Where a body is, its colours stay and its picture is drawn; what
-no frame shows close to it is drawn on from farther away, and its shadow stays.
-
-Dimension key: B batch (1), F frames, H W pixels, S side of a picture in pixels.
+Dimension key: B batch (1), F frames, H W pixels.
 """
-
-import itertools
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .layers import exact
-from .overlay import drawn_at, tone, window
-
-COARSE = 4  # dots along a side of a cell, where only means are wanted
 LEAST = 0.3  # share of what is around a pixel that a mean needs
 GRAIN = 4  # pixels
 BELOW = 24  # pixels under a body in which its shadow may lie
 DEEPEST = 0.25  # of -1 to 1, how much darker a shadow is at most
-
-
-@dataclass(frozen=True)
-class Row:
-    """Somebody or something that is drawn: stances as models/overlay has them, but of frames, in cells; a picture,
-    premultiplied, -alpha to alpha; how much of it is to be seen in each frame, 0 to 1; whether it has its light already."""
-
-    stances_BF8: Tensor
-    picture_B4SS: Tensor
-    count_F: Tensor
-    lit: bool = False
-
-
-def drawn_over(film_B3FHW: Tensor, light_B3FHW: Tensor, rows: list[Row], stride: int) -> Tensor:
-    """The film (-1 to 1) with pictures over it, from far to near, each in the mean colours of `light` where it is seen; of
-    equal depth the later row is nearer. A latent cell is `stride` pixels wide."""
-    rows = [row for row in rows if bool((row.stances_BF8[..., 7] >= 0).any())]
-    if not rows:
-        return film_B3FHW
-    drawn = film_B3FHW.float().clone()
-    with exact(film_B3FHW.device):
-        tones = _tones(rows, light_B3FHW, stride)
-        for first, last, order in _orders(rows):
-            for r in order:
-                _paint(drawn[:, :, first:last], rows[r], slice(first, last), tones[r], stride)
-    return drawn
-
-
-def _tones(rows: list[Row], light_B3FHW: Tensor, stride: int) -> list[tuple[Tensor, Tensor] | None]:
-    """Gain and shift of each row (overlay.tone), by what of it is seen; None of one that is lit."""
-    light = F.avg_pool3d(light_B3FHW, (1, stride // COARSE, stride // COARSE)).float() / 2 + 0.5
-    small = [drawn_at(row.stances_BF8, row.picture_B4SS, (light.shape[3], light.shape[4]), COARSE) for row in rows]
-    depths = [row.stances_BF8[..., 6].view(len(light), 1, -1, 1, 1) for row in rows]
-    tones: list[tuple[Tensor, Tensor] | None] = []
-    for i, (row, body) in enumerate(zip(rows, small, strict=True)):
-        if row.lit:
-            tones.append(None)
-            continue
-        for j, other in enumerate(small):
-            if i != j:
-                nearer = (depths[j] > depths[i]) | (depths[j] == depths[i]) & (j > i)
-                body = body * (1 - other[:, 3:] * nearer)
-        tones.append(tone((body[:, :3] + body[:, 3:]) / 2, body[:, 3:], light))
-    return tones
-
-
-def _orders(rows: list[Row]) -> list[tuple[int, int, list[int]]]:
-    """Spans of frames, [first, last), and the rows that are there from far to near: the same throughout a span."""
-    depth_FR = torch.stack([row.stances_BF8[0, :, 6] for row in rows], 1)
-    there_FR = torch.stack([(row.stances_BF8[:, :, 7] >= 0).any(0) for row in rows], 1).tolist()
-    near_FR = depth_FR.sort(dim=1, stable=True).indices.tolist()
-    orders = [[r for r in near if there[r]] for near, there in zip(near_FR, there_FR, strict=True)]
-    edges = [0, *(f for f in range(1, len(orders)) if orders[f] != orders[f - 1]), len(orders)]
-    return [(a, b, orders[a]) for a, b in itertools.pairwise(edges)]
-
-
-def _paint(film_B3FHW: Tensor, row: Row, span: slice, tones: tuple[Tensor, Tensor] | None, stride: int) -> None:
-    """One row over a span of frames, in place."""
-    stances, count = row.stances_BF8[:, span], row.count_F[span].view(1, 1, -1, 1, 1)
-    if bool((stances == stances[:, :1]).all()):  # drawn once
-        stances = stances[:, :1]
-    down, right = window(stances[:, :, None], film_B3FHW.shape[3] // stride, film_B3FHW.shape[4] // stride)
-    size = stride * (down.stop - down.start), stride * (right.stop - right.start)
-    if not size[0] or not size[1]:
-        return
-    here = stances - stances.new_tensor([0, 0, right.start, 0, 0, down.start, 0, 0])
-    body = drawn_at(here, row.picture_B4SS, size, stride)
-    cover = body[:, 3:]
-    picture = body[:, :3] if tones is None else (body[:, :3] + cover) * tones[0] + (2 * tones[1] - 1) * cover
-    part = film_B3FHW[..., stride * down.start : stride * down.stop, stride * right.start : stride * right.stop]
-    part += count * (picture - cover * part)
 
 
 def filled(film_B3FHW: Tensor, left_out_BFHW: Tensor) -> Tensor:

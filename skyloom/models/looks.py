@@ -54,11 +54,13 @@ def with_cast(bundle: Bundle, cast: Sequence[tuple[str, np.ndarray]]) -> Bundle:
 
 
 def with_looks(bundle: Bundle, sprites: dict[int, np.ndarray], vocabulary: Vocabulary) -> Bundle:
-    """The model with other pictures for some of the looks of `vocabulary`, which may have more than its own."""
+    """The model with other pictures, which do not move in themselves, for some of the looks of `vocabulary`, which may have
+    more than its own."""
     dit = bundle.dit
     looks, pictures = (F.pad(part, (0, 0) * 3 + (0, len(vocabulary.names) - len(part))) for part in (dit.looks, dit.pictures))
     at = list(sprites)
     looks[at], pictures[at] = remembered(np.stack([sprites[look] for look in at]), bundle.vae)
     changed = copy.copy(dit)  # shares every weight
     changed.__dict__["_buffers"] = {**dit.__dict__["_buffers"], "looks": looks, "pictures": pictures}
-    return dataclasses.replace(bundle, dit=changed, vocabulary=vocabulary)
+    loops = bundle.loops and bundle.loops.altered([vocabulary.names[look][0] for look in sprites], None)
+    return dataclasses.replace(bundle, dit=changed, vocabulary=vocabulary, loops=loops)

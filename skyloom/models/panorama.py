@@ -90,6 +90,8 @@ def _plate(film_B3FHW: Tensor, hidden_BFHW: Tensor, doubtful_BFHW: Tensor) -> tu
     seen = film_B3FHW[:, :, some].float()
     plate, known = torch.zeros_like(seen[:, :, 0]), torch.zeros_like(seen[:, :1, 0])
     for left_out in (doubtful_BFHW, hidden_BFHW):
+        if bool((known > 1 - 1e-3).all()):
+            break
         shown = torch.where((left_out[:, some] < 0.5)[:, None], seen, torch.nan).nanmedian(2).values
         sure = F.avg_pool2d(1 - shown[:, :1].isnan().float(), 2 * SEAM + 1, 1, SEAM, count_include_pad=False)
         sure = torch.where(shown[:, :1].isnan(), 0.0, (2 * sure - 1).clamp(min=0))  # soft where it ends

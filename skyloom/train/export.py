@@ -64,6 +64,7 @@ def write_model(bundle: Bundle, to: Path | None, run: Path, size: int = 0) -> Pa
     """Weights and card in `to`, or in the package where they are small enough; `run` knows how they were trained."""
     folder = to or SHIPPED / bundle.config.name
     size += sum(min(2, t.element_size()) * t.numel() for part in parts_of(bundle).values() for t in part.state_dict().values())
+    size += sum(map(len, bundle.loops.films.values())) if bundle.loops is not None else 0
     if to is None and size > LIMIT:
         raise ValueError(
             f"{bundle.config.name}: {human_bytes(size)} of weights, at most {human_bytes(LIMIT)} ship. Give a folder with --to."
@@ -138,6 +139,7 @@ def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | 
     weights = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in parts_of(bundle).items()}
     staged = f" `staging.safetensors` (who stands where, {weights['staging']:.1f} M weights)," if bundle.staging else ""
     staged += f" `air.safetensors` (what falls through it, {weights['air']:.1f} M weights)," if bundle.air else ""
+    staged += f" `loops.safetensors` (how {len(bundle.loops.films)} nouns move in themselves)," if bundle.loops else ""
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
     steps = int(first_and_last_metrics(metrics)[1].get("step", 0))
     looks = LOOKS.format(count=config.text.looks) if config.text.looks else ""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..models.looks import remembered
+from ..models.loops import Loops, encoded
 from ..models.vae import VAE
 from ..models.vocabulary import Vocabulary
 from ..worlds.art import sprite_frames
@@ -32,6 +33,13 @@ def names_of(nouns: list[Noun]) -> list[list[str]]:
 def memory_of(nouns: list[Noun], vae: VAE) -> tuple[Tensor, Tensor]:
     """The first picture of each noun's sprite as `remembered` keeps it: looks and pictures."""
     return remembered(np.stack([sprite_frames(noun)[0] for noun in nouns]), vae)
+
+
+def loops_of(nouns: list[Noun]) -> Loops:
+    """How those nouns move that move in themselves; a minute of one core for all of the cast."""
+    names = [called[0] for called in names_of(nouns)]
+    moving = [(name, frames) for name, noun in zip(names, nouns, strict=True) if len(frames := sprite_frames(noun)) > 1]
+    return Loops({name: encoded(frames) for name, frames in moving})
 
 
 def looks_of_bodies(captions: list[str], scenes: list[Scene], stances_BTR8: Tensor, vocabulary: Vocabulary) -> Tensor:
