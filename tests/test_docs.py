@@ -105,7 +105,7 @@ def test_numbers_in_words_are_the_numbers():
     cast = int(re.search(r"about (\d+) characters", readme)[1])
     assert abs(cast - len(core_nouns())) <= 10
     assert f"{len(PLACES)} painted places" in readme
-    assert "8, 20 or 40 steps" in guide
+    assert "6, 12 or 24 steps" in guide
     assert [QUALITY[name].steps for name in ("fast", "good", "best")] == [8, 20, 40]
     for name, (height, width) in sizes.SIZES.items():
         assert f"`{name}` {width}x{height}" in guide

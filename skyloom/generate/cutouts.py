@@ -3,7 +3,7 @@
 What a transformer draws of a body in few steps is soft, and what moves has grain in it and around it. So where a plan has a
 body its picture is drawn once more, in the mean colours that the film has there: its light stays, and its outline is sharp.
 
-Dimension key: F frames, H W pixels, S side of a picture.
+Dimension key: F frames, H W pixels; f beats, h w dots (models/overlay); S side of a picture.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.layers import exact
-from ..models.overlay import drawn_at, tone
+from ..models.overlay import BEATS, drawn_at, tone
+from ..models.places import DOTS
 from ..models.vae import FOLD
 from ..worlds.puppets import over
 
@@ -37,14 +38,14 @@ class Cutout:
     pose_F: np.ndarray | None = None
 
 
-def drawn_over(film_13FHW: Tensor, light_13FHW: Tensor, cutouts: Sequence[Cutout], stride: int) -> Tensor:
-    """The film (-1 to 1) with cutouts over it, each in the colours of `light` where it is seen; of equal depth the later one is
-    nearer. A latent cell is `stride` pixels wide."""
+def drawn_over(film_13FHW: Tensor, light_13fhw: Tensor, cutouts: Sequence[Cutout], stride: int) -> Tensor:
+    """The film (-1 to 1) with cutouts over it, each in the colours of `light` (0 to 1, in beats and dots as models/overlay has
+    them) where it is seen; of equal depth the later one is nearer. A latent cell is `stride` pixels wide."""
     cutouts = [one for one in cutouts if bool((one.stances_1F8[..., 7] >= 0).any())]
     if not cutouts:
         return film_13FHW
     frames_FHW3 = film_13FHW[0].permute(1, 2, 3, 0).float().add(1).mul_(127.5).round_().clamp_(0, 255).byte().cpu().numpy()
-    sprites = [Sprite(one, how) for one, how in zip(cutouts, tones(cutouts, light_13FHW, stride), strict=True)]
+    sprites = [Sprite(one, how) for one, how in zip(cutouts, tones(cutouts, light_13fhw), strict=True)]
     stances = np.stack([one.stances_1F8[0].float().cpu().numpy() for one in cutouts], 1)
     counts = np.stack([one.count_F.float().cpu().numpy() for one in cutouts], 1)
     for i, (frame, rows, shares) in enumerate(zip(frames_FHW3, stances, counts, strict=True)):
@@ -98,10 +99,10 @@ class Sprite:
         return self.ready[pose, level]
 
 
-def tones(cutouts: Sequence[Cutout], light_13FHW: Tensor, stride: int) -> list[tuple[Tensor, Tensor] | None]:
+def tones(cutouts: Sequence[Cutout], light_13fhw: Tensor) -> list[tuple[Tensor, Tensor] | None]:
     """Gain and shift of each (overlay.tone), by what is seen of it in a frame of every latent one; None of what is lit."""
+    light = F.avg_pool3d(light_13fhw[:, :, BEATS // 2 :: BEATS].float(), (1, DOTS // COARSE, DOTS // COARSE))
     some = slice(FOLD // 2, None, FOLD)
-    light = F.avg_pool2d(light_13FHW[0, :, some].float(), stride // COARSE)[None] / 2 + 0.5
     with exact(light.device):
         small = [
             drawn_at(one.stances_1F8[:, some], one.picture_14SS, (light.shape[3], light.shape[4]), COARSE) for one in cutouts

@@ -11,6 +11,7 @@ its first frame four times), h w dots and pixels.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,7 @@ from .takes import Take
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
+VIEWS = 5  # latent frames that show what lies behind, if all of it is made anew
 AROUND, BESIDE = 10, 1  # dots around a body that are no part of the panorama, and those that stay as they are
 WARY = 18  # dots around it that are a part of it only where no frame shows better
 SOFT = 2  # dots over which one becomes the other
@@ -49,80 +51,125 @@ class Panner:
         self.before: set[tuple[str, str]] = set()  # places, and their light, of the window before
 
     def __call__(
-        self, film_B3Fhw: Tensor, weights_PT: Tensor, levels_BTHW: Tensor, plan: Plan | None, held: int, begin: int
+        self,
+        z_1CTHW: Tensor,
+        ended_13Fhw: Tensor | None,
+        weights_PT: Tensor,
+        levels_BTHW: Tensor,
+        plan: Plan | None,
+        begin: int,
+        decode: Callable[[Tensor], Tensor],
     ) -> Tensor:
-        """A window's frames -> the same in front of one background. Its first `held` latent frames are the end of what was
-        filmed before, and the next is the take's latent frame `begin`. What is given stays, and so does what is held."""
-        heard = (weights_PT[:, held:].amax(1) > 0).nonzero()[:, 0].tolist()
-        places = {(self.said[p]["place"], self.said[p]["light"]) for p in heard}
-        one, self.before = len(places | self.before) == 1, places
-        new = bool((levels_BTHW[:, held:] == 1).any())  # of given frames nobody knows how the camera goes
-        goes = one and new and self.take.steady and weights_PT.shape[1] > 1
+        """The latents of a window, of which the first is the take's latent frame `begin` -> their frames in front of one
+        background. `ended` is the end of what was filmed before, and the rest is of both. What is given stays."""
+        held = 0 if ended_13Fhw is None else ended_13Fhw.shape[2] // FOLD
+        goes = self._goes(weights_PT, levels_BTHW, held)
         if plan is None or not (goes or self.draws):
-            return film_B3Fhw
+            return decode(z_1CTHW)
+        given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
+        plan = dataclasses.replace(plan, camera_1T5=going_on(plan.camera_1T5, given))
+        if goes and self.draws and bool((levels_BTHW[:, held:] == 1).all()):
+            return self._set(z_1CTHW, ended_13Fhw, weights_PT, plan, begin, shakes=self.shakes)
+        film = decode(z_1CTHW)
+        film = film if ended_13Fhw is None else torch.cat([ended_13Fhw, film], 2)
         levels = levels_BTHW.clone()
         levels[:, :held] = 0
-        given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
-        shown = dataclasses.replace(plan, camera_1T5=going_on(plan.camera_1T5, given))
-        made = self._made(film_B3Fhw, weights_PT, levels, shown, begin - held, goes=goes, shakes=self.shakes)
-        if not bool((levels == 0).any()):
-            return made
+        made = self._made(film, weights_PT, levels, plan, begin - held, goes=goes)
         fresh = (levels > 0).float().repeat_interleave(FOLD, 1)
-        return torch.lerp(film_B3Fhw, made, F.interpolate(fresh, film_B3Fhw.shape[3:])[:, None])
+        return torch.lerp(film, made, F.interpolate(fresh, film.shape[3:])[:, None])[:, :, held * FOLD :]
+
+    def ring(self, z_1CTHW: Tensor, weights_PT: Tensor, plan: Plan | None, decode: Callable[[Tensor], Tensor]) -> Tensor:
+        """The same for a ring of latent frames, whose last is followed by its first. Its camera stands: one that goes away does
+        not come back in time."""
+        if plan is None:
+            return decode(z_1CTHW)
+        around = lambda x, dim, n=1: torch.cat([x.narrow(dim, x.shape[dim] - n, n), x, x.narrow(dim, 0, n)], dim)  # noqa: E731
+        count = z_1CTHW.shape[2] + 2
+        camera = plan.camera_1T5[:, :1].expand(-1, count, -1)
+        whole = Plan(around(plan.stances_1TS8, 1), camera, pieces=plan.pieces and plan.pieces.around())
+        weights = around(weights_PT, 1)
+        if self.draws:
+            return self._set(around(z_1CTHW, 2), None, weights, whole, 1, shakes=False)[:, :, FOLD:-FOLD]
+        levels = torch.ones(1, count, 1, 1, device=z_1CTHW.device)
+        return self._made(around(decode(z_1CTHW), 2, FOLD), weights, levels, whole, 1, goes=True)[:, :, FOLD:-FOLD]
 
     @property
     def draws(self) -> bool:
         """Whether bodies are drawn here, by models that do not lay pictures over what takes shape (generate/sampling)."""
         return self.bundle.config.dit.layout and self.bundle.config.laid_above < 1
 
-    def ring(self, film_B3Fhw: Tensor, weights_PT: Tensor, plan: Plan | None) -> Tensor:
-        """The same for a ring of latent frames, whose last is followed by its first. Its camera stands: one that goes away does
-        not come back in time."""
-        if plan is None:
-            return film_B3Fhw
-        around = lambda x, dim, n=1: torch.cat([x.narrow(dim, x.shape[dim] - n, n), x, x.narrow(dim, 0, n)], dim)  # noqa: E731
-        count = weights_PT.shape[1] + 2
-        camera = plan.camera_1T5[:, :1].expand(-1, count, -1)
-        whole = Plan(around(plan.stances_1TS8, 1), camera, pieces=plan.pieces and plan.pieces.around())
-        levels = torch.ones(1, count, 1, 1, device=film_B3Fhw.device)
-        film = around(film_B3Fhw, 2, FOLD)
-        return self._made(film, around(weights_PT, 1), levels, whole, 1, goes=True, shakes=False)[:, :, FOLD:-FOLD]
+    def _goes(self, weights_PT: Tensor, levels_BTHW: Tensor, held: int) -> bool:
+        """Whether the background is one: in one place and one light, where it is known how the camera goes."""
+        heard = (weights_PT[:, held:].amax(1) > 0).nonzero()[:, 0].tolist()
+        places = {(self.said[p]["place"], self.said[p]["light"]) for p in heard}
+        one, self.before = len(places | self.before) == 1, places
+        new = bool((levels_BTHW[:, held:] == 1).any())  # of given frames nobody knows how the camera goes
+        return one and new and self.take.steady and weights_PT.shape[1] > 1
 
-    def _made(
-        self, film: Tensor, weights: Tensor, levels: Tensor, plan: Plan, first: int, *, goes: bool, shakes: bool
-    ) -> Tensor:
+    def _set(self, z: Tensor, ended: Tensor | None, weights: Tensor, plan: Plan, begin: int, *, shakes: bool) -> Tensor:
+        """All of the background is seen in some latent frames: only these are decoded."""
+        held = 0 if ended is None else ended.shape[2]
+        count, first = z.shape[2], 1 if begin == 0 and z.shape[2] > 1 else 0
+        views = sorted({round(first + i * (count - 1 - first) / (VIEWS - 1)) for i in range(VIEWS)})
+        drawn = torch.cat([self.bundle.vae.draw(z[:, :, i : i + 1], {}, False).clamp(-1, 1) for i in views], 2)
+        at = [*range(held), *(held + FOLD * i + j for i in views for j in range(FOLD))]
+        film = drawn if ended is None else torch.cat([ended, drawn], 2)
+        known = [i < held for i in range(held + FOLD * count)]
+        lies = [at.index(i) for i in order(known) if i in at]
+        lies = [*lies[::FOLD], *lies[-2:]]  # those that see farthest come last
+        way = along(calmed(plan.camera_1T5), opens=begin == 0 and not held)
+        cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
+        doubtful, hidden = self._around(cover, (film.shape[3], film.shape[4]), at)
+        back = passed_over(film, way[:, at], hidden, None, lies, doubtful_BFHW=doubtful, common=not held, to_BF5=way[:, held:])
+        fresh = plan.part(held // FOLD)
+        seen = self.bundle.overlay.seen(z)
+        new = shaded(back, seen, beside(cover[:, held // BEATS :]))
+        new = self._peopled(new, seen, weights[:, held // FOLD :], fresh, moments(new, begin))
+        return self._shaken(new, begin, order(known)[:1] if held else [], held) if shakes else new
+
+    def _made(self, film: Tensor, weights: Tensor, levels: Tensor, plan: Plan, first: int, *, goes: bool) -> Tensor:
         """`first` is the take's latent frame that the film begins with; 0 is the one that opens it."""
         known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
-        lies, new = order(known), film
+        lies, new, size = order(known), film, (film.shape[3], film.shape[4])
+        stride = self.bundle.config.vae.stride
+        seen = F.avg_pool3d(film, (FOLD // BEATS, stride // DOTS, stride // DOTS)) / 2 + 0.5
         if goes:
-            cells = tuple(side // self.bundle.config.vae.stride for side in film.shape[3:])
-            cover = covered(plan.stances_1TS8, self.looks, self.bundle, (cells[0], cells[1]))
-            size = film.shape[3], film.shape[4]
-            whole = cover.unflatten(1, (-1, BEATS)).amax(2).repeat_interleave(BEATS, 1)  # a latent frame is drawn as one
-            doubtful, hidden, front = (spread(c, by, size) for c, by in ((whole, WARY), (whole, AROUND), (cover, BESIDE)))
+            cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
+            doubtful, hidden = self._around(cover, size, list(range(film.shape[2])))
             way = along(calmed(plan.camera_1T5), opens=first == 0)
-            stays = None if self.draws else front
-            some = lies if stays is not None else [*lies[::FOLD], *lies[-2:]]  # those that see farthest come last
-            new = passed_over(film, way, hidden, stays, some, doubtful_BFHW=doubtful, common=not any(known))
-            new = shaded(new, film, front) if self.draws else new
+            stays = None if self.draws else spread(cover, BESIDE, size).repeat_interleave(FOLD // BEATS, 1)
+            new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
+            new = shaded(new, seen, beside(cover)) if self.draws else new
         if self.draws:
-            new = self._peopled(new, film, weights, plan, (np.arange(new.shape[2]) + (first - 1) * FOLD + 1).clip(0))
-        if shakes:
-            frames = (np.arange(new.shape[2]) + first * FOLD).clip(min=FOLD - 1) - (FOLD - 1)
-            off = np.stack(shaking(frames / self.fps, self.seed))
-            new = shifted(new, *(off - off[:, lies[:1]] if any(known) else off))  # what is known is off already
-        return new
+            new = self._peopled(new, seen, weights, plan, moments(new, first))
+        return self._shaken(new, first, lies[:1] if any(known) else [], 0) if self.shakes else new
+
+    def _around(self, cover_1fhw: Tensor, size: tuple[int, int], at: list[int]) -> tuple[Tensor, Tensor]:
+        """What is doubtful and what is no part of the panorama, of some frames of a film."""
+        whole = cover_1fhw.unflatten(1, (-1, BEATS)).amax(2)[:, sorted({i // FOLD for i in at})]  # a latent frame is one
+        where = {t: k for k, t in enumerate(sorted({i // FOLD for i in at}))}
+        pick = [where[i // FOLD] for i in at]
+        doubtful, hidden = (spread(whole, by, size)[:, pick] for by in (WARY, AROUND))
+        return doubtful, hidden
+
+    def _shaken(self, film: Tensor, first: int, known: list[int], held: int) -> Tensor:
+        """The film as a hand holds the camera. What is `known`, counted from `held` frames before the first, is off already."""
+        frames = (np.arange(-held, film.shape[2]) + first * FOLD).clip(min=FOLD - 1) - (FOLD - 1)
+        off = np.stack(shaking(frames / self.fps, self.seed))
+        off = off - off[:, known] if known else off
+        return shifted(film, *off[:, held:])
 
     def _peopled(
-        self, ground_B3Fhw: Tensor, film_B3Fhw: Tensor, weights_PT: Tensor, plan: Plan, moments_F: np.ndarray
+        self, ground_13Fhw: Tensor, seen_13fhw: Tensor, weights_PT: Tensor, plan: Plan, moments_F: np.ndarray
     ) -> Tensor:
-        """The ground with everybody in front of it whom the prompts of a frame name; the frames are the take's `moments`."""
+        """The ground with everybody in front of it whom the prompts of a frame name, in the light of what is `seen`; the frames
+        are the take's `moments`."""
         vocabulary, count = self.bundle.vocabulary, len(self.looks)
         names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
         named_TQ = weights_PT.T @ names.float().to(weights_PT.device)
-        counts_FQ = named_TQ.clamp(max=1).repeat_interleave(FOLD, 0).to(film_B3Fhw.device)
+        counts_FQ = named_TQ.clamp(max=1).repeat_interleave(FOLD, 0).to(ground_13Fhw.device)
         stances = between(plan.stances_1TS8, FOLD)
-        pictures = self.bundle.dit.remembered(torch.tensor([self.looks], device=film_B3Fhw.device))
+        pictures = self.bundle.dit.remembered(torch.tensor([self.looks], device=ground_13Fhw.device))
         rows = []
         for r in range(count * BODIES):
             body = Cutout(stances[:, :, r], pictures[:, r // BODIES], counts_FQ[:, r // BODIES])
@@ -130,7 +177,7 @@ class Panner:
         if (pieces := plan.pieces) is not None:
             each = zip(pieces.stances_1FP8.unbind(2), pieces.pictures_1P4SS.unbind(1), pieces.counts_FP.unbind(1), strict=True)
             rows += [Cutout(*piece, lit=True) for piece in each]
-        return drawn_over(ground_B3Fhw, film_B3Fhw, rows, self.bundle.config.vae.stride)
+        return drawn_over(ground_13Fhw, seen_13fhw, rows, self.bundle.config.vae.stride)
 
     def _moving(self, body: Cutout, look: int, row: int, moments_F: np.ndarray) -> Cutout:
         """A body with the loop of its noun, at a phase of its own; the loop goes round a whole number of times in a ring."""
@@ -211,9 +258,19 @@ def covered(stances_1TS8: Tensor, looks: list[int], bundle: "Bundle", cells: tup
     return cover
 
 
-def spread(cover_1Fhw: Tensor, dots: int, size: tuple[int, int]) -> Tensor:
-    """What is covered and so many dots around it, softly; in frames and pixels."""
+def spread(cover_1fhw: Tensor, dots: int, size: tuple[int, int]) -> Tensor:
+    """What is covered and so many dots around it, softly; in pixels."""
     side = 2 * dots + 1
-    wide = F.max_pool2d(F.max_pool2d(cover_1Fhw, (1, side), 1, (0, dots)), (side, 1), 1, (dots, 0))
+    wide = F.max_pool2d(F.max_pool2d(cover_1fhw, (1, side), 1, (0, dots)), (side, 1), 1, (dots, 0))
     soft = F.avg_pool2d(F.pad(wide, (SOFT,) * 4, mode="replicate"), 2 * SOFT + 1, 1)
-    return F.interpolate(soft, size, mode="bilinear").repeat_interleave(FOLD // BEATS, 1)
+    return F.interpolate(soft, size, mode="bilinear")
+
+
+def beside(cover_1fhw: Tensor) -> Tensor:
+    """What is covered and what lies right beside it, in dots."""
+    return F.max_pool2d(cover_1fhw, 2 * BESIDE + 1, 1, BESIDE)
+
+
+def moments(film_13Fhw: Tensor, first: int) -> np.ndarray:
+    """Which of the take's frames a film has that begins with latent frame `first`; the take's first is there FOLD times."""
+    return (np.arange(film_13Fhw.shape[2]) + first * FOLD - (FOLD - 1)).clip(0)

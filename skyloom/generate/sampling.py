@@ -5,6 +5,7 @@ P prompts; F frames of pixels. A window that goes on from another begins with th
 last few that are done, all held at a small known noise: so that the model neither drifts nor trusts small errors.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -117,12 +118,10 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
         z = _sample(velocity, noise, pattern, stage)[:, :, held:]
         old = 1 if held else 0  # the anchor, which is long past
         with torch.inference_mode(), autocast(stage.device):
-            drawn = _drawn(z, stage, memory, opens=begin == 0)
-            film = drawn if ended is None else torch.cat([ended, drawn], 2)
-            film = panner(film, weights[:, old:], levels[:, old:], plan and plan.part(old), held - old, begin)
-            film = film[:, :, film.shape[2] - drawn.shape[2] :]
+            decode = functools.partial(_drawn, stage=stage, memory=memory, opens=begin == 0)
+            film = panner(z, ended, weights[:, old:], levels[:, old:], plan and plan.part(old), begin, decode)
             if end < latents_of(take.frames):
-                z = z + stage.bundle.vae.encode_change(film - drawn)
+                z = torch.where(levels[:, None, held:] > 0, stage.bundle.vae.encode_frames(film), z)
                 keep = carried(stage.window)
                 anchor = z[:, :, :1] if anchor is None else anchor
                 past = z if past is None else torch.cat([past, z], 2)
@@ -273,8 +272,9 @@ def _ring(take: Take, stage: Stage) -> Tensor:
         falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
         with autocast(stage.device):
             lead = torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:]], 2)
-            film = _drawn(torch.cat([lead, z], 2), stage, {}, opens=True)[:, :, CHUNK * lead.shape[2] :]
-            film = Panner(take, stage.request, stage.bundle, stager.looks).ring(film, weights.expand(-1, count), plan)
+            decode = lambda z: _drawn(torch.cat([lead, z], 2), stage, {}, opens=True)[:, :, CHUNK * lead.shape[2] :]  # noqa: E731
+            panner = Panner(take, stage.request, stage.bundle, stager.looks)
+            film = panner.ring(z, weights.expand(-1, count), plan, decode)
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)
             return film if air is None else film + stage.bundle.vae.picture_change(air)
 

@@ -36,15 +36,19 @@ def _halved(part_N4HW: Tensor, rows: int, columns: int) -> Tensor:
     return part * (1 / part[:, 3:].clamp(min=0.5))
 
 
-def shaded(ground_B3FHW: Tensor, film_B3FHW: Tensor, body_BFHW: Tensor) -> Tensor:
-    """The ground as dark as the film has it right under bodies; what is finer than GRAIN is no shadow."""
-    frames, size = film_B3FHW.shape[2], film_B3FHW.shape[3:]
-    seen = (1 - body_BFHW)[:, None]
-    lighter = torch.cat([((film_B3FHW - ground_B3FHW) * seen).mean(1, keepdim=True), seen], 1)
-    coarse = F.avg_pool2d(lighter.transpose(1, 2).flatten(0, 1), GRAIN)
+def shaded(ground_B3FHW: Tensor, seen_B3fhw: Tensor, body_Bfhw: Tensor) -> Tensor:
+    """The ground (-1 to 1) as dark as the film is right under bodies; what is finer than GRAIN is no shadow. `seen` is the film
+    (0 to 1), coarser than the ground in time and space, and `body` what bodies cover of that."""
+    times, size = ground_B3FHW.shape[2] // seen_B3fhw.shape[2], ground_B3FHW.shape[3:]
+    finer = size[0] // seen_B3fhw.shape[3]
+    ground = F.avg_pool3d(ground_B3FHW[:, :, ::times], (1, finer, finer))
+    clear, grain, deep = (1 - body_Bfhw)[:, None], max(1, GRAIN // finer), max(1, BELOW // GRAIN)
+    lighter = torch.cat([((2 * seen_B3fhw - 1 - ground) * clear).mean(1, keepdim=True), clear], 1)
+    coarse = F.avg_pool2d(lighter.transpose(1, 2).flatten(0, 1), grain)
     coarse = F.avg_pool2d(coarse, 3, 1, 1, count_include_pad=False)
     dark = (coarse[:, :1] / coarse[:, 1:].clamp(min=LEAST)).clamp(-DEEPEST, 0) * (coarse[:, 1:] > LEAST)
-    body = F.max_pool2d(body_BFHW.flatten(0, 1)[:, None], GRAIN)
-    under = F.max_pool2d(F.pad(body, (0, 0, BELOW // GRAIN, 0)), (BELOW // GRAIN + 1, 1), 1)
+    body = F.max_pool2d(body_Bfhw.flatten(0, 1)[:, None], grain)
+    under = F.max_pool2d(F.pad(body, (0, 0, deep, 0)), (deep + 1, 1), 1)
     dark = F.interpolate(F.avg_pool2d(dark * under, 3, 1, 1), size, mode="bilinear")
-    return ground_B3FHW + dark.unflatten(0, (-1, frames)).transpose(1, 2)
+    dark = dark.unflatten(0, (-1, seen_B3fhw.shape[2])).transpose(1, 2)
+    return ground_B3FHW + dark.repeat_interleave(times, 2)

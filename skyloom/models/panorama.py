@@ -41,6 +41,7 @@ def passed_over(
     *,
     doubtful_BFHW: Tensor | None = None,
     common: bool = False,
+    to_BF5: Tensor | None = None,
 ) -> Tensor:
     """The film with its background as one panorama, in which frames lie on each other in `order`, the uppermost first.
 
@@ -48,17 +49,20 @@ def passed_over(
     does, and what no frame shows is drawn on from around it. The camera is as worlds.storybook.cameras has it. What is
     `doubtful` of a frame (around bodies, more than is hidden) is taken where no frame shows better. With `common` no single
     frame says what is there, so that no smear of one is seen in all: where the camera stands that is the median of some
-    frames, where it goes their median says the coarse form alone.
+    frames, where it goes their median says the coarse form alone. The frames that are made are those of the film, or with
+    front None those of the cameras `to`.
     """
     if common and doubtful_BFHW is not None and bool((camera_BF5[..., :3] == camera_BF5[:, :1, :3]).all()):
         plate, known = _plate(film_B3FHW, hidden_BFHW, doubtful_BFHW)
         if front_BFHW is None:
-            return _whole(plate, known)[:, :, None].expand(film_B3FHW.shape)
+            many = (film_B3FHW if to_BF5 is None else to_BF5[:, None]).shape[2]
+            return _whole(plate, known)[:, :, None].expand(-1, -1, many, -1, -1)
         take = (1 - front_BFHW)[:, None]
         return film_B3FHW * (1 - take * known[:, :, None]) + take * plate[:, :, None]
     height, width = film_B3FHW.shape[3:]
     camera = seen_from(camera_BF5, order[0], height, width)
-    margin = margins(camera, height, width)
+    ways = camera if to_BF5 is None else seen_from(to_BF5, 0, height, width, rest_B5=camera_BF5[:, order[0]])
+    margin = margins(torch.cat([camera, ways], 1), height, width)
     feather = _feather(height, width, film_B3FHW.device)
     shown = torch.zeros(len(film_B3FHW), 4, height + 2 * margin[0], width + 2 * margin[1], device=film_B3FHW.device)
     again, trust = [], (hidden_BFHW,) if doubtful_BFHW is None else (doubtful_BFHW, hidden_BFHW)
@@ -74,8 +78,8 @@ def passed_over(
             shown = _agreed(shown, film_B3FHW, camera, hidden_BFHW, margin)
         if front_BFHW is None:
             shown = _whole(shown[:, :3], shown[:, 3:])
-        for frame in range(film_B3FHW.shape[2]):
-            seen = F.grid_sample(shown, to_panorama(camera[:, frame], height, width, margin), align_corners=False)
+        for frame in range(ways.shape[1]):
+            seen = F.grid_sample(shown, to_panorama(ways[:, frame], height, width, margin), align_corners=False)
             if front_BFHW is not None:
                 take = (1 - front_BFHW[:, frame])[:, None]
                 seen = film_B3FHW[:, :, frame] * (1 - take * seen[:, 3:]) + take * seen[:, :3]
@@ -129,12 +133,13 @@ def _agreed(shown_B4YX: Tensor, film_B3FHW: Tensor, camera_BF5: Tensor, hidden_B
     return torch.cat([shown_B4YX[:, :3] + change * shown_B4YX[:, 3:], shown_B4YX[:, 3:]], 1)
 
 
-def seen_from(camera_BF5: Tensor, frame: int, height: int, width: int) -> Tensor:
-    """The camera's way from where it is in one frame, which so is at rest."""
+def seen_from(camera_BF5: Tensor, frame: int, height: int, width: int, rest_B5: Tensor | None = None) -> Tensor:
+    """The camera's way from where it is in one frame, which so is at rest; or from where it is at `rest`."""
+    rest = camera_BF5[:, frame] if rest_B5 is None else rest_B5
     way = camera_BF5.float().clone()
-    way[..., :3] -= camera_BF5[:, frame : frame + 1, :3]
+    way[..., :3] -= rest[:, None, :3]
     tall = height / min(height, width)
-    _, down, zoom, _, horizon = camera_BF5[:, frame].float().unbind(-1)
+    _, down, zoom, _, horizon = rest.float().unbind(-1)
     eye = EYE * tall
     moved = eye + (BACK_ZOOM * zoom).exp() * (horizon * tall - BACK_TILT * down - eye)
     way[..., 4] = (moved / tall)[:, None]

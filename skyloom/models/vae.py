@@ -134,11 +134,11 @@ class VAE(nn.Module):
             cells = lapped_cells(video_BCTHW.float(), self.config.stride) - self.centre[:, None, None]
             return self._components(cells, len(video_BCTHW))
 
-    def encode_change(self, change_B3FHW: Tensor) -> Tensor:
-        """What is added to the frames that `picture` gives -> what that adds to the latents."""
-        with exact(change_B3FHW.device):
-            cells = fold(lap(change_B3FHW.float(), self.config.stride), self.config.stride)
-            return self._components(cells, len(change_B3FHW))
+    def encode_frames(self, frames_B3FHW: Tensor) -> Tensor:
+        """The latents of frames as `picture` gives them: F = 4k, the first of a clip four times."""
+        with exact(frames_B3FHW.device):
+            cells = fold(lap(frames_B3FHW.float(), self.config.stride), self.config.stride) - self.centre[:, None, None]
+            return self._components(cells, len(frames_B3FHW))
 
     def picture_change(self, change_BCNhw: Tensor) -> Tensor:
         """What is added to latents -> what that adds to the frames that `picture` gives."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from skyloom.generate.cutouts import Cutout, Sprite, drawn_over, tones
 from skyloom.models.places import SIDE
@@ -15,16 +16,21 @@ def body(x=1.0, y=1.0, side=2.0, frames=4, speed=0.0):
 
 
 def picture(half=False):
-    """A white square with a black right half, or all white: 1 1 4 S S, premultiplied."""
+    """A square, white, or light and on its right half dark: 1 1 4 S S, premultiplied."""
     shown = torch.ones(1, 1, 4, SIDE, SIDE)
     if half:
-        shown[..., :3, :, SIDE // 2 :] = -1
+        shown[..., :3, :, : SIDE // 2], shown[..., :3, :, SIDE // 2 :] = 0.2, -0.6
     return shown
+
+
+def dots(film):
+    """A film in beats and dots, 0 to 1."""
+    return F.avg_pool3d(film, 2) / 2 + 0.5
 
 
 def over(film, light, stances, pictures, counts=None):
     counts = torch.ones(film.shape[2]) if counts is None else counts
-    return drawn_over(film, light, [Cutout(stances[:, :, 0], pictures[:, 0], counts)], 16)
+    return drawn_over(film, dots(light), [Cutout(stances[:, :, 0], pictures[:, 0], counts)], 16)
 
 
 def test_a_body_is_drawn_to_the_pixel_and_moves_from_frame_to_frame():
@@ -45,10 +51,10 @@ def test_it_has_the_mean_colours_of_the_film():
 
 
 def test_it_is_seen_as_much_as_it_counts():
-    film = torch.full((1, 3, 2, 64, 64), -1.0)
-    drawn = over(film, torch.ones_like(film), body(frames=2), picture(), torch.tensor([1.0, 0.25]))
+    film = torch.full((1, 3, 4, 64, 64), -1.0)
+    drawn = over(film, torch.ones_like(film), body(), picture(), torch.tensor([1.0, 0.25, 1, 1]))
     assert drawn[0, 0, 0, 32, 32] > 0.95 and abs(float(drawn[0, 0, 1, 32, 32]) + 0.5) < 0.05
-    nobody = body(frames=2)
+    nobody = body()
     nobody[..., 7] = -1
     assert torch.equal(over(film, film, nobody, picture()), film)
 
@@ -63,10 +69,10 @@ def test_the_nearer_one_hides_the_other_even_where_they_change_places():
         Cutout(near[:, :, 0], white[:, 0], torch.ones(4), lit=True),
         Cutout(body(frames=4)[:, :, 0], black[:, 0], torch.ones(4), lit=True),
     ]
-    drawn = drawn_over(film, film, rows, 16)[0, 0, :, 32, 32]
+    drawn = drawn_over(film, dots(film), rows, 16)[0, 0, :, 32, 32]
     assert drawn.tolist() == [1, 1, -1, -1]
     same = [Cutout(body()[:, :, 0], one[:, 0], torch.ones(4), lit=True) for one in (white, black)]
-    assert drawn_over(film, film, same, 16)[0, 0, 0, 32, 32] == -1  # the later one
+    assert drawn_over(film, dots(film), same, 16)[0, 0, 0, 32, 32] == -1  # the later one
 
 
 def test_the_colours_are_those_of_what_is_seen_of_a_body():
@@ -76,10 +82,10 @@ def test_the_colours_are_those_of_what_is_seen_of_a_body():
     other = body(x=2, y=1)
     other[..., 6] = 0.9
     (alone, _), (behind, _) = (
-        tones(cutouts, light, 16)[0] for cutouts in ([one], [one, Cutout(other[:, :, 0], picture()[:, 0], torch.ones(4))])
+        tones(cutouts, dots(light))[0] for cutouts in ([one], [one, Cutout(other[:, :, 0], picture()[:, 0], torch.ones(4))])
     )
     assert behind.mean() > 0.7 > alone.mean() and abs(float(behind.mean()) - 0.75) < 0.05
-    assert tones([Cutout(one.stances_1F8, one.picture_14SS, one.count_F, lit=True)], light, 16) == [None]
+    assert tones([Cutout(one.stances_1F8, one.picture_14SS, one.count_F, lit=True)], dots(light)) == [None]
 
 
 def test_a_small_picture_is_a_mean_of_its_pixels():
