@@ -1,8 +1,9 @@
 """Shots that show the same: re-encoded, scaled, graded, cropped or mirrored.
 
-Dimension key: P pictures, V views, H W pixels. Every picture has a perceptual hash of 256 bits, and as views of it those of its
-crops and of their mirror images. A pair whose hashes are near, by the 64 bits of the slowest waves and by the rest, is laid
-over each other and must correlate. Two pieces of one film are never copies: a fixed camera shows the same picture for hours.
+Dimension key: P pictures, V views, H W pixels. Every picture has a perceptual hash of 256 bits, and as views of it those of
+its crops and of their mirror images. A pair whose hashes are near, by the 64 bits of the slowest waves and by the rest, is
+laid over each other, small and then in full, and must correlate. Two pieces of one film are never copies: a fixed camera
+shows the same picture for hours.
 """
 
 import functools
@@ -89,10 +90,17 @@ def matches(greys: Sequence[list[np.ndarray]], films: list[str], config: DedupCo
             codes.append(view_hashes(grey))
     hashes_PV4 = np.array(codes, np.uint64).reshape(-1, len(VIEWS), WORDS)
     found: dict[tuple[int, int], float] = {}
+
+    @functools.lru_cache(RECENT * PICTURES)
+    def thirds(i: int, p: int) -> np.ndarray:
+        return cv2.resize(greys[i][p], None, fx=1 / 3, fy=1 / 3, interpolation=cv2.INTER_AREA)
+
     for one, view, other in _near(hashes_PV4, config.most_bits, config.most_fine_bits):
         (i, p), (j, q) = pictures[one], pictures[other]
         pair = (min(i, j), max(i, j))
         if films[i] == films[j] or found.get(pair, 0.0) >= 0.995:
+            continue
+        if overlay(thirds(i, p), thirds(j, q), *VIEWS[view], SCALES[1::2]) < config.least_likely:
             continue
         match = overlay(greys[i][p], greys[j][q], *VIEWS[view])
         if match >= config.least_match:
@@ -135,13 +143,15 @@ def phash(grey: np.ndarray) -> tuple[int, ...]:
     return tuple(bits.view(">u8").tolist())
 
 
-def overlay(whole: np.ndarray, part: np.ndarray, box: tuple[float, float, float], mirrored: bool) -> float:
-    """Best correlation of `part` laid over `whole`, about where `box` (share, middle down, middle across) says."""
+def overlay(
+    whole: np.ndarray, part: np.ndarray, box: tuple[float, float, float], mirrored: bool, scales: np.ndarray = SCALES
+) -> float:
+    """Best correlation of `part` laid over `whole`, about as large as `box` (share, middle down, middle across) says."""
     share = box[0]
     shown = part[:, ::-1] if mirrored else part
     best = 0.0
     height, width = whole.shape
-    for change in SCALES:
+    for change in scales:
         keep = min(1.0, share + change)
         size = max(8, round(width * keep)), max(8, round(height * keep))
         template = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)

@@ -67,7 +67,8 @@ class DedupConfig:
     """When two shots are the same."""
 
     most_bits: int = 14  # of the 64 slowest that two perceptual hashes may differ in, to be compared at all
-    most_fine_bits: int = 192  # of the 192 others
+    most_fine_bits: int = 96  # of the 192 others
+    least_likely: float = 0.8  # correlation of the two at a third of their size, to be laid over each other in full
     least_match: float = 0.92  # correlation of the two pictures, laid over each other
 
 
