@@ -22,7 +22,8 @@ WORLD = """- Trained by this repository alone, from random weights, for {steps} 
 - It knows its own small world and nothing else: no real people, places or events, no text in pictures, no sound.
 """
 LOOKS = """- Remembers a picture of each of {count} nouns (`pictures` and `looks` in dit.safetensors: the art, MIT licence) and
-  lays those that a prompt names into its films. Where they are, how they move and are lit is learned.
+  lays those that a prompt names into its films{loops}. Where they are, how they go and are lit is
+  learned. Scenery that stands about is painted by `skyloom.worlds`.
 """
 FOOTAGE = """- Trained on from `{base}` for {steps} steps, on the footage below.
 - It knows what it was shown, roughly, and learns small footage by heart. No text in pictures, no sound.
@@ -142,7 +143,8 @@ def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | 
     staged += f" `loops.safetensors` (how {len(bundle.loops.films)} nouns move in themselves)," if bundle.loops else ""
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
     steps = int(first_and_last_metrics(metrics)[1].get("step", 0))
-    looks = LOOKS.format(count=config.text.looks) if config.text.looks else ""
+    moving = ", some in a loop of their own (`loops.safetensors`)" if bundle.loops else ""
+    looks = LOOKS.format(count=config.text.looks, loops=moving) if config.text.looks else ""
     origin = (
         FOOTAGE.format(base=data["base"], steps=steps) if data else WORLD.format(steps=config.trained or steps, looks=looks)
     )
