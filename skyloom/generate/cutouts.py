@@ -55,15 +55,19 @@ def drawn_over(film_13FHW: Tensor, light_13fhw: Tensor, cutouts: Sequence[Cutout
     return torch.from_numpy(frames_FHW3).to(film_13FHW.device).permute(3, 0, 1, 2)[None].float().div_(127.5).sub_(1)
 
 
+def as_loop(one: Cutout) -> np.ndarray:
+    """A cutout's pictures, uint8 premultiplied RGBA (N, S, S, 4): one of what does not move in itself."""
+    if one.loop is not None:
+        return one.loop
+    colours, alpha = one.picture_14SS[0, :3] / 2 + one.picture_14SS[0, 3:] / 2, one.picture_14SS[0, 3:]
+    return np.ascontiguousarray(torch.cat([colours, alpha]).permute(1, 2, 0).mul(255).round().byte().cpu().numpy())[None]
+
+
 class Sprite:
     """A cutout's pictures in the film's colours, at the sizes at which they are drawn."""
 
     def __init__(self, one: Cutout, how: tuple[Tensor, Tensor] | None):
-        self.loop, self.poses = one.loop, one.pose_F
-        if self.loop is None:
-            colours, alpha = one.picture_14SS[0, :3] / 2 + one.picture_14SS[0, 3:] / 2, one.picture_14SS[0, 3:]
-            pixels = torch.cat([colours, alpha]).permute(1, 2, 0).mul(255).round().byte()
-            self.loop = np.ascontiguousarray(pixels.cpu().numpy())[None]
+        self.loop, self.poses = as_loop(one), one.pose_F
         self.matrix = np.eye(4, dtype=np.float32)
         if how is not None:
             gain, shift = (x.flatten().cpu().numpy() for x in how)
@@ -86,7 +90,6 @@ class Sprite:
 
     def _sized(self, pose: int, side: float) -> np.ndarray:
         """The picture, halved as often as it needs to be so that no pixel is jumped over."""
-        assert self.loop is not None
         stored = self.loop.shape[1]
         level = max(0, int(np.log2(max(stored / max(side, 1.0), 1.0))))
         while stored % 2**level:

@@ -11,7 +11,7 @@ its first frame four times), h w dots and pixels.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,8 @@ from ..models.panorama import passed_over
 from ..models.places import DOTS
 from ..models.vae import FOLD
 from ..worlds.storybook import shaking
-from .cutouts import Cutout, drawn_over
+from .cutouts import Cutout, as_loop, drawn_over
+from .matching import Match, matched
 from .request import Request
 from .staged import Plan, calmed, scenery
 from .takes import Take
@@ -141,7 +142,7 @@ class Panner:
             new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.draws else new
         if self.draws:
-            new = self._peopled(new, seen, weights, plan, moments(new, first))
+            new = self._peopled(new, seen, weights, plan, moments(new, first), film if any(known) else None, known)
         return self._shaken(new, first, lies[:1] if any(known) else [], 0) if self.shakes else new
 
     def _around(self, cover_1fhw: Tensor, size: tuple[int, int], at: list[int]) -> tuple[Tensor, Tensor]:
@@ -160,10 +161,17 @@ class Panner:
         return shifted(film, *off[:, held:])
 
     def _peopled(
-        self, ground_13Fhw: Tensor, seen_13fhw: Tensor, weights_PT: Tensor, plan: Plan, moments_F: np.ndarray
+        self,
+        ground_13Fhw: Tensor,
+        seen_13fhw: Tensor,
+        weights_PT: Tensor,
+        plan: Plan,
+        moments_F: np.ndarray,
+        film_13Fhw: Tensor | None = None,
+        known: Sequence[bool] = (),
     ) -> Tensor:
         """The ground with everybody in front of it whom the prompts of a frame name, in the light of what is `seen`; the frames
-        are the take's `moments`."""
+        are the take's `moments`. From frames of the film that are `known` they go on as these show them."""
         vocabulary, count = self.bundle.vocabulary, len(self.looks)
         names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
         named_TQ = weights_PT.T @ names.float().to(weights_PT.device)
@@ -173,7 +181,8 @@ class Panner:
         rows = []
         for r in range(count * BODIES):
             body = Cutout(stances[:, :, r], pictures[:, r // BODIES], counts_FQ[:, r // BODIES])
-            rows.append(self._moving(body, self.looks[r // BODIES], r, moments_F))
+            body = self._moving(body, self.looks[r // BODIES], r, moments_F)
+            rows.append(body if film_13Fhw is None else going_on_as(body, film_13Fhw, known, self.bundle.config.vae.stride))
         if (pieces := plan.pieces) is not None:
             each = zip(pieces.stances_1FP8.unbind(2), pieces.pictures_1P4SS.unbind(1), pieces.counts_FP.unbind(1), strict=True)
             rows += [Cutout(*piece, lit=True) for piece in each]
@@ -190,6 +199,35 @@ class Panner:
             once = self.take.keep[1] - self.take.keep[0]
             moments_F = moments_F * (max(1, round(once / count)) * count / once)
         return dataclasses.replace(body, loop=loop, pose_F=(moments_F + phase * count).astype(int) % count)
+
+
+def going_on_as(body: Cutout, film_13Fhw: Tensor, known: Sequence[bool], stride: int) -> Cutout:
+    """A body whose place, size and pose go on from what known frames next to new ones show of it."""
+    edges = [i for i in range(len(known)) if known[i] and not all(known[max(i - 1, 0) : i + 2])]
+    stances = body.stances_1F8.clone()
+    loop, poses = as_loop(body), body.pose_F
+    anchors: list[tuple[int, Match]] = []
+    for i in edges:
+        if stances[0, i, 7] >= 0:
+            frame = ((film_13Fhw[0, :, i] + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+            matrix = stances[0, i, :6].float().cpu().numpy().reshape(2, 3) * stride
+            if (found := matched(np.ascontiguousarray(frame), loop, matrix)) is not None:
+                anchors.append((i, found))
+    if not anchors:
+        return body
+    at = np.array([i for i, _ in anchors])
+    off = np.array([[np.log(found.size), found.right / stride, found.down / stride] for _, found in anchors])
+    size, right, down = (
+        torch.from_numpy(np.interp(np.arange(len(known)), at, column)).to(stances) for column in off.T
+    )  # between two of them on a straight line
+    middle = stances[0, :, [2, 5]] + stances[0, :, [0, 3]] / 2 + stances[0, :, [1, 4]] / 2
+    stances[0, :, [0, 1, 3, 4]] *= size.exp()[:, None]
+    moved = middle + torch.stack([right, down], 1) - stances[0, :, [0, 3]] / 2 - stances[0, :, [1, 4]] / 2
+    stances[0, :, [2, 5]] = moved
+    if poses is not None:
+        first, found = anchors[0]
+        poses = (found.pose + poses - poses[first]) % len(loop)
+    return dataclasses.replace(body, stances_1F8=stances, pose_F=poses)
 
 
 def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:
