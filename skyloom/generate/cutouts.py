@@ -6,6 +6,7 @@ body its picture is drawn once more, in the mean colours that the film has there
 Dimension key: F frames, H W pixels; f beats, h w dots (models/overlay); S side of a picture.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,13 @@ class Cutout:
     lit: bool = False
     loop: np.ndarray | None = None
     pose_F: np.ndarray | None = None
+
+    def last(self, frames: int) -> "Cutout":
+        """In so many frames, the last ones."""
+        poses = None if self.pose_F is None else self.pose_F[-frames:]
+        return dataclasses.replace(
+            self, stances_1F8=self.stances_1F8[:, -frames:], count_F=self.count_F[-frames:], pose_F=poses
+        )
 
 
 def drawn_over(film_13FHW: Tensor, light_13fhw: Tensor, cutouts: Sequence[Cutout], stride: int) -> Tensor:

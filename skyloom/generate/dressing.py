@@ -82,8 +82,9 @@ class Dresser:
         old = 1 if held else 0  # the anchor
         begin = first - held + old
         way = along(calmed(plan.camera_1T5[:, old:]), opens=begin == 0)
-        if self.way is not None and 0 <= (at := begin * FOLD - self.way[0]) < self.way[1].shape[1]:
-            way = torch.cat([way[..., :3] + (self.way[1][:, at] - way[:, 0])[..., :3], way[..., 3:]], 2)
+        seam = max((held - old) * FOLD - 1, 0)  # the last frame that is held
+        if self.way is not None and 0 <= (at := begin * FOLD + seam - self.way[0]) < self.way[1].shape[1]:
+            way = torch.cat([way[..., :3] + (self.way[1][:, at] - way[:, seam])[:, None, :3], way[..., 3:]], 2)
         way = torch.cat(
             [way[..., :4], (way if self.way is None else self.way[1])[..., 4:].mean(1, True).expand(-1, way.shape[1], 1)], 2
         )

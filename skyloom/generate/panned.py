@@ -50,6 +50,7 @@ class Panner:
         self.shakes = all(said["camera"] == "shake" for said in self.said)
         self.fps, self.seed = request.fps, request.seed
         self.before: set[tuple[str, str]] = set()  # places, and their light, of the window before
+        self.back: Tensor | None = None  # what lay behind, at its end
 
     def __call__(
         self,
@@ -67,10 +68,11 @@ class Panner:
         goes = self._goes(weights_PT, levels_BTHW, held)
         if plan is None or not (goes or self.draws):
             return decode(z_1CTHW)
+        back, self.back = self.back, None
         given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
         plan = dataclasses.replace(plan, camera_1T5=going_on(plan.camera_1T5, given))
         if goes and self.draws and bool((levels_BTHW[:, held:] == 1).all()):
-            return self._set(z_1CTHW, ended_13Fhw, weights_PT, plan, begin, shakes=self.shakes)
+            return self._set(z_1CTHW, ended_13Fhw, back, weights_PT, plan, begin, shakes=self.shakes)
         film = decode(z_1CTHW)
         film = film if ended_13Fhw is None else torch.cat([ended_13Fhw, film], 2)
         levels = levels_BTHW.clone()
@@ -90,7 +92,7 @@ class Panner:
         whole = Plan(around(plan.stances_1TS8, 1), camera, pieces=plan.pieces and plan.pieces.around())
         weights = around(weights_PT, 1)
         if self.draws:
-            return self._set(around(z_1CTHW, 2), None, weights, whole, 1, shakes=False)[:, :, FOLD:-FOLD]
+            return self._set(around(z_1CTHW, 2), None, None, weights, whole, 1, shakes=False)[:, :, FOLD:-FOLD]
         levels = torch.ones(1, count, 1, 1, device=z_1CTHW.device)
         return self._made(around(decode(z_1CTHW), 2, FOLD), weights, levels, whole, 1, goes=True)[:, :, FOLD:-FOLD]
 
@@ -107,25 +109,42 @@ class Panner:
         new = bool((levels_BTHW[:, held:] == 1).any())  # of given frames nobody knows how the camera goes
         return one and new and self.take.steady and weights_PT.shape[1] > 1
 
-    def _set(self, z: Tensor, ended: Tensor | None, weights: Tensor, plan: Plan, begin: int, *, shakes: bool) -> Tensor:
-        """All of the background is seen in some latent frames: only these are decoded."""
+    def _set(
+        self,
+        z: Tensor,
+        ended: Tensor | None,
+        back: Tensor | None,
+        weights: Tensor,
+        plan: Plan,
+        begin: int,
+        *,
+        shakes: bool,
+    ) -> Tensor:
+        """All of the background is seen in some latent frames: only these are decoded. `back` is what lay behind everything in
+        frames that `ended` before, where that is known."""
         held = 0 if ended is None else ended.shape[2]
         count, first = z.shape[2], 1 if begin == 0 and z.shape[2] > 1 else 0
         views = sorted({round(first + i * (count - 1 - first) / (VIEWS - 1)) for i in range(VIEWS)})
+        bare = ended is not None and back is not None and back.shape[2] >= held
+        before = back[:, :, back.shape[2] - held :] if bare and back is not None else ended
         drawn = torch.cat([self.bundle.vae.draw(z[:, :, i : i + 1], {}, False).clamp(-1, 1) for i in views], 2)
         at = [*range(held), *(held + FOLD * i + j for i in views for j in range(FOLD))]
-        film = drawn if ended is None else torch.cat([ended, drawn], 2)
+        film = drawn if before is None else torch.cat([before, drawn], 2)
         known = [i < held for i in range(held + FOLD * count)]
         lies = [at.index(i) for i in order(known) if i in at]
         lies = [*lies[::FOLD], *lies[-2:]]  # those that see farthest come last
         way = along(calmed(plan.camera_1T5), opens=begin == 0 and not held)
         cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
         doubtful, hidden = self._around(cover, (film.shape[3], film.shape[4]), at)
-        back = passed_over(film, way[:, at], hidden, None, lies, doubtful_BFHW=doubtful, common=not held, to_BF5=way[:, held:])
-        fresh = plan.part(held // FOLD)
+        if bare:  # nobody is in what lay behind
+            doubtful[:, :held], hidden[:, :held] = 0, 0
+        self.back = passed_over(
+            film, way[:, at], hidden, None, lies, doubtful_BFHW=doubtful, common=not held, to_BF5=way[:, held:]
+        )
         seen = self.bundle.overlay.seen(z)
-        new = shaded(back, seen, beside(cover[:, held // BEATS :]))
-        new = self._peopled(new, seen, weights[:, held // FOLD :], fresh, moments(new, begin))
+        new = shaded(self.back, seen, beside(cover[:, held * BEATS // FOLD :]))
+        shown = None if ended is None else torch.cat([ended, self.back], 2)
+        new = self._peopled(new, seen, weights, plan, moments(known, begin - held // FOLD), shown, known)
         return self._shaken(new, begin, order(known)[:1] if held else [], held) if shakes else new
 
     def _made(self, film: Tensor, weights: Tensor, levels: Tensor, plan: Plan, first: int, *, goes: bool) -> Tensor:
@@ -142,7 +161,7 @@ class Panner:
             new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.draws else new
         if self.draws:
-            new = self._peopled(new, seen, weights, plan, moments(new, first), film if any(known) else None, known)
+            new = self._peopled(new, seen, weights, plan, moments(known, first), film if any(known) else None, known)
         return self._shaken(new, first, lies[:1] if any(known) else [], 0) if self.shakes else new
 
     def _around(self, cover_1fhw: Tensor, size: tuple[int, int], at: list[int]) -> tuple[Tensor, Tensor]:
@@ -171,7 +190,9 @@ class Panner:
         known: Sequence[bool] = (),
     ) -> Tensor:
         """The ground with everybody in front of it whom the prompts of a frame name, in the light of what is `seen`; the frames
-        are the take's `moments`. From frames of the film that are `known` they go on as these show them."""
+        are the last of the plan, which are the take's `moments`. From frames of the film that are `known` they go on as these
+        show them."""
+        frames = ground_13Fhw.shape[2]
         vocabulary, count = self.bundle.vocabulary, len(self.looks)
         names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
         named_TQ = weights_PT.T @ names.float().to(weights_PT.device)
@@ -182,8 +203,10 @@ class Panner:
         for r in range(count * BODIES):
             body = Cutout(stances[:, :, r], pictures[:, r // BODIES], counts_FQ[:, r // BODIES])
             body = self._moving(body, self.looks[r // BODIES], r, moments_F)
-            rows.append(body if film_13Fhw is None else going_on_as(body, film_13Fhw, known, self.bundle.config.vae.stride))
-        if (pieces := plan.pieces) is not None:
+            if film_13Fhw is not None:
+                body = going_on_as(body, film_13Fhw, known, self.bundle.config.vae.stride)
+            rows.append(body.last(frames))
+        if (pieces := plan.pieces and plan.pieces.part(plan.stances_1TS8.shape[1] - frames // FOLD)) is not None:
             each = zip(pieces.stances_1FP8.unbind(2), pieces.pictures_1P4SS.unbind(1), pieces.counts_FP.unbind(1), strict=True)
             rows += [Cutout(*piece, lit=True) for piece in each]
         return drawn_over(ground_13Fhw, seen_13fhw, rows, self.bundle.config.vae.stride)
@@ -309,6 +332,6 @@ def beside(cover_1fhw: Tensor) -> Tensor:
     return F.max_pool2d(cover_1fhw, 2 * BESIDE + 1, 1, BESIDE)
 
 
-def moments(film_13Fhw: Tensor, first: int) -> np.ndarray:
+def moments(film: Sequence[bool], first: int) -> np.ndarray:
     """Which of the take's frames a film has that begins with latent frame `first`; the take's first is there FOLD times."""
-    return (np.arange(film_13Fhw.shape[2]) + first * FOLD - (FOLD - 1)).clip(0)
+    return (np.arange(len(film)) + first * FOLD - (FOLD - 1)).clip(0)
