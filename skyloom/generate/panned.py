@@ -138,9 +138,12 @@ class Panner:
         doubtful, hidden = self._around(cover, (film.shape[3], film.shape[4]), at)
         if bare:  # nobody is in what lay behind
             doubtful[:, :held], hidden[:, :held] = 0, 0
-        self.back = passed_over(
-            film, way[:, at], hidden, None, lies, doubtful_BFHW=doubtful, common=not held, to_BF5=way[:, held:]
-        )
+        if bare and bool((way[..., :3] == way[:, :1, :3]).all()):  # as it was, to the last pixel
+            self.back = film[:, :, held - 1 : held].expand(-1, -1, FOLD * count, -1, -1)
+        else:
+            self.back = passed_over(
+                film, way[:, at], hidden, None, lies, doubtful_BFHW=doubtful, common=not held, to_BF5=way[:, held:]
+            )
         seen = self.bundle.overlay.seen(z)
         new = shaded(self.back, seen, beside(cover[:, held * BEATS // FOLD :]))
         shown = None if ended is None else torch.cat([ended, self.back], 2)
