@@ -200,7 +200,7 @@ class Panner:
         names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
         named_TQ = weights_PT.T @ names.float().to(weights_PT.device)
         counts_FQ = named_TQ.clamp(max=1).repeat_interleave(FOLD, 0).to(ground_13Fhw.device)
-        stances = between(plan.stances_1TS8, FOLD)
+        stances = smoothly(plan.stances_1TS8, opens=len(moments_F) >= FOLD and int(moments_F[FOLD - 1]) == 0)
         pictures = self.bundle.dit.remembered(torch.tensor([self.looks], device=ground_13Fhw.device))
         rows = []
         for r in range(count * BODIES):
@@ -289,6 +289,36 @@ def order(known: list[bool]) -> list[int]:
     near = [min((abs(i - j) for j in fresh), default=0) for i in range(len(known))]
     top = min((i for i, so in enumerate(known) if so), key=lambda i: near[i], default=len(known) // 2)
     return sorted(range(len(known)), key=lambda i: (not known[i], abs(i - top)))
+
+
+def smoothly(stances_1TS8: Tensor, opens: bool) -> Tensor:
+    """Stances in the middle of latent frames -> of every frame, 1 F S 8, on a curve through all of them whose slope in each is
+    that between its neighbours (Catmull & Rom 1974): what falls goes on a parabola. Who is not there all the time, or turns to
+    the other side, goes straight from one to the next (models/overlay)."""
+    frames = between(stances_1TS8, FOLD)
+    count = stances_1TS8.shape[1]
+    if count < 3:
+        return frames
+    knots = np.arange(count) * FOLD + (FOLD - 1) / 2
+    knots[0] = FOLD - 1 if opens else knots[0]
+    area = stances_1TS8[..., 0] * stances_1TS8[..., 4] - stances_1TS8[..., 1] * stances_1TS8[..., 3]
+    able = (stances_1TS8[..., 7] >= 0).all(1) & ((area > 0).all(1) | (area < 0).all(1))
+    if not bool(able.any()):
+        return frames
+    rows = able[0].nonzero()[:, 0]
+    values = stances_1TS8[0][:, rows, :7].double().cpu().numpy()
+    slopes = np.gradient(values, knots, axis=0, edge_order=2)
+    at = np.arange(FOLD if opens else 0, FOLD * count)
+    inside = at.clip(knots[0], knots[-1])
+    k = np.searchsorted(knots, inside, side="right").clip(1, count - 1) - 1
+    step = (knots[k + 1] - knots[k])[:, None, None]
+    u = ((inside - knots[k])[:, None, None]) / step
+    ends = values[k] * (1 + 2 * u) * (1 - u) ** 2 + values[k + 1] * u**2 * (3 - 2 * u)
+    curve = ends + step * (slopes[k] * u * (1 - u) ** 2 - slopes[k + 1] * u**2 * (1 - u))
+    past = (at - inside)[:, None, None]  # straight on before the first and behind the last
+    curve = curve + past * np.where(past < 0, slopes[0], slopes[-1])
+    frames[0][at[0] :, rows, :7] = torch.from_numpy(curve).to(frames)
+    return frames
 
 
 def along(camera_1T5: Tensor, opens: bool) -> Tensor:

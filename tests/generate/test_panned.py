@@ -167,6 +167,26 @@ def test_the_camera_goes_straight_between_latent_frames():
     assert panned.along(camera[:, :1], opens=True).shape == (1, 4, 5)
 
 
+def test_what_falls_goes_on_a_parabola():
+    count, opens = 5, False
+    middle = torch.arange(count) * 4 + 1.5
+    stances = torch.zeros(1, count, BODIES, 8)
+    stances[..., :5] = torch.tensor([2.0, 0, 0, 0, 2])
+    stances[0, :, 0, 5] = 0.02 * middle**2 - 0.3 * middle
+    stances[0, :, 1, 5] = stances[0, :, 0, 5]
+    stances[0, 2, 1, 7] = -1  # away for a moment
+    smooth = panned.smoothly(stances, opens)[0]
+    frame = torch.arange(4 * count)
+    assert torch.allclose(smooth[2:18, 0, 5], (0.02 * frame**2 - 0.3 * frame)[2:18], atol=1e-4)
+    assert torch.equal(smooth[:, 1], panned.between(stances, 4)[0, :, 1])
+    middle[0] = 3  # the one frame that the first latent frame holds
+    stances[0, :, 0, 5] = 0.02 * middle**2 - 0.3 * middle
+    smooth = panned.smoothly(stances, True)[0]
+    assert torch.allclose(smooth[3:18, 0, 5], (0.02 * frame**2 - 0.3 * frame)[3:18], atol=1e-4)
+    assert torch.equal(smooth[:4, 0], stances[0, :1, 0].expand(4, -1))
+    assert torch.equal(panned.smoothly(stances[:, :2], True), panned.between(stances[:, :2], 4))
+
+
 def test_the_camera_goes_on_from_given_frames_without_a_jump():
     camera = torch.tensor([0.0, 0.0, 0.5, 0.7, 0.9]).view(1, 5, 1).expand(-1, -1, 5)
     forward = panned.going_on(camera, [True, True, False, False, False])[0, :, 0]
