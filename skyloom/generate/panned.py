@@ -11,6 +11,7 @@ its first frame four times), h w dots and pixels.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ from .takes import Take
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
+LANDS = 0.12  # of a body's height: what is held up by so much more than before touches the ground
+MELTS = 12  # frames to each side that a frame of a bridge is a mean of
 VIEWS = 5  # latent frames that show what lies behind, if all of it is made anew
 AROUND, BESIDE = 10, 1  # dots around a body that are no part of the panorama, and those that stay as they are
 WARY = 18  # dots around it that are a part of it only where no frame shows better
@@ -163,6 +166,8 @@ class Panner:
             stays = None if self.draws else spread(cover, BESIDE, size).repeat_interleave(FOLD // BEATS, 1)
             new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.draws else new
+        elif self.draws and not self.take.steady:
+            new = melted(film, known)
         if self.draws:
             new = self._peopled(new, seen, weights, plan, moments(known, first), film if any(known) else None, known)
         return self._shaken(new, first, lies[:1] if any(known) else [], 0) if self.shakes else new
@@ -199,7 +204,8 @@ class Panner:
         vocabulary, count = self.bundle.vocabulary, len(self.looks)
         names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
         named_TQ = weights_PT.T @ names.float().to(weights_PT.device)
-        counts_FQ = named_TQ.clamp(max=1).repeat_interleave(FOLD, 0).to(ground_13Fhw.device)
+        steady_TQ = F.interpolate(named_TQ.clamp(max=1).T[None], scale_factor=FOLD, mode="linear")  # from one to the next
+        counts_FQ = steady_TQ[0].T.to(ground_13Fhw.device)
         stances = smoothly(plan.stances_1TS8, opens=len(moments_F) >= FOLD and int(moments_F[FOLD - 1]) == 0)
         pictures = self.bundle.dit.remembered(torch.tensor([self.looks], device=ground_13Fhw.device))
         rows = []
@@ -225,6 +231,25 @@ class Panner:
             once = self.take.keep[1] - self.take.keep[0]
             moments_F = moments_F * (max(1, round(once / count)) * count / once)
         return dataclasses.replace(body, loop=loop, pose_F=(moments_F + phase * count).astype(int) % count)
+
+
+def melted(film_13Fhw: Tensor, known: Sequence[bool]) -> Tensor:
+    """A bridge from one picture to another, latent frame by latent frame, as one that melts from frame to frame: means over
+    time, and next to known frames a share of these. Bodies are no part of it: they are drawn later."""
+    frames = film_13Fhw.shape[2]
+    width = torch.arange(1 - MELTS, MELTS, device=film_13Fhw.device)
+    kernel = (1 - width.abs() / MELTS).to(film_13Fhw) / MELTS
+    where = (torch.arange(frames, device=width.device)[:, None] + width).clamp(0, frames - 1)
+    share_FF = torch.zeros(frames, frames, device=width.device).scatter_add_(1, where, kernel.expand(frames, -1))
+    fresh = [i for i in range(frames) if not known[i]]
+    for edge, way in [(i, 1) for i in fresh if i and known[i - 1]] + [
+        (i, -1) for i in fresh if i + 1 < frames and known[i + 1]
+    ]:
+        for k in range(FOLD):
+            if 0 <= (i := edge + way * k) < frames and not known[i]:
+                share_FF[i] *= (k + 1) / (FOLD + 1)
+                share_FF[i, edge - way] += 1 - (k + 1) / (FOLD + 1)
+    return torch.einsum("tf,bcfhw->bcthw", share_FF, film_13Fhw)
 
 
 def going_on_as(body: Cutout, film_13Fhw: Tensor, known: Sequence[bool], stride: int) -> Cutout:
@@ -293,8 +318,8 @@ def order(known: list[bool]) -> list[int]:
 
 def smoothly(stances_1TS8: Tensor, opens: bool) -> Tensor:
     """Stances in the middle of latent frames -> of every frame, 1 F S 8, on a curve through all of them whose slope in each is
-    that between its neighbours (Catmull & Rom 1974): what falls goes on a parabola. Who is not there all the time, or turns to
-    the other side, goes straight from one to the next (models/overlay)."""
+    that between its neighbours (Catmull & Rom 1974): what falls goes on a parabola, up to where it lands. Who is not
+    there all the time, or turns to the other side, goes straight from one to the next (models/overlay)."""
     frames = between(stances_1TS8, FOLD)
     count = stances_1TS8.shape[1]
     if count < 3:
@@ -307,18 +332,29 @@ def smoothly(stances_1TS8: Tensor, opens: bool) -> Tensor:
         return frames
     rows = able[0].nonzero()[:, 0]
     values = stances_1TS8[0][:, rows, :7].double().cpu().numpy()
-    slopes = np.gradient(values, knots, axis=0, edge_order=2)
+    before, after = np.zeros_like(values), np.zeros_like(values)  # at the end of one stretch and at the beginning of the next
+    for row in range(values.shape[1]):
+        middle = values[:, row, 5] + (values[:, row, 3] + values[:, row, 4]) / 2
+        bent = np.diff(middle, 2) < -LANDS * (values[1:-1, row, 4] ** 2 + values[1:-1, row, 1] ** 2) ** 0.5
+        for a, b in itertools.pairwise([0, *(np.flatnonzero(bent) + 1).tolist(), count - 1]):
+            part = _slopes(values[a : b + 1, row], knots[a : b + 1])
+            after[a:b, row], before[a + 1 : b + 1, row] = part[:-1], part[1:]
     at = np.arange(FOLD if opens else 0, FOLD * count)
     inside = at.clip(knots[0], knots[-1])
     k = np.searchsorted(knots, inside, side="right").clip(1, count - 1) - 1
     step = (knots[k + 1] - knots[k])[:, None, None]
     u = ((inside - knots[k])[:, None, None]) / step
     ends = values[k] * (1 + 2 * u) * (1 - u) ** 2 + values[k + 1] * u**2 * (3 - 2 * u)
-    curve = ends + step * (slopes[k] * u * (1 - u) ** 2 - slopes[k + 1] * u**2 * (1 - u))
+    curve = ends + step * (after[k] * u * (1 - u) ** 2 - before[k + 1] * u**2 * (1 - u))
     past = (at - inside)[:, None, None]  # straight on before the first and behind the last
-    curve = curve + past * np.where(past < 0, slopes[0], slopes[-1])
+    curve = curve + past * np.where(past < 0, after[0], before[-1])
     frames[0][at[0] :, rows, :7] = torch.from_numpy(curve).to(frames)
     return frames
+
+
+def _slopes(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Of a parabola through each knot and its neighbours; of two knots, the straight line's."""
+    return np.gradient(values, knots, axis=0, edge_order=2 if len(knots) > 2 else 1)
 
 
 def along(camera_1T5: Tensor, opens: bool) -> Tensor:
