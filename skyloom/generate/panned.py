@@ -21,7 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.bodies import BODIES
-from ..models.foreground import shaded
+from ..models.foreground import filled, shaded
+from ..models.layers import exact
 from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import passed_over
 from ..models.places import DOTS
@@ -30,14 +31,14 @@ from ..worlds.storybook import shaking
 from .cutouts import Cutout, as_loop, drawn_over
 from .matching import Match, matched
 from .request import Request
-from .staged import Plan, calmed, scenery
+from .staged import Plan, calmed, runs, scenery
 from .takes import Take
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
 LANDS = 0.12  # of a body's height: what is held up by so much more than before touches the ground
-MELTS = 12  # frames to each side that a frame of a bridge is a mean of
+MELTS, OWN = 8, 0.5  # frames to each side that a frame of a bridge is a mean of, and its share of that in the middle
 VIEWS = 5  # latent frames that show what lies behind, if all of it is made anew
 AROUND, BESIDE = 10, 1  # dots around a body that are no part of the panorama, and those that stay as they are
 WARY = 18  # dots around it that are a part of it only where no frame shows better
@@ -167,7 +168,8 @@ class Panner:
             new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.draws else new
         elif self.draws and not self.take.steady:
-            new = melted(film, known)
+            cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
+            new = melted(film, known, self._around(cover, size, list(range(film.shape[2])))[1])
         if self.draws:
             new = self._peopled(new, seen, weights, plan, moments(known, first), film if any(known) else None, known)
         return self._shaken(new, first, lies[:1] if any(known) else [], 0) if self.shakes else new
@@ -233,23 +235,31 @@ class Panner:
         return dataclasses.replace(body, loop=loop, pose_F=(moments_F + phase * count).astype(int) % count)
 
 
-def melted(film_13Fhw: Tensor, known: Sequence[bool]) -> Tensor:
-    """A bridge from one picture to another, latent frame by latent frame, as one that melts from frame to frame: means over
-    time, and next to known frames a share of these. Bodies are no part of it: they are drawn later."""
+def melted(film_13Fhw: Tensor, known: Sequence[bool], bodies_1Fhw: Tensor) -> Tensor:
+    """A bridge between two pictures, which goes from latent frame to latent frame, as one that melts: every new frame is a
+    share of the known ones at both ends, without their bodies, and in the middle as much of the bridge's own, in means
+    over time."""
     frames = film_13Fhw.shape[2]
     width = torch.arange(1 - MELTS, MELTS, device=film_13Fhw.device)
     kernel = (1 - width.abs() / MELTS).to(film_13Fhw) / MELTS
     where = (torch.arange(frames, device=width.device)[:, None] + width).clamp(0, frames - 1)
     share_FF = torch.zeros(frames, frames, device=width.device).scatter_add_(1, where, kernel.expand(frames, -1))
-    fresh = [i for i in range(frames) if not known[i]]
-    for edge, way in [(i, 1) for i in fresh if i and known[i - 1]] + [
-        (i, -1) for i in fresh if i + 1 < frames and known[i + 1]
-    ]:
-        for k in range(FOLD):
-            if 0 <= (i := edge + way * k) < frames and not known[i]:
-                share_FF[i] *= (k + 1) / (FOLD + 1)
-                share_FF[i, edge - way] += 1 - (k + 1) / (FOLD + 1)
-    return torch.einsum("tf,bcfhw->bcthw", share_FF, film_13Fhw)
+    with exact(film_13Fhw.device):
+        new = torch.einsum("tf,bcfhw->bcthw", share_FF, film_13Fhw.float())
+    for first, last in runs([not so for so in known]):
+        ends = [i for i in (first - 1, last) if 0 <= i < frames]
+        clear = {i: filled(film_13Fhw[:, :, i : i + 1], bodies_1Fhw[:, i : i + 1])[:, :, 0] for i in ends}
+        for i in range(first, last):
+            if len(ends) == 2:
+                at = (i - first + 1) / (last - first + 1)
+                own, given = 4 * OWN * at * (1 - at), torch.lerp(clear[ends[0]], clear[ends[1]], at)
+            elif ends:
+                away = i - first + 1 if ends[0] < first else last - i
+                own, given = min(away / (FOLD + 1), 1.0), clear[ends[0]]
+            else:
+                continue
+            new[:, :, i] = torch.lerp(given, new[:, :, i], own)
+    return new
 
 
 def going_on_as(body: Cutout, film_13Fhw: Tensor, known: Sequence[bool], stride: int) -> Cutout:

@@ -167,6 +167,20 @@ def test_the_camera_goes_straight_between_latent_frames():
     assert panned.along(camera[:, :1], opens=True).shape == (1, 4, 5)
 
 
+def test_a_bridge_melts_evenly():
+    film = torch.zeros(1, 3, 24, 32, 32)
+    film[:, :, 12:] = 0.9  # one step in the middle, as from one latent frame to another
+    film[:, :, :8, 8:16, 8:16] = -0.9  # somebody in what is known
+    known, bodies = [True] * 8 + [False] * 12 + [True] * 4, torch.zeros(1, 24, 32, 32)
+    bodies[:, :8, 7:17, 7:17] = 1
+    melted = panned.melted(film, known, bodies)[0, 0, 7:21]
+    steps = torch.cat([torch.zeros(1), melted[1:13, 2, 2], torch.full((1,), 0.9)]).diff()
+    assert steps.max() < 2.5 * 0.9 / 13 and steps.min() > 0
+    assert (melted[1:13, 12, 12] - melted[1:13, 2, 2]).abs().max() < 0.3  # whose bodies are no part of it
+    alone = panned.melted(film, [True] * 8 + [False] * 16, bodies)[0, 0]
+    assert alone[8, 2, 2] < 0.25 and torch.isfinite(alone).all()
+
+
 def test_what_falls_goes_on_a_parabola():
     count, opens = 5, False
     middle = torch.arange(count) * 4 + 1.5
