@@ -37,7 +37,7 @@ from .takes import Take
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
-LANDS = 0.12  # of a body's height: what is held up by so much more than before touches the ground
+LANDS, RESTS = 0.12, 0.4  # what falls by so much of its height less than before, and by such a share of that, has landed
 MELTS, OWN = 8, 0.5  # frames to each side that a frame of a bridge is a mean of, and its share of that in the middle
 VIEWS = 5  # latent frames that show what lies behind, if all of it is made anew
 AROUND, BESIDE = 10, 1  # dots around a body that are no part of the panorama, and those that stay as they are
@@ -345,7 +345,8 @@ def smoothly(stances_1TS8: Tensor, opens: bool) -> Tensor:
     before, after = np.zeros_like(values), np.zeros_like(values)  # at the end of one stretch and at the beginning of the next
     for row in range(values.shape[1]):
         middle = values[:, row, 5] + (values[:, row, 3] + values[:, row, 4]) / 2
-        bent = np.diff(middle, 2) < -LANDS * (values[1:-1, row, 4] ** 2 + values[1:-1, row, 1] ** 2) ** 0.5
+        goes, height = np.diff(middle), np.hypot(values[1:-1, row, 1], values[1:-1, row, 4])
+        bent = (goes[:-1] - goes[1:] > LANDS * height) & (np.abs(goes[1:]) < RESTS * np.abs(goes[:-1]))
         for a, b in itertools.pairwise([0, *(np.flatnonzero(bent) + 1).tolist(), count - 1]):
             part = _slopes(values[a : b + 1, row], knots[a : b + 1])
             after[a:b, row], before[a + 1 : b + 1, row] = part[:-1], part[1:]

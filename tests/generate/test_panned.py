@@ -201,6 +201,15 @@ def test_what_falls_goes_on_a_parabola():
     assert torch.equal(panned.smoothly(stances[:, :2], True), panned.between(stances[:, :2], 4))
 
 
+def test_a_fall_ends_where_it_lands():
+    stances = torch.zeros(1, 6, BODIES, 8)
+    stances[..., :5] = torch.tensor([2.0, 0, 0, 0, 2])
+    stances[0, :, 0, 5] = torch.tensor([0.0, 1, 4, 9, 9, 9])
+    rows = panned.smoothly(stances, False)[0, :, 0, 5]
+    assert rows.max() <= 9 + 1e-5 and rows[14:].min() >= 9 - 1e-5  # neither below the ground nor up again
+    assert (rows[2:13].diff().diff() > -1e-4).all()  # faster and faster
+
+
 def test_the_camera_goes_on_from_given_frames_without_a_jump():
     camera = torch.tensor([0.0, 0.0, 0.5, 0.7, 0.9]).view(1, 5, 1).expand(-1, -1, 5)
     forward = panned.going_on(camera, [True, True, False, False, False])[0, :, 0]
