@@ -127,32 +127,36 @@ class Panner:
         """All of the background is seen in some latent frames: only these are decoded. `back` is what lay behind everything in
         frames that `ended` before, where that is known."""
         held = 0 if ended is None else ended.shape[2]
-        count, first = z.shape[2], 1 if begin == 0 and z.shape[2] > 1 else 0
-        views = sorted({round(first + i * (count - 1 - first) / (VIEWS - 1)) for i in range(VIEWS)})
-        bare = ended is not None and back is not None and back.shape[2] >= held
-        before = back[:, :, back.shape[2] - held :] if bare and back is not None else ended
-        drawn = torch.cat([self.bundle.vae.draw(z[:, :, i : i + 1], {}, False).clamp(-1, 1) for i in views], 2)
-        at = [*range(held), *(held + FOLD * i + j for i in views for j in range(FOLD))]
-        film = drawn if before is None else torch.cat([before, drawn], 2)
-        known = [i < held for i in range(held + FOLD * count)]
-        lies = [at.index(i) for i in order(known) if i in at]
-        lies = [*lies[::FOLD], *lies[-2:]]  # those that see farthest come last
+        known = [i < held for i in range(held + FOLD * z.shape[2])]
         way = along(calmed(plan.camera_1T5), opens=begin == 0 and not held)
         cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
-        doubtful, hidden = self._around(cover, (film.shape[3], film.shape[4]), at)
-        if bare:  # nobody is in what lay behind
-            doubtful[:, :held], hidden[:, :held] = 0, 0
-        if bare and bool((way[..., :3] == way[:, :1, :3]).all()):  # as it was, to the last pixel
-            self.back = film[:, :, held - 1 : held].expand(-1, -1, FOLD * count, -1, -1)
+        bare = back[:, :, back.shape[2] - held :] if held and back is not None and back.shape[2] >= held else None
+        if bare is not None and bool((way[..., :3] == way[:, :1, :3]).all()):  # as it was, to the last pixel
+            self.back = bare[:, :, -1:].clone().expand(-1, -1, FOLD * z.shape[2], -1, -1)
         else:
-            self.back = passed_over(
-                film, way[:, at], hidden, None, lies, doubtful_BFHW=doubtful, common=not held, to_BF5=way[:, held:]
-            )
+            self.back = self._behind(z, ended if bare is None else bare, bare is not None, way, cover, known, begin)
         seen = self.bundle.overlay.seen(z)
         new = shaded(self.back, seen, beside(cover[:, held * BEATS // FOLD :]))
         shown = None if ended is None else torch.cat([ended, self.back], 2)
         new = self._peopled(new, seen, weights, plan, moments(known, begin - held // FOLD), shown, known)
         return self._shaken(new, begin, order(known)[:1] if held else [], held) if shakes else new
+
+    def _behind(
+        self, z: Tensor, before: Tensor | None, bare: bool, way: Tensor, cover: Tensor, known: list[bool], begin: int
+    ) -> Tensor:
+        """What lies behind in each new frame, of some latent frames and of what was filmed `before`, which may be `bare`."""
+        count, held, first = z.shape[2], sum(known), 1 if begin == 0 and z.shape[2] > 1 else 0
+        views = sorted({round(first + i * (count - 1 - first) / (VIEWS - 1)) for i in range(VIEWS)})
+        drawn = torch.cat([self.bundle.vae.draw(z[:, :, i : i + 1], {}, False).clamp(-1, 1) for i in views], 2)
+        film = drawn if before is None else torch.cat([before, drawn], 2)
+        at = [*range(held), *(held + FOLD * i + j for i in views for j in range(FOLD))]
+        lies = [at.index(i) for i in order(known) if i in at]
+        lies = [*lies[::FOLD], *lies[-2:]]  # those that see farthest come last
+        doubtful, hidden = self._around(cover, (film.shape[3], film.shape[4]), at)
+        if bare:
+            doubtful[:, :held], hidden[:, :held] = 0, 0
+        common = not held
+        return passed_over(film, way[:, at], hidden, None, lies, doubtful_BFHW=doubtful, common=common, to_BF5=way[:, held:])
 
     def _made(self, film: Tensor, weights: Tensor, levels: Tensor, plan: Plan, first: int, *, goes: bool) -> Tensor:
         """`first` is the take's latent frame that the film begins with; 0 is the one that opens it."""

@@ -126,7 +126,7 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
                 anchor = z[:, :, :1] if anchor is None else anchor
                 past = z if past is None else torch.cat([past, z], 2)
                 past, ended = past[:, :, max(0, past.shape[2] - keep) :], film if ended is None else torch.cat([ended, film], 2)
-                ended = ended[:, :, max(0, ended.shape[2] - keep * CHUNK) :]
+                ended = ended[:, :, max(0, ended.shape[2] - keep * CHUNK) :].clone()  # a view would keep all of the window
             air = falling(weights[:, held:], levels[:, held:], opens=begin == 0)
             film = film if air is None else film + stage.bundle.vae.picture_change(air)
         yield film[:, :, CHUNK - 1 :] if begin == 0 else film
