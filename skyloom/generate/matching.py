@@ -59,10 +59,9 @@ def _laid(frame: np.ndarray, picture: np.ndarray, matrix: np.ndarray, size: floa
     reach = max(2, round(REACH * max(right - left, bottom - top)))
     height, width = frame.shape[:2]
     near = slice(max(top - reach, 0), min(bottom + reach, height)), slice(max(left - reach, 0), min(right + reach, width))
-    seen = (
-        slice(max(0, -top), bottom - top - max(0, bottom - height)),
-        slice(max(0, -left), right - left - max(0, right - width)),
-    )
+    if left >= width or top >= height or right <= 0 or bottom <= 0:
+        return None
+    seen = slice(max(0, -top), min(bottom, height) - top), slice(max(0, -left), min(right, width) - left)
     alpha = body[..., 3].astype(np.float32) / 255
     if alpha.sum() < 16 or alpha[seen].sum() < INSIDE * alpha.sum():
         return None

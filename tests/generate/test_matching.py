@@ -52,7 +52,8 @@ def test_nothing_is_found_where_nobody_is():
     empty = frame(loop()[0] * 0, box(0, 0, 60))
     assert matched(empty, loop(), box(51, 36, 63)) is None
     shown = frame(loop()[0], box(53, 37, 66))
-    assert matched(shown, loop(), box(-60, 37, 66)) is None  # outside
+    for left, top in ((-90, 37), (200, 37), (53, -90), (53, 170), (-60, 37), (150, 37), (53, -60), (53, 120)):
+        assert matched(shown, loop(), box(left, top, 66)) is None  # outside, or all but
     assert matched(shown, loop(), box(53, 37, 4)) is None  # a speck
 
 
