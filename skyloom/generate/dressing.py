@@ -51,14 +51,11 @@ class Pieces:
             self, stances_1FP8=self.stances_1FP8[:, first * FOLD :], counts_FP=self.counts_FP[first * FOLD :]
         )
 
-    def around(self) -> "Pieces":
-        """Of a ring, with its last latent frame before its first and its first behind its last."""
-        stances, counts = self.stances_1FP8, self.counts_FP
-        return dataclasses.replace(
-            self,
-            stances_1FP8=torch.cat([stances[:, -FOLD:], stances, stances[:, :FOLD]], 1),
-            counts_FP=torch.cat([counts[-FOLD:], counts, counts[:FOLD]]),
-        )
+    def at(self, latents: Tensor) -> "Pieces":
+        """Of those latent frames, in that order."""
+        stances = self.stances_1FP8.unflatten(1, (-1, FOLD))[:, latents].flatten(1, 2)
+        counts = self.counts_FP.unflatten(0, (-1, FOLD))[latents.to(self.counts_FP.device)].flatten(0, 1)
+        return dataclasses.replace(self, stances_1FP8=stances, counts_FP=counts)
 
 
 class Dresser:

@@ -42,6 +42,7 @@ MELTS, OWN = 8, 0.5  # frames to each side that a frame of a bridge is a mean of
 VIEWS = 5  # latent frames that show what lies behind, if all of it is made anew
 AROUND, BESIDE = 10, 1  # dots around a body that are no part of the panorama, and those that stay as they are
 WARY = 18  # dots around it that are a part of it only where no frame shows better
+AROUND_RING = 2  # latent frames of a ring that its ends are drawn with
 SOFT = 2  # dots over which one becomes the other
 
 
@@ -90,15 +91,17 @@ class Panner:
         not come back in time."""
         if plan is None:
             return decode(z_1CTHW)
-        around = lambda x, dim, n=1: torch.cat([x.narrow(dim, x.shape[dim] - n, n), x, x.narrow(dim, 0, n)], dim)  # noqa: E731
-        count = z_1CTHW.shape[2] + 2
-        camera = plan.camera_1T5[:, :1].expand(-1, count, -1)
-        whole = Plan(around(plan.stances_1TS8, 1), camera, pieces=plan.pieces and plan.pieces.around())
-        weights = around(weights_PT, 1)
+        count = z_1CTHW.shape[2]
+        round_ = torch.arange(-AROUND_RING, count + AROUND_RING, device=z_1CTHW.device) % count
+        camera = plan.camera_1T5[:, :1].expand(-1, len(round_), -1)
+        whole = Plan(plan.stances_1TS8[:, round_], camera, pieces=plan.pieces and plan.pieces.at(round_))
+        inner = slice(AROUND_RING * FOLD, -AROUND_RING * FOLD)
+        weights = weights_PT[:, round_.to(weights_PT.device)]
         if self.draws:
-            return self._set(around(z_1CTHW, 2), None, None, weights, whole, 1, shakes=False)[:, :, FOLD:-FOLD]
-        levels = torch.ones(1, count, 1, 1, device=z_1CTHW.device)
-        return self._made(around(decode(z_1CTHW), 2, FOLD), weights, levels, whole, 1, goes=True)[:, :, FOLD:-FOLD]
+            return self._set(z_1CTHW[:, :, round_], None, None, weights, whole, 1, shakes=False)[:, :, inner]
+        levels = torch.ones(1, len(round_), 1, 1, device=z_1CTHW.device)
+        film = decode(z_1CTHW).unflatten(2, (count, FOLD))[:, :, round_].flatten(2, 3)
+        return self._made(film, weights, levels, whole, 1, goes=True)[:, :, inner]
 
     @property
     def draws(self) -> bool:
@@ -137,8 +140,7 @@ class Panner:
             self.back = self._behind(z, ended if bare is None else bare, bare is not None, way, cover, known, begin)
         seen = self.bundle.overlay.seen(z)
         new = shaded(self.back, seen, beside(cover[:, held * BEATS // FOLD :]))
-        shown = None if ended is None else torch.cat([ended, self.back], 2)
-        new = self._peopled(new, seen, weights, plan, moments(known, begin - held // FOLD), shown, known)
+        new = self._peopled(new, seen, weights, plan, moments(known, begin - held // FOLD), ended, known)
         return self._shaken(new, begin, order(known)[:1] if held else [], held) if shakes else new
 
     def _behind(
@@ -267,7 +269,8 @@ def melted(film_13Fhw: Tensor, known: Sequence[bool], bodies_1Fhw: Tensor) -> Te
 
 
 def going_on_as(body: Cutout, film_13Fhw: Tensor, known: Sequence[bool], stride: int) -> Cutout:
-    """A body whose place, size and pose go on from what known frames next to new ones show of it."""
+    """A body whose place, size and pose go on from what known frames, of which the film may be all that there is, show of it
+    next to new ones."""
     edges = [i for i in range(len(known)) if known[i] and not all(known[max(i - 1, 0) : i + 2])]
     stances = body.stances_1F8.clone()
     loop, poses = as_loop(body), body.pose_F

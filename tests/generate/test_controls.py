@@ -152,7 +152,8 @@ def test_a_still_can_be_extended(files, bundle):
 
 
 def test_a_loop_has_no_seam_to_speak_of(bundle):
-    film = generate(Request("a fox", seconds=1, size="64x64", steps=4, loop=True), bundle)
+    free = dataclasses.replace(bundle, staging=None)  # whose untrained plans jump across the picture
+    film = generate(Request("a fox", seconds=1, size="64x64", steps=4, loop=True), free)
     assert film.frames.shape == (12, 64, 64, 3)
     steps = np.abs(np.diff(film.frames.astype(int), axis=0)).mean((1, 2, 3))
     seam = np.abs(film.frames[0].astype(int) - film.frames[-1]).mean()

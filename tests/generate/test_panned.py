@@ -123,6 +123,17 @@ def test_a_ring_has_no_end(bundle):
     assert (turned.roll(-4, 2) - one).abs().mean() < 0.7 * (one - film).abs().mean()  # of other frames' median
 
 
+def test_a_body_goes_round_in_a_ring_without_a_step(bundle):
+    way = plan(6)
+    way.stances_1TS8[0, :, 0, 2] = 2 + 1.5 * torch.sin(2 * torch.pi * torch.arange(6) / 6)
+    with torch.inference_mode():
+        film = panner(bundle, "a fox").ring(latents(6), torch.ones(1, 6), way, lambda z: drawn(bundle, z))
+    steps = (film - film.roll(1, 2)).abs().mean((0, 1, 3, 4))  # the first is the one over the seam
+    assert 0.2 * steps.median() < steps[0] < 1.3 * steps.max()
+    rows = film.amin(1)[0, :, 40].flatten(1)  # through the body
+    assert (rows - rows.roll(1, 0)).abs().mean(1)[0] < 1.3 * (rows - rows.roll(1, 0)).abs().mean(1)[1:].max()
+
+
 def test_a_shaking_camera_shakes_all(bundle):
     z, shaking = latents(), "a fox, the camera shakes"
     shaken, again, other = (made(bundle, z, plan(), prompt=shaking, seed=seed) for seed in (0, 0, 1))

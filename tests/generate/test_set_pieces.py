@@ -103,8 +103,8 @@ def test_a_ring_stands_still(bundle):
     one = dresser(bundle, "a fox in the forest. A flower and a bush can be seen too.")
     whole = one.ring(plan(across=0.5), torch.ones(1, 3)).pieces
     assert whole.stances_1FP8.shape[1] == 12 and (whole.stances_1FP8 == whole.stances_1FP8[:, :1]).all()
-    around = whole.around()
-    assert around.stances_1FP8.shape[1] == 20 and around.part(1).counts_FP.shape[0] == 16
+    turned = whole.at(torch.tensor([2, 0, 1, 2, 0]))
+    assert turned.stances_1FP8.shape[1] == 20 and turned.part(1).counts_FP.shape[0] == 16
 
 
 def test_actors_are_those_of_the_plan():
