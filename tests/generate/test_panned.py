@@ -129,9 +129,7 @@ def test_a_body_goes_round_in_a_ring_without_a_step(bundle):
     with torch.inference_mode():
         film = panner(bundle, "a fox").ring(latents(6), torch.ones(1, 6), way, lambda z: drawn(bundle, z))
     steps = (film - film.roll(1, 2)).abs().mean((0, 1, 3, 4))  # the first is the one over the seam
-    assert 0.2 * steps.median() < steps[0] < 1.3 * steps.max()
-    rows = film.amin(1)[0, :, 40].flatten(1)  # through the body
-    assert (rows - rows.roll(1, 0)).abs().mean(1)[0] < 1.3 * (rows - rows.roll(1, 0)).abs().mean(1)[1:].max()
+    assert 0.2 * steps.median() < steps[0] < 1.3 * steps[1:].max()
 
 
 def test_a_shaking_camera_shakes_all(bundle):
