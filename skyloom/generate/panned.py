@@ -71,9 +71,9 @@ class Panner:
         background. `ended` is the end of what was filmed before, and the rest is of both. What is given stays."""
         held = 0 if ended_13Fhw is None else ended_13Fhw.shape[2] // FOLD
         goes = self._goes(weights_PT, levels_BTHW, held)
+        back, self.back = self.back, None
         if plan is None or not (goes or self.draws):
             return decode(z_1CTHW)
-        back, self.back = self.back, None
         given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
         plan = dataclasses.replace(plan, camera_1T5=going_on(plan.camera_1T5, given))
         if goes and self.draws and bool((levels_BTHW[:, held:] == 1).all()):
@@ -140,8 +140,9 @@ class Panner:
             self.back = self._behind(z, ended if bare is None else bare, bare is not None, way, cover, known, begin)
         seen = self.bundle.overlay.seen(z)
         new = shaded(self.back, seen, beside(cover[:, held * BEATS // FOLD :]))
-        new = self._peopled(new, seen, weights, plan, moments(known, begin - held // FOLD), ended, known)
-        return self._shaken(new, begin, order(known)[:1] if held else [], held) if shakes else new
+        shown = None if shakes else ended  # what is drawn is shaken only when all of it is
+        new = self._peopled(new, seen, weights, plan, moments(known, begin - held // FOLD), shown, known)
+        return self._shaken(new, begin, order(known)[:1] if held and bare is None else [], held) if shakes else new
 
     def _behind(
         self, z: Tensor, before: Tensor | None, bare: bool, way: Tensor, cover: Tensor, known: list[bool], begin: int
