@@ -32,9 +32,13 @@ class Watch:
         self.service, self.caller = service, caller
         self.told: dict[str, str] = {}  # open films, as they were told
         self.stamps: dict[str, str] = {}  # of their previews
+        self.looked = 0.0  # Unix time of the last look
+        self.over: set[str] = set()  # films that had ended by then, of those that ended lately
 
     def first(self, since: float | None) -> list[str]:
         """The whole state. `since` is when the client last heard from us, as Unix seconds."""
+        self.looked = time.time()
+        self.over = {video["id"] for video in self.service.ended_since(self.caller, self.looked - SLACK)}
         videos = self.service.open_videos(self.caller)
         if since is not None:
             videos += self.service.ended_since(self.caller, since - SLACK)
@@ -42,7 +46,8 @@ class Watch:
         return [event("jobs", {"videos": videos}), *self.previews()]
 
     def changes(self) -> list[str]:
-        """What happened since the last look: films that are new, changed, done or gone."""
+        """What happened since the last look: films new, changed, done or gone, also those that began and ended since."""
+        looked, self.looked = self.looked, time.time()
         open_now = {video["id"]: video for video in self.service.open_videos(self.caller)}
         videos = [video for id, video in open_now.items() if self.told.get(id) != _essence(video)]
         events = []
@@ -52,6 +57,9 @@ class Watch:
                 videos.append(self.service.video(self.service.find(id, self.caller)))
             except ApiError:
                 events.append(event("deleted", {"id": id}))
+        ended = {video["id"]: video for video in self.service.ended_since(self.caller, looked - SLACK)}
+        videos += [video for id, video in ended.items() if id not in self.told and id not in self.over]
+        self.over = set(ended)
         self.told = {id: _essence(video) for id, video in open_now.items()}
         return events + [event("video", video) for video in videos]
 

@@ -11,6 +11,9 @@ import urllib.request
 
 from conftest import png, until
 
+from skyloom.server.auth import Caller
+from skyloom.server.watching import Watch
+
 
 def call(server, path, body=None):
     """Status and body of one call."""
@@ -143,6 +146,16 @@ def test_the_stream_tells_of_places_in_the_queue_and_of_films_that_go(quiet):
         asked = urllib.request.Request(f"{quiet.url}/v1/videos/{ids[1]}", method="DELETE")
         urllib.request.urlopen(asked).close()
         assert first(events, lambda name, _: name == "deleted")[1] == {"id": ids[1]}
+
+
+def test_a_film_that_begins_and_ends_between_two_looks_is_told_of(quiet):
+    watch = Watch(quiet.service, Caller())
+    assert json.loads(watch.first(None)[0].partition("data: ")[2])["videos"] == []
+    made = call(quiet, "/v1/videos", {"prompt": "a red fox", "seconds": "0.5", "size": "64x64"})[1]
+    call(quiet, f"/v1/videos/{made['id']}/cancel", {})
+    told = [text for text in watch.changes() if made["id"] in text]
+    assert len(told) == 1 and '"cancelled"' in told[0]
+    assert not any(made["id"] in text for text in watch.changes())  # once
 
 
 def test_films_are_found_by_their_words_and_by_what_they_are(served):
