@@ -150,7 +150,7 @@ def test_the_stream_tells_of_places_in_the_queue_and_of_films_that_go(quiet):
 
 def test_a_film_that_begins_and_ends_between_two_looks_is_told_of(quiet):
     watch = Watch(quiet.service, Caller())
-    assert json.loads(watch.first(None)[0].partition("data: ")[2])["videos"] == []
+    watch.first(None)
     made = call(quiet, "/v1/videos", {"prompt": "a red fox", "seconds": "0.5", "size": "64x64"})[1]
     call(quiet, f"/v1/videos/{made['id']}/cancel", {})
     told = [text for text in watch.changes() if made["id"] in text]
