@@ -80,7 +80,7 @@ def greys_of(jpegs: list[bytes]) -> list[np.ndarray]:
 def matches(greys: Sequence[list[np.ndarray]], films: list[str], config: DedupConfig) -> dict[tuple[int, int], float]:
     """(i, j) with i < j -> correlation, for each pair of shots that match.
 
-    Every query is compared with every picture, which for 10,000 shots is a minute of one core; the memory that it takes is
+    Every hash is compared with every other, which for 10,000 shots is some minutes of one core; the memory that it takes is
     the hashes, 2,000 bytes a picture.
     """
     pictures, codes = [], []

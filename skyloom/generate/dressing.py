@@ -63,7 +63,7 @@ class Dresser:
 
     def __init__(self, take: Take, request: Request, bundle: "Bundle", looks: list[int], cells: tuple[int, int]):
         self.take, self.request, self.bundle, self.looks, self.cells = take, request, bundle, looks, cells
-        self.draws = bundle.config.dit.layout and bundle.config.laid_above < 1 and take.given is None
+        self.draws = bundle.draws and take.given is None
         self.said = [scenery(prompt) for prompt in take.prompts]
         self.sets: list[tuple[str, Dressing]] | None = None  # of each place
         self.way: tuple[int, Tensor] | None = None  # the frame that the last window began with, and its camera

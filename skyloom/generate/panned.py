@@ -72,11 +72,11 @@ class Panner:
         held = 0 if ended_13Fhw is None else ended_13Fhw.shape[2] // FOLD
         goes = self._goes(weights_PT, levels_BTHW, held)
         back, self.back = self.back, None
-        if plan is None or not (goes or self.draws):
+        if plan is None or not (goes or self.bundle.draws):
             return decode(z_1CTHW)
         given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
         plan = dataclasses.replace(plan, camera_1T5=going_on(plan.camera_1T5, given))
-        if goes and self.draws and bool((levels_BTHW[:, held:] == 1).all()):
+        if goes and self.bundle.draws and bool((levels_BTHW[:, held:] == 1).all()):
             return self._set(z_1CTHW, ended_13Fhw, back, weights_PT, plan, begin, shakes=self.shakes)
         film = decode(z_1CTHW)
         film = film if ended_13Fhw is None else torch.cat([ended_13Fhw, film], 2)
@@ -97,16 +97,11 @@ class Panner:
         whole = Plan(plan.stances_1TS8[:, round_], camera, pieces=plan.pieces and plan.pieces.at(round_))
         inner = slice(AROUND_RING * FOLD, -AROUND_RING * FOLD)
         weights = weights_PT[:, round_.to(weights_PT.device)]
-        if self.draws:
+        if self.bundle.draws:
             return self._set(z_1CTHW[:, :, round_], None, None, weights, whole, 1, shakes=False)[:, :, inner]
         levels = torch.ones(1, len(round_), 1, 1, device=z_1CTHW.device)
         film = decode(z_1CTHW).unflatten(2, (count, FOLD))[:, :, round_].flatten(2, 3)
         return self._made(film, weights, levels, whole, 1, goes=True)[:, :, inner]
-
-    @property
-    def draws(self) -> bool:
-        """Whether bodies are drawn here, by models that do not lay pictures over what takes shape (generate/sampling)."""
-        return self.bundle.config.dit.layout and self.bundle.config.laid_above < 1
 
     def _goes(self, weights_PT: Tensor, levels_BTHW: Tensor, held: int) -> bool:
         """Whether the background is one: in one place and one light, where it is known how the camera goes."""
@@ -171,22 +166,21 @@ class Panner:
             cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
             doubtful, hidden = self._around(cover, size, list(range(film.shape[2])))
             way = along(calmed(plan.camera_1T5), opens=first == 0)
-            stays = None if self.draws else spread(cover, BESIDE, size).repeat_interleave(FOLD // BEATS, 1)
+            stays = None if self.bundle.draws else spread(cover, BESIDE, size).repeat_interleave(FOLD // BEATS, 1)
             new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
-            new = shaded(new, seen, beside(cover)) if self.draws else new
-        elif self.draws and not self.take.steady:
+            new = shaded(new, seen, beside(cover)) if self.bundle.draws else new
+        elif self.bundle.draws and not self.take.steady:
             cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
             new = melted(film, known, self._around(cover, size, list(range(film.shape[2])))[1])
-        if self.draws:
+        if self.bundle.draws:
             new = self._peopled(new, seen, weights, plan, moments(known, first), film if any(known) else None, known)
         return self._shaken(new, first, lies[:1] if any(known) else [], 0) if self.shakes else new
 
     def _around(self, cover_1fhw: Tensor, size: tuple[int, int], at: list[int]) -> tuple[Tensor, Tensor]:
         """What is doubtful and what is no part of the panorama, of some frames of a film."""
-        whole = cover_1fhw.unflatten(1, (-1, BEATS)).amax(2)[:, sorted({i // FOLD for i in at})]  # a latent frame is one
-        where = {t: k for k, t in enumerate(sorted({i // FOLD for i in at}))}
-        pick = [where[i // FOLD] for i in at]
-        doubtful, hidden = (spread(whole, by, size)[:, pick] for by in (WARY, AROUND))
+        latents = sorted({i // FOLD for i in at})
+        whole = cover_1fhw.unflatten(1, (-1, BEATS)).amax(2)[:, latents]  # a latent frame is drawn as one
+        doubtful, hidden = (spread(whole, by, size)[:, [latents.index(i // FOLD) for i in at]] for by in (WARY, AROUND))
         return doubtful, hidden
 
     def _shaken(self, film: Tensor, first: int, known: list[int], held: int) -> Tensor:

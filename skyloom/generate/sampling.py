@@ -134,11 +134,8 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
 
 def _drawn(z_1CTHW: Tensor, stage: Stage, memory: dict[int, Tensor], opens: bool) -> Tensor:
     """Latents -> frames, CHUNK of each, a few latent frames at a time; `memory` is the decoder's."""
-    parts, vae = [], stage.bundle.vae
-    for i, piece in enumerate(z_1CTHW.split(DECODED_AT_ONCE, dim=2)):
-        video = vae.draw(piece, memory, opens and i == 0).clamp(-1, 1)
-        parts.append(torch.cat([video[:, :, :1].expand(-1, -1, CHUNK - 1, -1, -1), video], 2) if opens and i == 0 else video)
-    return torch.cat(parts, 2)
+    video = torch.cat(list(stage.bundle.vae.decode_stream(z_1CTHW.split(DECODED_AT_ONCE, dim=2), memory, opens)), 2)
+    return torch.cat([video[:, :, :1].expand(-1, -1, CHUNK - 1, -1, -1), video], 2) if opens else video
 
 
 def cells(take: Take, begin: int, end: int, stage: Stage) -> Tensor:

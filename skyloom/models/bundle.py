@@ -41,6 +41,11 @@ class Bundle:
     def overlay(self) -> Overlay:
         return Overlay(self.vae)
 
+    @property
+    def draws(self) -> bool:
+        """Whether bodies are drawn when a film is done, not laid over what takes shape: by models that are shown layouts."""
+        return self.config.dit.layout and self.config.laid_above < 1
+
     def read(self, prompts: list[str]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Prompts -> text_BLE, mask_BM, seen_BPASK, pictures_BQ4SS on the model's device: what DiT.read makes of them."""
         device = next(self.dit.parameters()).device

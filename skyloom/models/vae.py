@@ -155,11 +155,14 @@ class VAE(nn.Module):
         """z_BCTHW -> video, float -1..1."""
         return next(iter(self.decode_stream([z_BCTHW])))
 
-    def decode_stream(self, parts: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Parts of one latent film, in order -> its video in parts, with constant memory. The first part opens the film."""
-        memory: dict[int, Tensor] = {}
+    def decode_stream(
+        self, parts: Iterable[Tensor], memory: dict[int, Tensor] | None = None, opens: bool = True
+    ) -> Iterator[Tensor]:
+        """Parts of one latent film, in order -> its video in parts, with constant memory. The first part opens the film, or
+        goes on from those that were drawn with the same `memory` before."""
+        memory = {} if memory is None else memory
         for i, z_BCTHW in enumerate(parts):
-            yield self.draw(z_BCTHW, memory, opens=i == 0).clamp(-1, 1)
+            yield self.draw(z_BCTHW, memory, opens=opens and i == 0).clamp(-1, 1)
 
     def draw(self, z_BCTHW: Tensor, memory: dict[int, Tensor] | None = None, opens: bool = True) -> Tensor:
         """z_BCTHW -> video, not clamped. Used by the trainer."""
