@@ -6,7 +6,9 @@ import urllib.error
 import urllib.request
 
 import openai
+import pydantic
 import pytest
+from conftest import Server
 
 from skyloom.server import auth
 
@@ -236,3 +238,18 @@ def test_figures_for_prometheus(client, quiet):
         text = answer.read().decode()
     assert 'skyloom_jobs{state="queued"} 1.0' in text
     assert 'skyloom_http_requests_total{method="POST",route="/v1/videos",status="200"}' in text
+
+
+def test_the_first_call_builds_nothing(tmp_path, model, monkeypatch):
+    """What a route reads is made with the application: two threads that make it under their first calls disturb each other."""
+
+    def build(*_args, **_kwargs):
+        raise AssertionError("built under a call")
+
+    server = Server(tmp_path, model)
+    try:
+        monkeypatch.setattr(pydantic.TypeAdapter, "__init__", build)
+        for path in ("/v1/videos?limit=3", "/openapi.json"):
+            assert urllib.request.urlopen(server.url + path).status == 200
+    finally:
+        server.close()
