@@ -95,7 +95,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Gate:
     _add_pages(app)
     app.router.routes.extend(pages.routes())
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    app.openapi()  # builds each route's fields now: left to the first call, they are built under it, and not safely by two threads
+    app.openapi()  # builds each route's fields now: two first calls that build them at once disturb each other
     if settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["*"], allow_headers=["*"])
     return Gate(app, settings, app.state.metrics.seen)
