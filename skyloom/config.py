@@ -84,6 +84,24 @@ class StagingConfig:
 
 
 @dataclass(frozen=True)
+class TempoConfig:
+    """The small transformer that says how bodies go between the moments of a plan (models/tempo), and how it learns."""
+
+    depth: int = 0  # blocks; 0: the model has none
+    width: int = 128  # D
+    heads: int = 4
+    steps: int = 3000
+    batch: int = 64  # scenes a step
+    lr: float = 1e-3
+    warmup: int = 50
+    decay: float = 0.5  # the last fraction of the steps, linearly to zero
+    weight_decay: float = 0.01
+    noise: float = 0.05  # the most that is added to what it is shown, in deviations: plans that are drawn are never exact
+    pace: float = 2.0  # weight of what changes from frame to frame, next to where bodies are
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class AirConfig:
     """The small network that draws what falls and drifts through a film (models/air), and how it learns."""
 
@@ -203,6 +221,7 @@ class Config:
     text: TextConfig = field(default_factory=TextConfig)
     dit: DiTConfig = field(default_factory=DiTConfig)
     staging: StagingConfig = field(default_factory=StagingConfig)
+    tempo: TempoConfig = field(default_factory=TempoConfig)
     air: AirConfig = field(default_factory=AirConfig)
     tokenizer: TokenizerTrain = field(default_factory=TokenizerTrain)
     model: ModelTrain = field(default_factory=ModelTrain)
@@ -215,7 +234,8 @@ class Config:
 
 def unaided(config: Config) -> Config:
     """The config of a model that learned from other footage: what helps the storybook's films would spoil its own."""
-    return dataclasses.replace(config, staging=StagingConfig(), air=AirConfig(), laid_above=1.0, steady_below=0.0)
+    alone = dataclasses.replace(config, staging=StagingConfig(), tempo=TempoConfig(), air=AirConfig())
+    return dataclasses.replace(alone, laid_above=1.0, steady_below=0.0)
 
 
 def override(config: T, path: str, text: str) -> T:

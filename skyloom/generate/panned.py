@@ -1,10 +1,10 @@
 """A film that is done goes where its plan says: what lies behind its bodies is made one panorama (models/panorama), and they
 are drawn in full in front of it (cutouts.py).
 
-Of a window that goes on from another, and of a film that begins with given frames, these lie on top: so the place stays the one
-that it was. The background stays as it is where nobody knows how the camera goes, where one place becomes another, and where
-a film is given. A camera that shakes is none that a plan of three moments a second can have: it stands, and then the whole
-picture shakes.
+Where all of a film is made, in a place that is known, that is painted as a still of its own (backdrop.py). Of a window that
+goes on from another, and of a film that begins with given frames, these lie on top: so the place stays the one that it was. The
+background stays as it is where nobody knows how the camera goes, where one place becomes another, and where a film is given. A
+camera that shakes is none that a plan of three moments a second can have: it stands, and then the whole picture shakes.
 
 Dimension key: C latent channels, T latent frames of a window, H W cells, F frames (4 T; the first latent frame of a film holds
 its first frame four times), h w dots and pixels.
@@ -24,10 +24,11 @@ from ..models.bodies import BODIES
 from ..models.foreground import filled, shaded
 from ..models.layers import exact
 from ..models.overlay import BEATS, between, drawn_at
-from ..models.panorama import passed_over
+from ..models.panorama import laid, margins, passed_over, seen_from, views
 from ..models.places import DOTS
 from ..models.vae import FOLD
 from ..worlds.storybook import shaking
+from .backdrop import Painter, wording
 from .cutouts import Cutout, as_loop, drawn_over
 from .matching import Match, matched
 from .request import Request
@@ -49,8 +50,8 @@ SOFT = 2  # dots over which one becomes the other
 class Panner:
     """Makes the background of a take one and draws its bodies, window by window."""
 
-    def __init__(self, take: Take, request: Request, bundle: "Bundle", looks: list[int]):
-        self.take, self.bundle, self.looks = take, bundle, looks
+    def __init__(self, take: Take, request: Request, bundle: "Bundle", looks: list[int], painter: Painter | None = None):
+        self.take, self.bundle, self.looks, self.painter = take, bundle, looks, painter
         self.said = [scenery(prompt) for prompt in take.prompts]
         self.shakes = all(said["camera"] == "shake" for said in self.said)
         self.fps, self.seed = request.fps, request.seed
@@ -129,15 +130,48 @@ class Panner:
         way = along(calmed(plan.camera_1T5), opens=begin == 0 and not held)
         cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
         bare = back[:, :, back.shape[2] - held :] if held and back is not None and back.shape[2] >= held else None
+        seen, asked = self.bundle.overlay.seen(z), self._asked(weights)
         if bare is not None and bool((way[..., :3] == way[:, :1, :3]).all()):  # as it was, to the last pixel
             self.back = bare[:, :, -1:].clone().expand(-1, -1, FOLD * z.shape[2], -1, -1)
+        elif self.painter is not None and asked and (bare is not None or not held):
+            self.back = self._painted(asked, bare, way, known)
         else:
-            self.back = self._behind(z, ended if bare is None else bare, bare is not None, way, cover, known, begin)
-        seen = self.bundle.overlay.seen(z)
-        new = shaded(self.back, seen, beside(cover[:, held * BEATS // FOLD :]))
+            self.back, asked = self._behind(z, ended if bare is None else bare, bare is not None, way, cover, known, begin), ""
+        cover = cover[:, held * BEATS // FOLD :]
+        new = self._shaded(seen, cover, way[:, held:]) if asked else shaded(self.back, seen, beside(cover))
         shown = None if shakes else ended  # what is drawn is shaken only when all of it is
         new = self._peopled(new, seen, weights, plan, moments(known, begin - held // FOLD), shown, known)
         return self._shaken(new, begin, order(known)[:1] if held and bare is None else [], held) if shakes else new
+
+    def _asked(self, weights_PT: Tensor) -> str:
+        """What a backdrop is asked for by: the place and light of all prompts that count."""
+        heard = (weights_PT.amax(1) > 0).nonzero()[:, 0].tolist()
+        return wording(self.said[heard[0]])
+
+    def _painted(self, asked: str, bare: Tensor | None, way: Tensor, known: list[bool]) -> Tensor:
+        """What lies behind in each new frame: parts of a still that goes on from what lay behind `bare` in known ones."""
+        assert self.painter is not None
+        stride, held = self.bundle.config.vae.stride, sum(known)
+        size = self.painter.cells[0] * stride, self.painter.cells[1] * stride
+        camera = seen_from(way, order(known)[0], *size)
+        margin = margins(camera, *size, least=0.0)
+        shown = None
+        if bare is not None:
+            nothing = torch.zeros_like(bare[:, 0])
+            shown = laid(bare, camera, (nothing,), [i for i in order(known) if i < held][::FOLD], margin)
+        whole = self.painter(asked, (size[0] + 2 * margin[0], size[1] + 2 * margin[1]), shown)
+        return views(whole, camera[:, held:], size, margin)
+
+    def _shaded(self, seen: Tensor, cover: Tensor, way: Tensor) -> Tensor:
+        """The backdrop with the shadows that the film has under its bodies: what there is darker than the film's own ground."""
+        assert self.back is not None
+        film, beats = 2 * seen - 1, way[:, FOLD // BEATS - 1 :: FOLD // BEATS]
+        hidden = beside(cover)
+        middle = sorted(range(film.shape[2]), key=lambda i: abs(i - film.shape[2] // 2))
+        ground = passed_over(film, beats, hidden, None, middle)
+        darker = shaded(ground, seen, hidden) - ground
+        darker = F.interpolate(darker, (self.back.shape[2], *self.back.shape[3:]), mode="trilinear")
+        return self.back + darker
 
     def _behind(
         self, z: Tensor, before: Tensor | None, bare: bool, way: Tensor, cover: Tensor, known: list[bool], begin: int

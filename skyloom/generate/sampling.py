@@ -5,6 +5,7 @@ P prompts; F frames of pixels. A window that goes on from another begins with th
 last few that are done, all held at a small known noise: so that the model neither drifts nor trusts small errors.
 """
 
+import dataclasses
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from ..models.bundle import autocast
 from ..models.places import truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
+from .backdrop import Painter
 from .cost import DECODED_AT_ONCE
 from .dressing import Dresser
 from .falling import Falling
@@ -38,6 +40,7 @@ SHIFT = 2.0  # of the sampling times towards noise, where films take shape
 CARRIED = 4  # latent frames that a window sees of the one before, besides the anchor
 KNOWN_NOISE = 0.1  # of what a window sees
 PREVIEW = 64  # pixels of the short side
+BACKDROP_STEPS = 10  # at least: a still costs little
 
 
 @dataclass
@@ -92,7 +95,7 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
     memory: dict[int, Tensor] = {}
     stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
     dresser = Dresser(take, stage.request, stage.bundle, stager.looks, stage.noise.cells)
-    panner = Panner(take, stage.request, stage.bundle, stager.looks)
+    panner = Panner(take, stage.request, stage.bundle, stager.looks, painter_of(stage))
     falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
     light: Tensor | None = None
     for begin, end in windows_of(take, stage.window):
@@ -128,7 +131,7 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
                 past, ended = past[:, :, max(0, past.shape[2] - keep) :], film if ended is None else torch.cat([ended, film], 2)
                 ended = ended[:, :, max(0, ended.shape[2] - keep * CHUNK) :].clone()  # a view would keep all of the window
             air = falling(weights[:, held:], levels[:, held:], opens=begin == 0)
-            film = film if air is None else film + stage.bundle.vae.picture_change(air)
+            film = falling.over(film, air)
         yield film[:, :, CHUNK - 1 :] if begin == 0 else film
 
 
@@ -246,6 +249,21 @@ def _sample(velocity: Velocity, noise: Tensor, pattern: patterns.Pattern, stage:
     return z
 
 
+def painter_of(stage: Stage) -> Painter:
+    """Who paints the film's backdrops, each a film of one frame."""
+
+    def sampled(prompt: str, noise: Tensor, pattern: patterns.Pattern) -> Tensor:
+        steps = max(BACKDROP_STEPS, stage.request.steps or 0)
+        alone = dataclasses.replace(stage, request=dataclasses.replace(stage.request, steps=steps), on_step=lambda *_: None)
+        alone.on_preview = None
+        take = Take((prompt,), np.ones((1, 1), np.float32), np.ones((1, 1, 1), np.float32), (0, 1))
+        with torch.inference_mode(), autocast(stage.device):
+            velocity = velocity_of(take, torch.ones(1, 1), alone)
+        return _sample(velocity, noise, pattern, alone)
+
+    return Painter(stage.request, stage.bundle, stage.noise.cells, sampled)
+
+
 def _ring(take: Take, stage: Stage) -> Tensor:
     """A closed ring of chunks, opened for the decoder: a still, two chunks from its end, then all of them."""
     count = latents_of(take.frames) - 1
@@ -270,10 +288,10 @@ def _ring(take: Take, stage: Stage) -> Tensor:
         with autocast(stage.device):
             lead = torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:]], 2)
             decode = lambda z: _drawn(torch.cat([lead, z], 2), stage, {}, opens=True)[:, :, CHUNK * lead.shape[2] :]  # noqa: E731
-            panner = Panner(take, stage.request, stage.bundle, stager.looks)
+            panner = Panner(take, stage.request, stage.bundle, stager.looks, painter_of(stage))
             film = panner.ring(z, weights.expand(-1, count), plan, decode)
             air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)
-            return film if air is None else film + stage.bundle.vae.picture_change(air)
+            return falling.over(film, air)
 
 
 def preview(z_BCTHW: Tensor, bundle: "Bundle") -> np.ndarray:

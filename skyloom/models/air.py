@@ -19,6 +19,7 @@ from .dit import LocalBlock, channels_last, rms_map
 from .layers import wave
 
 KINDS = ("rain", "snow", "leaves", "bubbles")
+GROUNDS = 127, 45  # grey levels that it is drawn over, by day and by night
 LEVELS = 64  # numbers that say how much noise there is
 
 

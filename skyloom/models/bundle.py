@@ -1,5 +1,6 @@
 """A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, and staging.safetensors,
-air.safetensors and loops.safetensors of those that stage their films, let it rain and know how things move, in one folder."""
+tempo.safetensors, air.safetensors and loops.safetensors of those that stage their films, let it rain and know how things move,
+in one folder."""
 
 import functools
 from dataclasses import dataclass
@@ -10,17 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from ..base.checkpoint import load_weights, save_weights, write_atomic
-from ..config import AirConfig, Config, DiTConfig, StagingConfig, TextConfig, VAEConfig, from_json, to_json
+from ..config import AirConfig, Config, DiTConfig, StagingConfig, TempoConfig, TextConfig, VAEConfig, from_json, to_json
 from .air import Air
 from .dit import DiT
 from .loops import Loops
 from .overlay import Overlay
 from .staging import Staging
+from .tempo import Tempo
 from .vae import VAE
 from .vocabulary import Vocabulary
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
-STAGING, AIR, LOOPS = "staging.safetensors", "air.safetensors", "loops.safetensors"
+STAGING, TEMPO, AIR, LOOPS = (f"{part}.safetensors" for part in ("staging", "tempo", "air", "loops"))
 T = TypeVar("T", bound=nn.Module)
 SHIPPED = Path(__file__).parent.parent / "weights"
 
@@ -36,6 +38,7 @@ class Bundle:
     staging: Staging | None = None
     air: Air | None = None
     loops: Loops | None = None
+    tempo: Tempo | None = None  # where there is a staging
 
     @functools.cached_property
     def overlay(self) -> Overlay:
@@ -83,10 +86,12 @@ def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
     load_weights(dit, folder / "dit.safetensors")
     staging = load_part(Staging(config.staging, config.text), STAGING, folder) if config.staging.depth else None
     air = load_part(Air(config.air, config.vae.channels), AIR, folder) if config.air.depth else None
-    helpers = staging and staging.to(device), air and air.to(device)
+    paced = staging is not None and config.tempo.depth > 0
+    tempo = load_part(Tempo(config.tempo, config.staging, config.text), TEMPO, folder) if paced else None
+    staging, tempo, air = (part and part.to(device) for part in (staging, tempo, air))  # type: ignore[assignment]
     kept = find_part(LOOPS, folder) if config.text.looks else None
     loops = None if kept is None else Loops.load(kept)
-    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, *helpers, loops)
+    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, staging, air, loops, tempo)
     if folder == Path(model) / "model" / "export":
         take_decoder(bundle, Path(model) / "tokenizer" / "export" / "vae.safetensors")
     return bundle
@@ -141,6 +146,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     save_weights(folder / "dit.safetensors", bundle.dit.state_dict(), torch.bfloat16)
     if bundle.staging is not None:
         save_weights(folder / STAGING, bundle.staging.state_dict(), torch.bfloat16)
+    if bundle.tempo is not None:
+        save_weights(folder / TEMPO, bundle.tempo.state_dict(), torch.bfloat16)
     if bundle.air is not None:
         save_weights(folder / AIR, bundle.air.state_dict(), torch.bfloat16)
     if bundle.loops is not None:
@@ -159,6 +166,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1, layout=True),
         staging=StagingConfig(depth=1, width=32, head_dim=16),
         air=AirConfig(depth=1, width=16),
+        tempo=TempoConfig(depth=1, width=32, heads=2),
     )
     torch.manual_seed(seed)
     vocabulary = Vocabulary(words, [["fox", "foxes"], ["snow"]])
@@ -176,4 +184,6 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
     air = Air(config.air, vae.channels)
     for p in air.parameters():
         torch.nn.init.normal_(p, std=0.2)
-    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval(), air.eval())
+    tempo = Tempo(config.tempo, config.staging, config.text)
+    torch.nn.init.normal_(tempo.leave.weight, std=0.02)
+    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval(), air.eval(), None, tempo.eval())

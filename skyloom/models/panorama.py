@@ -14,6 +14,7 @@ top.
 """
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -63,17 +64,9 @@ def passed_over(
     camera = seen_from(camera_BF5, order[0], height, width)
     ways = camera if to_BF5 is None else seen_from(to_BF5, 0, height, width, rest_B5=camera_BF5[:, order[0]])
     margin = margins(torch.cat([camera, ways], 1), height, width)
-    feather = _feather(height, width, film_B3FHW.device)
-    shown = torch.zeros(len(film_B3FHW), 4, height + 2 * margin[0], width + 2 * margin[1], device=film_B3FHW.device)
-    again, trust = [], (hidden_BFHW,) if doubtful_BFHW is None else (doubtful_BFHW, hidden_BFHW)
+    trust = (hidden_BFHW,) if doubtful_BFHW is None else (doubtful_BFHW, hidden_BFHW)
+    again, shown = [], laid(film_B3FHW, camera, trust, order, margin)
     with exact(film_B3FHW.device):
-        for frame, left_out in itertools.chain(*(zip(order, itertools.repeat(out)) for out in trust)):
-            if float((1 - shown[:, 3]).max()) < 1e-3:
-                break
-            sure = ((1 - left_out[:, frame]) * feather)[:, None]
-            part = torch.cat([film_B3FHW[:, :, frame] * sure, sure], 1)
-            seen = F.grid_sample(part, to_frame(camera[:, frame], height, width, margin), align_corners=False)
-            shown = shown + (1 - shown[:, 3:]) * seen
         if common:
             shown = _agreed(shown, film_B3FHW, camera, hidden_BFHW, margin)
         if front_BFHW is None:
@@ -85,6 +78,33 @@ def passed_over(
                 seen = film_B3FHW[:, :, frame] * (1 - take * seen[:, 3:]) + take * seen[:, :3]
             again.append(seen)
     return torch.stack(again, 2)
+
+
+def laid(
+    film_B3FHW: Tensor, camera_BF5: Tensor, trust: Sequence[Tensor], order: Sequence[int], margin: tuple[int, int]
+) -> Tensor:
+    """Frames on top of each other in the panorama, the uppermost first: B 4 Y X, premultiplied by how far each pixel is known.
+    `trust` says what is left out of each frame, BFHW: at first, and of what then is still unknown."""
+    height, width = film_B3FHW.shape[3:]
+    feather = _feather(height, width, film_B3FHW.device)
+    shown = torch.zeros(len(film_B3FHW), 4, height + 2 * margin[0], width + 2 * margin[1], device=film_B3FHW.device)
+    with exact(film_B3FHW.device):
+        for frame, left_out in itertools.chain(*(zip(order, itertools.repeat(out)) for out in trust)):
+            if float((1 - shown[:, 3]).max()) < 1e-3:
+                break
+            sure = ((1 - left_out[:, frame]) * feather)[:, None]
+            part = torch.cat([film_B3FHW[:, :, frame] * sure, sure], 1)
+            seen = F.grid_sample(part, to_frame(camera_BF5[:, frame], height, width, margin), align_corners=False)
+            shown = shown + (1 - shown[:, 3:]) * seen
+    return shown
+
+
+def views(picture_B3YX: Tensor, camera_BF5: Tensor, size: tuple[int, int], margin: tuple[int, int]) -> Tensor:
+    """What a camera sees of the panorama on its way: B 3 F H W."""
+    with exact(picture_B3YX.device):
+        grids = [to_panorama(camera_BF5[:, frame], *size, margin) for frame in range(camera_BF5.shape[1])]
+        seen = [F.grid_sample(picture_B3YX, grid, padding_mode="border", align_corners=False) for grid in grids]
+    return torch.stack(seen, 2)
 
 
 def _plate(film_B3FHW: Tensor, hidden_BFHW: Tensor, doubtful_BFHW: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,12 +166,12 @@ def seen_from(camera_BF5: Tensor, frame: int, height: int, width: int, rest_B5: 
     return way
 
 
-def margins(camera_BF5: Tensor, height: int, width: int) -> tuple[int, int]:
+def margins(camera_BF5: Tensor, height: int, width: int, least: float = LEAST) -> tuple[int, int]:
     """Pixels of the panorama above and below, left and right of the frame that is at rest."""
     across, down, zoom = camera_BF5[..., :3].abs().amax((0, 1)).tolist()
     unit = min(height, width)
     shifts = zoom * height / 2 / unit + down, zoom * width / 2 / unit + across * (NEAR + float(camera_BF5[..., 3].abs().max()))
-    return tuple(round(unit * min(max(shift, LEAST), MOST)) for shift in shifts)  # type: ignore[return-value]
+    return tuple(round(unit * min(max(shift, least), MOST)) for shift in shifts)  # type: ignore[return-value]
 
 
 def _feather(height: int, width: int, device: torch.device) -> Tensor:

@@ -78,7 +78,7 @@ class Staging(nn.Module):
         rows and columns of latent cells -> velocity, like plan_BFTS1."""
         frames, rows = plan_BFTS1.shape[2:4]
         x = self.enter(rearrange(plan_BFTS1[..., 0], "B F T S -> B (T S) F"))
-        x = x + self._who(looks_BQ, (rows - 1) // max(1, looks_BQ.shape[1])).repeat(1, frames, 1)
+        x = x + self.who(looks_BQ, (rows - 1) // max(1, looks_BQ.shape[1])).repeat(1, frames, 1)
         c_BTD = F.silu(self._condition(t_BTHW, frames, size, text_BLE, mask_BL))
         modulation = self.modulation(c_BTD)[:, :, None]
         frame = torch.arange(frames, device=x.device).float().repeat_interleave(rows)
@@ -91,7 +91,7 @@ class Staging(nn.Module):
         drawn = self.leave(modulate(x, shift, scale)).float()
         return rearrange(drawn, "B (T S) F -> B F T S 1", T=frames)
 
-    def _who(self, looks_BQ: Tensor, each: int) -> Tensor:
+    def who(self, looks_BQ: Tensor, each: int) -> Tensor:
         """What each row of a plan is of: B S D."""
         looks = torch.where(looks_BQ < 0, self.looks, looks_BQ.clamp(max=self.looks))
         bodies = self.whose(looks)[:, :, None] + self.number.weight[:each]

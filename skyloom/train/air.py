@@ -20,14 +20,13 @@ from ..config import Config, VAEConfig, to_json
 from ..diffusion import patterns
 from ..diffusion.flow import draw_levels, flow_loss
 from ..generate import falling
-from ..models.air import KINDS, Air, number
+from ..models.air import GROUNDS, KINDS, Air, number
 from ..models.bundle import AIR, Bundle, autocast, load_bundle
 from ..models.vae import to_video
 from ..worlds.weather import draw_air, make_air
 from .optim import Optimisers, PowerEMA, schedule
 from .staging import drawn
 
-GROUNDS = 127, 45  # grey levels behind the particles, by day and by night
 DRIFT = 0.25  # short sides a second, deviation of the camera's way
 PIECES = 4  # of each clip, with `crop` cells a side
 CONTINUED = 0.3  # share of pieces whose first latent frames are given, so that a film's next window goes on from the last

@@ -14,6 +14,12 @@ COUNTS = {"rain": 70, "snow": 46, "leaves": 18, "stars": 42, "bubbles": 16}  # i
 LEAF_COLOURS = ((226, 120, 44), (200, 74, 48), (240, 178, 66), (150, 108, 52))
 METEOR_PERIOD, METEOR_LIFE = 1.7, 0.7
 
+INKS = {  # colour and opacity by day and at night
+    "rain": (((196, 210, 232), 0.55), ((150, 168, 204), 0.55)),
+    "snow": (((255, 255, 255), 0.85), ((200, 208, 230), 0.85)),
+    "bubbles": (((210, 244, 250), 0.8), ((210, 244, 250), 0.5)),
+}
+
 
 @dataclass(frozen=True)
 class Air:
@@ -90,19 +96,19 @@ def draw_air(air: Air, picture: np.ndarray, time: float, push: float, dark: bool
             cv2.LINE_AA,
             4,
         )
-        _blend(picture, mask, (150, 168, 204) if dark else (196, 210, 232), 0.55)
+        _blend(picture, mask, *INKS["rain"][dark])
     elif air.kind == "snow":
         at = _places(air, time, 0.0, SNOW_SPEED * air.near, push)
         at[:, 0] += 0.02 * np.sin(2 * np.pi * (0.4 * time + air.phase))
         _fill_discs(mask, at, 0.006 + 0.015 * (air.near - 0.5), air.unit)
-        _blend(picture, mask, (200, 208, 230) if dark else (255, 255, 255), 0.85)
+        _blend(picture, mask, *INKS["snow"][dark])
     elif air.kind == "bubbles":
         at = _places(air, time, 0.0, -BUBBLE_SPEED * air.near, push)
         at[:, 0] += 0.012 * np.sin(2 * np.pi * (0.7 * time + air.phase))
         radii = 0.007 + 0.011 * air.phase**2
         cv2.fillPoly(mask, list(_fixed(_discs(at, radii, 12), air.unit)), 110, cv2.LINE_AA, 4)
         cv2.fillPoly(mask, list(_fixed(_discs(at - radii[:, None] * 0.3, radii * 0.35), air.unit)), 255, cv2.LINE_AA, 4)
-        _blend(picture, mask, (210, 244, 250), 0.5 if dark else 0.8)
+        _blend(picture, mask, *INKS["bubbles"][dark])
 
 
 def _draw_leaves(air: Air, picture: np.ndarray, time: float, push: float, light: float) -> None:

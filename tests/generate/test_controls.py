@@ -294,7 +294,7 @@ def test_prompts_are_mixed_frame_by_frame(bundle):
     with torch.inference_mode():
         mixed = sampling.velocity_of(take, sampling.prompt_weights(take, 0, 3), stage)(z, t)
         fox, snow = (bundle.dit(z, t, *bundle.read([text])) for text in ("a fox", "snow"))
-    assert torch.allclose(mixed[:, :, 0], fox[:, :, 0], atol=1e-2) and torch.allclose(mixed[:, :, 2], snow[:, :, 2], atol=1e-2)
+    assert torch.allclose(mixed[:, :, 0], fox[:, :, 0], atol=3e-2) and torch.allclose(mixed[:, :, 2], snow[:, :, 2], atol=3e-2)
     assert not torch.allclose(fox[:, :, 0], snow[:, :, 0], atol=1e-2)
 
 

@@ -27,7 +27,7 @@ def drawn(made, frames, levels=None, shares=None, opens=True, ring=False):
     levels = torch.ones(1, frames, 1, 1) if levels is None else levels
     shares = torch.ones(len(made.kinds), frames) / len(made.kinds) if shares is None else shares
     with torch.inference_mode():
-        return made(shares, levels, opens, ring)
+        return next(iter(made(shares, levels, opens, ring).values()), None)
 
 
 @pytest.mark.parametrize(
