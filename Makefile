@@ -59,6 +59,7 @@ train-storybook: .venv/.installed ## the whole story, world to weights; stop it 
 	$(SKYLOOM) train encode --preset storybook --run $(RUN)
 	$(SKYLOOM) train model --preset storybook --run $(RUN)
 	$(SKYLOOM) train staging --preset storybook --run $(RUN)
+	$(SKYLOOM) train tempo --preset storybook --run $(RUN)
 	$(SKYLOOM) train air --preset storybook --run $(RUN)
 	$(SKYLOOM) train loops --preset storybook --run $(RUN)
 	$(SKYLOOM) train probe --preset storybook --run $(RUN)
@@ -70,6 +71,7 @@ train-tiny: .venv/.installed ## the same road in a minute, with a model far too 
 	$(SKYLOOM) train encode --preset tiny --run runs/tiny --processes 1
 	$(SKYLOOM) train model --preset tiny --run runs/tiny
 	$(SKYLOOM) train staging --preset tiny --run runs/tiny
+	$(SKYLOOM) train tempo --preset tiny --run runs/tiny
 	$(SKYLOOM) train air --preset tiny --run runs/tiny
 	$(SKYLOOM) generate "a fox in the snow" --model runs/tiny/model --size 64x64 --seconds 0.4 -o $(FILM)
 

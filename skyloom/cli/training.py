@@ -133,6 +133,21 @@ def train_staging(
     print(staging.main(config, home / "staging", init or home / "model", **how))
 
 
+@train.command(name="tempo")
+def train_tempo(
+    *settings: Setting,
+    preset: Preset = "storybook",
+    run: Run = None,
+    init: Annotated[str | None, Parameter(help="The model whose plans are refined [the run's own].")] = None,
+    minutes: Minutes = math.inf,
+) -> None:
+    """Stage 5: the small transformer that says how bodies go between latent frames, from records of scenes alone."""
+    config, home = _setup(settings, preset, run)
+    from ..train import tempo
+
+    print(tempo.main(config, home / "tempo", init or home / "model", minutes=minutes))
+
+
 @train.command(name="air")
 def train_air(
     *settings: Setting,
@@ -141,7 +156,7 @@ def train_air(
     init: Annotated[str | None, Parameter(help="The model through whose films it falls [the run's own].")] = None,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 5: the small network that draws rain, snow, leaves and bubbles over a film, from the world's own particles."""
+    """Stage 6: the small network that draws rain, snow, leaves and bubbles over a film, from the world's own particles."""
     config, home = _setup(settings, preset, run)
     from ..train import air
 
@@ -150,7 +165,7 @@ def train_air(
 
 @train.command(name="loops")
 def train_loops(*settings: Setting, preset: Preset = "storybook", run: Run = None) -> None:
-    """Stage 6: nothing is learned; how each of the model's nouns moves in itself is kept, as small films of its sprite."""
+    """Stage 7: nothing is learned; how each of the model's nouns moves in itself is kept, as small films of its sprite."""
     config, home = _setup(settings, preset, run)
     from ..models.bundle import LOOPS
     from ..train.looks import known_nouns, loops_of
@@ -172,7 +187,7 @@ def train_probe(
     anneal: Anneal = False,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 7, for evaluation: the probe that reads a clip back into its record."""
+    """Stage 8, for evaluation: the probe that reads a clip back into its record."""
     _check_device(device, anneal, minutes)
     config, home = _setup(settings, preset, run)
     from ..train import probe

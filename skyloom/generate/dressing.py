@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from ..models.bodies import BODIES
+from ..models.tempo import straight
 from ..models.vae import FOLD
 from ..worlds.dressing import Dressing, asked_for, drawn_for, dressed
 from ..worlds.scene import Actor
 from .expansion import AS_IT_STANDS
-from .panned import along
 from .request import Request
 from .staged import Plan, calmed, scenery
 from .takes import Take
@@ -78,7 +78,7 @@ class Dresser:
             return plan
         old = 1 if held else 0  # the anchor
         begin = first - held + old
-        way = along(calmed(plan.camera_1T5[:, old:]), opens=begin == 0)
+        way = straight(calmed(plan.camera_1T5[:, old:]), opens=begin == 0)
         seam = max((held - old) * FOLD - 1, 0)  # the last frame that is held
         if self.way is not None and 0 <= (at := begin * FOLD + seam - self.way[0]) < self.way[1].shape[1]:
             way = torch.cat([way[..., :3] + (self.way[1][:, at] - way[:, seam])[:, None, :3], way[..., 3:]], 2)

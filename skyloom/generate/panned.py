@@ -26,6 +26,7 @@ from ..models.layers import exact
 from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import laid, margins, passed_over, seen_from, views
 from ..models.places import DOTS
+from ..models.tempo import straight
 from ..models.vae import FOLD
 from ..worlds.storybook import shaking
 from .backdrop import Painter, wording
@@ -94,8 +95,7 @@ class Panner:
             return decode(z_1CTHW)
         count = z_1CTHW.shape[2]
         round_ = torch.arange(-AROUND_RING, count + AROUND_RING, device=z_1CTHW.device) % count
-        camera = plan.camera_1T5[:, :1].expand(-1, len(round_), -1)
-        whole = Plan(plan.stances_1TS8[:, round_], camera, pieces=plan.pieces and plan.pieces.at(round_))
+        whole = plan.at(round_)
         inner = slice(AROUND_RING * FOLD, -AROUND_RING * FOLD)
         weights = weights_PT[:, round_.to(weights_PT.device)]
         if self.bundle.draws:
@@ -127,7 +127,7 @@ class Panner:
         frames that `ended` before, where that is known."""
         held = 0 if ended is None else ended.shape[2]
         known = [i < held for i in range(held + FOLD * z.shape[2])]
-        way = along(calmed(plan.camera_1T5), opens=begin == 0 and not held)
+        way = straight(calmed(plan.camera_1T5), opens=begin == 0 and not held)
         cover = covered(plan.stances_1TS8, self.looks, self.bundle, (z.shape[3], z.shape[4]))
         bare = back[:, :, back.shape[2] - held :] if held and back is not None and back.shape[2] >= held else None
         seen, asked = self.bundle.overlay.seen(z), self._asked(weights)
@@ -199,7 +199,7 @@ class Panner:
         if goes:
             cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
             doubtful, hidden = self._around(cover, size, list(range(film.shape[2])))
-            way = along(calmed(plan.camera_1T5), opens=first == 0)
+            way = straight(calmed(plan.camera_1T5), opens=first == 0)
             stays = None if self.bundle.draws else spread(cover, BESIDE, size).repeat_interleave(FOLD // BEATS, 1)
             new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.bundle.draws else new
@@ -244,6 +244,10 @@ class Panner:
         steady_TQ = F.interpolate(named_TQ.clamp(max=1).T[None], scale_factor=FOLD, mode="linear")  # from one to the next
         counts_FQ = steady_TQ[0].T.to(ground_13Fhw.device)
         stances = smoothly(plan.stances_1TS8, opens=len(moments_F) >= FOLD and int(moments_F[FOLD - 1]) == 0)
+        if plan.paced_1NS8 is not None:
+            always = (plan.stances_1TS8[..., 7] >= 0).all(1)[:, None, :, None]
+            paced = torch.where(always, plan.paced_1NS8[..., :7], stances[..., :7])
+            stances = torch.cat([paced, stances[..., 7:]], -1)
         pictures = self.bundle.dit.remembered(torch.tensor([self.looks], device=ground_13Fhw.device))
         rows = []
         for r in range(count * BODIES):
@@ -402,23 +406,6 @@ def smoothly(stances_1TS8: Tensor, opens: bool) -> Tensor:
 def _slopes(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """Of a parabola through each knot and its neighbours; of two knots, the straight line's."""
     return np.gradient(values, knots, axis=0, edge_order=2 if len(knots) > 2 else 1)
-
-
-def along(camera_1T5: Tensor, opens: bool) -> Tensor:
-    """The camera in the middle of each latent frame -> in each frame, 1 F 5: on a straight line from one to the next."""
-    count = camera_1T5.shape[1]
-    middle = torch.arange(count, device=camera_1T5.device) * FOLD + (FOLD - 1) / 2
-    if opens:
-        middle[0] = FOLD - 1  # the one frame that the first latent frame holds comes right before the second's
-    if count == 1:
-        return camera_1T5.expand(-1, FOLD, -1)
-    at = torch.arange(count * FOLD, device=middle.device, dtype=middle.dtype)
-    after = torch.searchsorted(middle, at).clamp(1, count - 1)
-    share = ((at - middle[after - 1]) / (middle[after] - middle[after - 1]))[:, None]
-    if opens:
-        share[:FOLD] = 0
-    before, next_ = camera_1T5[:, after - 1], camera_1T5[:, after]
-    return before + share * (next_ - before)  # so that a camera that stands does so to the last digit
 
 
 def covered(stances_1TS8: Tensor, looks: list[int], bundle: "Bundle", cells: tuple[int, int]) -> Tensor:

@@ -23,6 +23,7 @@ from ..models.bodies import BODIES
 from ..models.layout import layout_of, pictures_laid
 from ..models.places import SAID, surely, truth
 from ..models.staging import CAMERA, NUMBERS, plan_of, scaled, stances_of
+from ..models.vae import FOLD
 from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
 from .noise import Noise
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 STEPS, SHIFT = 16, 3.0  # of sampling, and of its times towards noise
 PULL, FIRST_PULL, FIRST = 1.3, 3.0, 0.7  # of guidance, and above a noise level, where it is settled which way one goes
 GUIDED = 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0  # which of NUMBERS are: sizes and turns would be overdone
+AROUND = 3  # latent frames of a ring that its ends are paced with
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
@@ -51,11 +53,20 @@ class Plan:
     camera_1T5: Tensor  # as worlds.storybook.cameras has it
     seen: bool = True  # whether it is known how the camera goes: not where frames are given
     pieces: "Pieces | None" = None  # what stands about
+    paced_1NS8: Tensor | None = None  # stances in each frame (models/tempo), of those that are there all the time
 
     def part(self, first: int) -> "Plan":
         """From latent frame `first` on."""
         rest = self.stances_1TS8[:, first:], self.camera_1T5[:, first:]
-        return Plan(*rest, self.seen, self.pieces and self.pieces.part(first))
+        paced = None if self.paced_1NS8 is None else self.paced_1NS8[:, FOLD * first :]
+        return Plan(*rest, self.seen, self.pieces and self.pieces.part(first), paced)
+
+    def at(self, frames: Tensor) -> "Plan":
+        """Of these latent frames, in this order; its camera stands."""
+        each = (FOLD * frames[:, None] + torch.arange(FOLD, device=frames.device)).flatten()
+        paced = None if self.paced_1NS8 is None else self.paced_1NS8[:, each]
+        camera = self.camera_1T5[:, :1].expand(-1, len(frames), -1)
+        return Plan(self.stances_1TS8[:, frames], camera, pieces=self.pieces and self.pieces.at(frames), paced_1NS8=paced)
 
 
 class Stager:
@@ -72,6 +83,7 @@ class Stager:
         self.noise = Noise(request, NUMBERS, (len(self.looks) * BODIES + 1, 1), SALT)
         self.anchor: Tensor | None = None  # the first latent frame's part of the plan, and that of the last ones
         self.past: Tensor | None = None
+        self.ended: Tensor | None = None  # where bodies were in the last frame
 
     def window(self, weights_PT: Tensor, levels_BTHW: Tensor, known_BCTHW: Tensor, held: int, kept: int) -> Plan | None:
         """The window's plan; None where there is none.
@@ -83,13 +95,14 @@ class Stager:
         able = staging is not None and self.looks and levels_BTHW.shape[2] == levels_BTHW.shape[3] == 1
         plan = self._planned(weights_PT, levels_BTHW[0, :, 0, 0], known_BCTHW, held) if able else None
         if plan is None or not bool(self._there(plan).any()):
-            self.anchor = self.past = None
+            self.anchor = self.past = self.ended = None
             return None
+        paced = self._going_on(self._paced(plan[:, :, 1 if held else 0 :], weights_PT, opens=not held), held)
         fresh = plan[:, :, held:]
         self.anchor = fresh[:, :, :1] if self.anchor is None else self.anchor
         self.past = (fresh if self.past is None else torch.cat([self.past, fresh], 2))[:, :, -kept:] if kept else None
         unsure = bool((levels_BTHW[0, held:] < 1).any())
-        return dataclasses.replace(self._shown(plan), seen=not unsure)
+        return dataclasses.replace(self._shown(plan), seen=not unsure, paced_1NS8=paced)
 
     def ring(self, weights_PT: Tensor) -> Plan | None:
         """The plan of a ring of latent frames, which goes on from its last to its first; None where nobody is planned."""
@@ -98,7 +111,42 @@ class Stager:
             return None
         noise = self.noise.draw(weights_PT.shape[1]).to(self.device)
         plan = self._sampled(noise, patterns.unknown(noise.shape), weights_PT, sampler.Ring(weights_PT.shape[1]))
-        return self._shown(plan) if bool(self._there(plan).any()) else None
+        if not bool(self._there(plan).any()):
+            return None
+        count = plan.shape[2]
+        around = torch.arange(-AROUND, count + AROUND, device=plan.device) % count
+        paced = self._paced(plan[:, :, around], weights_PT[:, around.to(weights_PT.device)], opens=False)
+        inner = None if paced is None else paced[:, FOLD * AROUND : -FOLD * AROUND]
+        return dataclasses.replace(self._shown(plan), paced_1NS8=inner)
+
+    def _paced(self, plan: Tensor, weights_PT: Tensor, *, opens: bool) -> Tensor | None:
+        """Where bodies are in each frame, in the way of what the prompts say that they do."""
+        tempo, staging = self.bundle.tempo, self.bundle.staging
+        if tempo is None or staging is None or plan.shape[2] < 2:
+            return None
+        active = [i for i in range(len(self.prompts)) if float(weights_PT[i].max()) > 0]
+        words, mask = self._words([self.prompts[i] for i in active])
+        numbers = plan[..., :-1, 0].permute(0, 2, 3, 1).float()
+        numbers = torch.cat([numbers[..., :-1], numbers[..., -1:].sign()], -1).expand(len(active), -1, -1, -1)
+        looks = torch.tensor(self.looks, device=self.device).expand(len(active), -1)
+        made = tempo(numbers, staging, words, mask, looks, opens)
+        shares = weights_PT[active, weights_PT.shape[1] - plan.shape[2] :].to(made).repeat_interleave(FOLD, 1)
+        made = (made * (shares / shares.sum(0).clamp(min=1e-6))[..., None, None]).sum(0, keepdim=True)
+        return stances_of(made * staging.scale[0] + staging.centre[0], self.cells)
+
+    def _going_on(self, paced: Tensor | None, held: int) -> Tensor | None:
+        """The same with no jump where a window goes on from another, and with FOLD frames for its anchor, which nobody sees."""
+        if paced is None:
+            return None
+        if held:
+            last = FOLD * (held - 1) - 1
+            if self.ended is not None:
+                share = (1 - torch.arange(paced.shape[1] - last, device=paced.device) / (2 * FOLD)).clamp(min=0)
+                off = (self.ended - paced[:, last])[..., :6] * (paced[:, last, :, 7:] >= 0)
+                paced[:, last:, :, :6] += share[None, :, None, None] * off[:, None]
+            paced = torch.cat([paced[:, :1].expand(-1, FOLD, -1, -1), paced], 1)
+        self.ended = paced[:, -1]
+        return paced
 
     def _shown(self, plan: Tensor) -> Plan:
         assert self.bundle.staging is not None
@@ -161,10 +209,7 @@ class Stager:
         assert staging is not None
         active = [i for i in range(len(self.prompts)) if float(weights_PT[i].max()) > 0]
         texts = [self.prompts[i] for i in active]
-        ids, mask, _ = (
-            x.to(self.device) for x in self.bundle.vocabulary.batch([*texts, ""], self.bundle.config.text.max_tokens)
-        )
-        words = staging.read(self.bundle.dit.text(ids, mask), mask)
+        words, mask = self._words([*texts, ""])
         looks = torch.tensor(self.looks, device=self.device).expand(len(texts) + 1, -1)
         weights = weights_PT[active].to(self.device)
         guided = torch.tensor(GUIDED, device=self.device).view(1, -1, 1, 1, 1)
@@ -185,6 +230,12 @@ class Stager:
             velocity if ring is None else around, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, SHIFT)
         )
         return plan
+
+    def _words(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        """Prompts as the staging reads them, and where they are."""
+        assert self.bundle.staging is not None
+        ids, mask, _ = (x.to(self.device) for x in self.bundle.vocabulary.batch(texts, self.bundle.config.text.max_tokens))
+        return self.bundle.staging.read(self.bundle.dit.text(ids, mask), mask), mask
 
     def _read(self, z_BCTHW: Tensor, weights_PT: Tensor) -> Tensor:
         """The plan, scaled, of frames that are given, as the model sees them."""

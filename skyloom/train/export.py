@@ -139,6 +139,9 @@ def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | 
     config, base = bundle.config, f"base_model: {data['base']}\n" if data else ""
     weights = {name: sum(p.numel() for p in part.parameters()) / 1e6 for name, part in parts_of(bundle).items()}
     staged = f" `staging.safetensors` (who stands where, {weights['staging']:.1f} M weights)," if bundle.staging else ""
+    staged += (
+        f" `tempo.safetensors` (how they go from frame to frame, {weights['tempo']:.1f} M weights)," if bundle.tempo else ""
+    )
     staged += f" `air.safetensors` (what falls through it, {weights['air']:.1f} M weights)," if bundle.air else ""
     staged += f" `loops.safetensors` (how {len(bundle.loops.films)} nouns move in themselves)," if bundle.loops else ""
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
@@ -178,7 +181,7 @@ Use it: `skyloom generate "a red fox runs in the snow" --model {config.name}`. S
 
 def parts_of(bundle: Bundle) -> dict[str, nn.Module]:
     """A model's networks by the names of their files."""
-    parts = {"vae": bundle.vae, "dit": bundle.dit, "staging": bundle.staging, "air": bundle.air}
+    parts = {"vae": bundle.vae, "dit": bundle.dit, "staging": bundle.staging, "tempo": bundle.tempo, "air": bundle.air}
     return {name: part for name, part in parts.items() if part is not None}
 
 

@@ -11,6 +11,7 @@ from ..generate import conv_flops, machine_rate
 from ..models.air import Air
 from ..models.dit import DiT
 from ..models.staging import Staging
+from ..models.tempo import Tempo
 from ..models.vae import VAE
 from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
@@ -47,6 +48,11 @@ def training_plan(config: Config) -> dict[str, str]:
             staging = Staging(config.staging, config.text)
         rows["staging: weights"] = f"{_count(staging) / 1e6:.2f} M, {human_bytes(2 * _count(staging))} in the package"
         rows["staging: steps"] = f"{config.staging.steps} of {config.staging.batch} scenes"
+    if config.tempo.depth:
+        with torch.device("meta"):
+            tempo = Tempo(config.tempo, config.staging, config.text)
+        rows["tempo: weights"] = f"{_count(tempo) / 1e6:.2f} M, {human_bytes(2 * _count(tempo))} in the package"
+        rows["tempo: steps"] = f"{config.tempo.steps} of {config.tempo.batch} scenes"
     if config.air.depth:
         with torch.device("meta"):
             air = Air(config.air, config.vae.channels)

@@ -30,7 +30,7 @@ from ..models.vae import FOLD
 from ..worlds.sample import sample_scene
 from ..worlds.scene import Scene
 from ..worlds.storybook import stances
-from .looks import looks_of_bodies
+from .looks import known_nouns, looks_of_bodies
 from .optim import Optimisers, PowerEMA, schedule
 from .staging import drawn, in_rows
 
@@ -133,6 +133,7 @@ class Batches(Dataset[Batch]):
     def __init__(self, config: Config, model: str | Path, split: str = "train"):
         self.config, self.model, self.split = config, model, split
         self.shapes = sorted({(b.height, b.width) for b in config.model.buckets if not b.window})
+        self.known = {noun.key for noun in known_nouns(config.text.looks)}
         self._bundle: Bundle | None = None  # loaded by whoever draws
 
     @property
@@ -174,5 +175,6 @@ class Batches(Dataset[Batch]):
     def _scenes(self, step: int, seconds: float) -> Iterator[Scene]:
         for i in itertools.count(4 * step * self.config.tempo.batch):
             scene = sample_scene(self.config.tempo.seed + 79, i, split=self.split, seconds=seconds)
-            if all(actor.count <= BODIES for actor in scene.actors):
+            named = any(actor.noun in self.known for actor in scene.actors)
+            if named and all(actor.count <= BODIES for actor in scene.actors):
                 yield scene

@@ -12,6 +12,7 @@ from skyloom.generate.staged import Plan
 from skyloom.generate.takes import Take, flat
 from skyloom.models.bodies import BODIES
 from skyloom.models.bundle import tiny_bundle
+from skyloom.models.tempo import straight
 
 CELLS = (4, 6)
 
@@ -176,12 +177,12 @@ def test_what_is_known_lies_on_top():
 
 def test_the_camera_goes_straight_between_latent_frames():
     camera = torch.tensor([0.0, 1.0, 3.0]).view(1, 3, 1).expand(-1, -1, 5)
-    opening = panned.along(camera, opens=True)[0, :, 0]
+    opening = straight(camera, opens=True)[0, :, 0]
     assert opening[:4].tolist() == [0] * 4 and (opening[3:].diff() > 0).all()
     assert [opening[4 * i : 4 * i + 4].mean().item() for i in (1, 2)] == pytest.approx([1, 3], abs=0.1)
-    later = panned.along(camera, opens=False)[0, :, 0]
+    later = straight(camera, opens=False)[0, :, 0]
     assert [later[4 * i : 4 * i + 4].mean().item() for i in range(3)] == pytest.approx([0, 1, 3], abs=0.3)
-    assert panned.along(camera[:, :1], opens=True).shape == (1, 4, 5)
+    assert straight(camera[:, :1], opens=True).shape == (1, 4, 5)
 
 
 def test_a_bridge_melts_evenly():

@@ -1,5 +1,7 @@
 """Plans of takes: they go on from window to window, from what is given, and say to each prompt what is its own."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -157,3 +159,31 @@ def test_a_loop_follows_its_plan_however_it_is_turned(bundle, heard):
     assert all(len(frames) == 5 and torch.equal(frames[0], frames[-1]) for frames in said)
     cuts = [next(n for n in range(4) if torch.equal(frames[1:].roll(n, 0), said[0][1:])) for frames in said]
     assert cuts == [0, 2, 0]
+
+
+def test_a_plan_knows_bodies_in_each_frame(bundle):
+    made = plan(stager(bundle, "a fox"), [1.0] * 4)
+    paced = made.paced_1NS8
+    assert paced.shape == (1, 16, BODIES, 8)
+    assert torch.allclose(paced[:, 3], made.stances_1TS8[:, 0], atol=1e-3) and torch.equal(paced[:, 0], paced[:, 3])
+    assert torch.equal(made.part(1).paced_1NS8, paced[:, 4:])
+    assert torch.equal(made.at(torch.tensor([2, 0])).paced_1NS8, torch.cat([paced[:, 8:12], paced[:, :4]], 1))
+    alone = dataclasses.replace(bundle, tempo=None)
+    assert plan(stager(alone, "a fox"), [1.0] * 4).paced_1NS8 is None
+
+
+def test_bodies_go_on_from_window_to_window_frame_by_frame(bundle):
+    made = stager(bundle, "a fox")
+    first = plan(made, [1.0] * 4)
+    second = plan(made, [0.0, 0.0, 0.0, 1.0, 1.0], held=3)
+    assert second.paced_1NS8.shape[1] == 20
+    last, here = first.paced_1NS8[:, -1], second.paced_1NS8[:, 4 * 3 - 1]
+    assert torch.allclose(here[..., :6], last[..., :6], atol=1e-3)
+
+
+def test_a_ring_is_paced_around_its_end(bundle):
+    with torch.inference_mode():
+        made = stager(bundle, "a fox").ring(torch.ones(1, 4))
+    assert made.paced_1NS8.shape == (1, 16, BODIES, 8)
+    way = torch.cat([made.paced_1NS8, made.paced_1NS8[:, :1]], 1)[..., :6].diff(dim=1).abs().amax((0, 2, 3))
+    assert float(way[-1]) <= 2 * float(way[:-1].max())
