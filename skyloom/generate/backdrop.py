@@ -27,6 +27,7 @@ from .request import Request
 SALT = 3_000_017  # added to seeds: a backdrop has noise of its own
 KNOWN = 0.05  # noise level of what was seen
 SURE = 0.98  # how far a pixel is known that was
+CALM = 0.92  # of the noise's deviation: less of what is rare, so fewer things that nobody asked for
 PASSES, REACH, GRAIN = 2, 7, 0.15  # times, pixels, and of -1 to 1 what counts as little
 LIGHTS = {
     "": "",
@@ -68,7 +69,7 @@ class Painter:
         if shown_14YX is not None and bool((shown_14YX[:, 3] > SURE).all()):
             return shown_14YX[:, :3] / shown_14YX[:, 3:]
         noise = Noise(self.request, config.vae.channels, (cells[0], cells[1]), SALT + self.painted).draw(1)
-        noise = noise.to(next(self.bundle.dit.parameters()).device)
+        noise = CALM * noise.to(next(self.bundle.dit.parameters()).device)
         self.painted += 1
         pattern = patterns.unknown(noise.shape).to(noise.device)
         if shown_14YX is not None:
