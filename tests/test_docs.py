@@ -105,8 +105,8 @@ def test_numbers_in_words_are_the_numbers():
     cast = int(re.search(r"about (\d+) characters", readme)[1])
     assert abs(cast - len(core_nouns())) <= 10
     assert f"{len(PLACES)} painted places" in readme
-    assert "6, 12 or 24 steps" in guide
-    assert [QUALITY[name].steps for name in ("fast", "good", "best")] == [6, 12, 24]
+    assert "4, 12 or 24 steps" in guide
+    assert [QUALITY[name].steps for name in ("fast", "good", "best")] == [4, 12, 24]
     for name, (height, width) in sizes.SIZES.items():
         assert f"`{name}` {width}x{height}" in guide
     longest = max(bucket.frames for bucket in PRESETS["storybook"].model.buckets)

@@ -27,7 +27,7 @@ class Quality:
 
 
 AS_IT_STANDS = "off"  # of expand
-QUALITY = {"fast": Quality(6, 2.0), "good": Quality(12, 2.0), "best": Quality(24, 2.0)}
+QUALITY = {"fast": Quality(4, 2.0), "good": Quality(12, 2.0), "best": Quality(24, 2.0)}
 AWAY = 1.5  # the least pull away from a negative prompt
 STRENGTHS = {"subtle": 0.3, "mild": 0.5, "strong": 0.75}  # of an edit
 CURVES = ("transition", "mix", "sample")  # how the influence of the second clip runs in a blend

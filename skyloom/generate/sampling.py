@@ -40,7 +40,7 @@ SHIFT = 2.0  # of the sampling times towards noise, where films take shape
 CARRIED = 4  # latent frames that a window sees of the one before, besides the anchor
 KNOWN_NOISE = 0.1  # of what a window sees
 PREVIEW = 64  # pixels of the short side
-BACKDROP_STEPS = 10  # at least: a still costs little
+BACKDROP_STEPS = 6  # at least: a still costs little
 
 
 @dataclass
@@ -180,7 +180,8 @@ def velocity_of(
     active = [i for i in range(len(take.prompts)) if float(weights_PT[i].max()) > 0]
     weights = weights_PT[active].to(stage.device)
     texts = [take.prompts[i] for i in active]
-    alone, both = bundle.read(texts), bundle.read([*texts, request.negative])
+    alone = bundle.read(texts)
+    both = functools.cache(lambda: bundle.read([*texts, request.negative]))  # most films are guided by what was learned
     many = lambda x, n: x.expand(n, *x.shape[1:])  # noqa: E731
     bodies: Tensor | None = None  # stances_BTR8
     staged: Tensor | None = None
@@ -211,7 +212,7 @@ def velocity_of(
     def with_and_without(z: Tensor, t: Tensor) -> Tensor:
         nonlocal bodies
         count = len(texts) + 1
-        v, bodies = bundle.dit.film(many(z[:1], count), many(t[:1], count), *both, told=told(1), layout=shown(1))
+        v, bodies = bundle.dit.film(many(z[:1], count), many(t[:1], count), *both(), told=told(1), layout=shown(1))
         return torch.cat([sampler.mixed(v[:-1], weights), v[-1:]])
 
     guided = sampler.guided(conditional, with_and_without, pull_of(request, bundle.config.model.guidance), request.interval)

@@ -102,9 +102,11 @@ def laid(
 def views(picture_B3YX: Tensor, camera_BF5: Tensor, size: tuple[int, int], margin: tuple[int, int]) -> Tensor:
     """What a camera sees of the panorama on its way: B 3 F H W."""
     with exact(picture_B3YX.device):
-        grids = [to_panorama(camera_BF5[:, frame], *size, margin) for frame in range(camera_BF5.shape[1])]
+        count = camera_BF5.shape[1]
+        stands = bool((camera_BF5 == camera_BF5[:, :1]).all())
+        grids = [to_panorama(camera_BF5[:, frame], *size, margin) for frame in range(1 if stands else count)]
         seen = [F.grid_sample(picture_B3YX, grid, padding_mode="border", align_corners=False) for grid in grids]
-    return torch.stack(seen, 2)
+    return torch.stack(seen, 2).expand(-1, -1, count, -1, -1)
 
 
 def _plate(film_B3FHW: Tensor, hidden_BFHW: Tensor, doubtful_BFHW: Tensor) -> tuple[Tensor, Tensor]:
