@@ -5,7 +5,6 @@ a pure function of its number. Dimension key as in models/air: B clips, C latent
 """
 
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..base import checkpoint, dist
-from ..base.log import Log
 from ..config import Config, VAEConfig, to_json
 from ..diffusion import patterns
 from ..diffusion.flow import draw_levels, flow_loss
@@ -24,7 +22,7 @@ from ..models.air import GROUNDS, KINDS, Air, number
 from ..models.bundle import AIR, Bundle, autocast, load_bundle
 from ..models.vae import to_video
 from ..worlds.weather import draw_air, make_air
-from .optim import Optimisers, PowerEMA, schedule
+from .small import learn
 from .staging import drawn
 
 DRIFT = 0.25  # short sides a second, deviation of the camera's way
@@ -58,37 +56,20 @@ def main(
     torch.manual_seed(c.seed)
     air = Air(c, config.vae.channels)
     air.gain_C.copy_(spread(batches))
-    optimiser, ema, step = Optimisers(air, c.lr, c.weight_decay, muon=True), PowerEMA(air, 6.94), 0
-    if state := checkpoint.load_latest(run):
-        air.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        ema.average, step = state["ema"], state["step"]
-    log = Log(run, step)
     watched = [batches[-1 - i] for i in range(WATCHED)]
-    began = saved = time.time()
-    for batch in drawn(batches, step, c.steps):
-        loss = air_loss(air, batch, config, step)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(air.parameters(), 1.0)
-        optimiser.step(schedule(step, c.steps, c.warmup, c.decay))
-        step += 1
-        ema.update(air, step)
-        now = time.time()
-        last = step == c.steps or now - began > minutes * 60
-        if step % 20 == 0:
-            log.row(step, loss=float(loss.detach()), norm=float(norm))
-        if step % check_every == 0 or last:
-            log.row(step, val=validate(averaged(air, ema, config), watched, config))
-        if last or now - saved > save_minutes * 60:
-            checkpoint.save(run, step, {"model": air.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
-            learned = averaged(air, ema, config)
-            if last:
-                learned.loud_K.copy_(loudness(learned, batches))
-            checkpoint.save_weights(run / "export" / AIR, learned.state_dict(), torch.bfloat16)
-            saved = now
-        if last:
-            break
-    return run / "export"
+    return learn(
+        air,
+        c,
+        run,
+        AIR,
+        lambda step: drawn(batches, step, c.steps),
+        lambda part, batch, step: air_loss(part, batch, config, step),
+        lambda part: validate(part, watched, config),
+        minutes=minutes,
+        save_minutes=save_minutes,
+        check_every=check_every,
+        finish=lambda part: part.loud_K.copy_(loudness(part, batches)),
+    )
 
 
 def air_loss(air: Air, batch: Batch, config: Config, step: int) -> Tensor:
@@ -106,14 +87,6 @@ def air_loss(air: Air, batch: Batch, config: Config, step: int) -> Tensor:
 @torch.no_grad()
 def validate(air: Air, watched: list[Batch], config: Config) -> float:
     return sum(float(air_loss(air, batch, config, i)) for i, batch in enumerate(watched)) / len(watched)
-
-
-def averaged(air: Air, ema: PowerEMA, config: Config) -> Air:
-    """A copy with the averaged weights."""
-    with torch.device("meta"):
-        copy = Air(config.air, config.vae.channels)
-    copy.load_state_dict(ema.average, assign=True)
-    return copy.eval()
 
 
 class Batches(Dataset[Batch]):

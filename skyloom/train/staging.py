@@ -9,7 +9,6 @@ Dimension key as in models/staging: B scenes, T latent frames, R bodies, S rows 
 import dataclasses
 import itertools
 import math
-import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..base import checkpoint, dist
-from ..base.log import Log
 from ..config import Bucket, Config, VAEConfig, to_json
 from ..data.encode import middles, stances_in_cells
 from ..data.loader import draw_caption
@@ -36,7 +34,7 @@ from ..worlds.sample import sample_scene
 from ..worlds.scene import TRAVELS, Scene
 from ..worlds.storybook import cameras
 from .looks import looks_of_bodies
-from .optim import Optimisers, PowerEMA, schedule
+from .small import learn
 
 T = TypeVar("T")
 ODD_LENGTHS = 0.3  # share of batches of another length than the model's shapes have
@@ -108,38 +106,21 @@ def main(
     else:
         staging.load_state_dict(old.staging.state_dict())
     staging.to(place)
-    optimiser, ema, step = Optimisers(staging, c.lr, c.weight_decay, muon=True), PowerEMA(staging, 6.94), 0
-    if state := checkpoint.load_latest(run):
-        staging.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        ema.average, step = {name: value.to(place) for name, value in state["ema"].items()}, state["step"]
-    log = Log(run, step)
     held_out = Batches(config, model, "val", read=place.type == "cpu")
     watched = [heard(held_out[i].to(place), reader) for i in range(WATCHED)]
-    began = saved = time.time()
-    for batch in drawn(batches, step, c.steps, draw):
-        if step == 0:
-            began = time.time()  # waiting for the first scenes is not time to learn
-        gone = (time.time() - began) / (60 * minutes) if anneal else 0.0
-        loss = plan_loss(staging, heard(batch.to(place), reader), config, step)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(staging.parameters(), 1.0)
-        optimiser.step(schedule(step, c.steps, c.warmup, c.decay, gone))
-        step += 1
-        ema.update(staging, step)
-        now = time.time()
-        last = step == c.steps or now - began > minutes * 60
-        if step % 20 == 0:
-            log.row(step, loss=float(loss.detach()), norm=float(norm))
-        if step % check_every == 0 or last:
-            log.row(step, val=validate(averaged(staging, ema), watched, config))
-        if last or now - saved > save_minutes * 60:
-            checkpoint.save(run, step, {"model": staging.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
-            checkpoint.save_weights(run / "export" / STAGING, averaged(staging, ema).state_dict(), torch.bfloat16)
-            saved = now
-        if last:
-            break
-    return run / "export"
+    return learn(
+        staging,
+        c,
+        run,
+        STAGING,
+        lambda step: drawn(batches, step, c.steps, draw),
+        lambda part, batch, step: plan_loss(part, heard(batch.to(place), reader), config, step),
+        lambda part: validate(part, watched, config),
+        minutes=minutes,
+        save_minutes=save_minutes,
+        check_every=check_every,
+        anneal=anneal,
+    )
 
 
 def plan_loss(staging: Staging, batch: Plans, config: Config, step: int) -> Tensor:
@@ -171,14 +152,6 @@ def heard(batch: Plans, reader: TextEncoder) -> Plans:
 @torch.no_grad()
 def validate(staging: Staging, watched: list[Plans], config: Config) -> float:
     return sum(float(plan_loss(staging, batch, config, i)) for i, batch in enumerate(watched)) / len(watched)
-
-
-def averaged(staging: Staging, ema: PowerEMA) -> Staging:
-    """A copy with the averaged weights."""
-    with torch.device("meta"):
-        copy = Staging(staging.settings, staging.text)
-    copy.load_state_dict(ema.average, assign=True)
-    return copy.eval()
 
 
 class Batches(Dataset[Plans]):

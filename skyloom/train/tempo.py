@@ -9,7 +9,6 @@ Dimension key as in models/tempo: B scenes, T latent frames, N frames, R bodies,
 import dataclasses
 import itertools
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..base import checkpoint, dist
-from ..base.log import Log
 from ..config import Bucket, Config, to_json
 from ..data.loader import draw_caption
 from ..models.bundle import TEMPO, Bundle, load_bundle
@@ -31,7 +29,7 @@ from ..worlds.sample import sample_scene
 from ..worlds.scene import Scene
 from ..worlds.storybook import stances
 from .looks import known_nouns, looks_of_bodies
-from .optim import Optimisers, PowerEMA, schedule
+from .small import learn
 from .staging import drawn, in_rows
 
 OPENS = 0.6  # share of batches that begin where a film does
@@ -69,35 +67,21 @@ def main(
         raise ValueError(f"the model {model} stages nothing. Train its staging first, or take another model.")
     torch.manual_seed(c.seed)
     tempo = Tempo(c, config.staging, config.text)
-    optimiser, ema, step = Optimisers(tempo, c.lr, c.weight_decay, muon=False), PowerEMA(tempo, 6.94), 0
-    if state := checkpoint.load_latest(run):
-        tempo.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        ema.average, step = state["ema"], state["step"]
-    log = Log(run, step)
     watched = [held_out[i] for i in range(WATCHED)]
-    began = saved = time.time()
-    for batch in drawn(batches, step, c.steps):
-        gone = (time.time() - began) / (60 * minutes) if minutes and minutes < math.inf else 0.0
-        loss = tempo_loss(tempo, staging, batch, config, step)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(tempo.parameters(), 1.0)
-        optimiser.step(schedule(step, c.steps, c.warmup, c.decay, gone))
-        step += 1
-        ema.update(tempo, step)
-        now = time.time()
-        last = step == c.steps or now - began > minutes * 60
-        if step % 20 == 0:
-            log.row(step, loss=float(loss.detach()), norm=float(norm))
-        if step % check_every == 0 or last:
-            log.row(step, val=validate(averaged(tempo, ema, config), staging, watched, config))
-        if last or now - saved > save_minutes * 60:
-            checkpoint.save(run, step, {"model": tempo.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema.average})
-            checkpoint.save_weights(run / "export" / TEMPO, averaged(tempo, ema, config).state_dict(), torch.bfloat16)
-            saved = now
-        if last:
-            break
-    return run / "export"
+    return learn(
+        tempo,
+        c,
+        run,
+        TEMPO,
+        lambda step: drawn(batches, step, c.steps),
+        lambda part, batch, step: tempo_loss(part, staging, batch, config, step),
+        lambda part: validate(part, staging, watched, config),
+        minutes=minutes,
+        save_minutes=save_minutes,
+        check_every=check_every,
+        anneal=True,
+        muon=False,
+    )
 
 
 def tempo_loss(tempo: Tempo, staging: Staging, batch: Batch, config: Config, step: int) -> Tensor:
@@ -117,14 +101,6 @@ def tempo_loss(tempo: Tempo, staging: Staging, batch: Batch, config: Config, ste
 @torch.no_grad()
 def validate(tempo: Tempo, staging: Staging, watched: list[Batch], config: Config) -> float:
     return sum(float(tempo_loss(tempo, staging, batch, config, i)) for i, batch in enumerate(watched)) / len(watched)
-
-
-def averaged(tempo: Tempo, ema: PowerEMA, config: Config) -> Tempo:
-    """A copy with the averaged weights."""
-    with torch.device("meta"):
-        copy = Tempo(config.tempo, config.staging, config.text)
-    copy.load_state_dict(ema.average, assign=True)
-    return copy.eval()
 
 
 class Batches(Dataset[Batch]):
