@@ -1,16 +1,16 @@
 """Shots that show the same: re-encoded, scaled, graded, cropped or mirrored.
 
-Dimension key: P pictures, V views, H W pixels. Every picture has a perceptual hash of 256 bits, and as views of it those of
-its crops and of their mirror images. A pair whose hashes are near, by the 64 bits of the slowest waves and by the rest, is
-laid over each other, small and then in full, and must correlate. Two pieces of one film are never copies: a fixed camera
-shows the same picture for hours.
+Dimension key: P pictures, V views, H W pixels, S slowest waves. Every picture has a perceptual hash of 256 bits, and as views
+of it those of its crops and of their mirror images. A pair whose hashes are near, by the 64 bits of the slowest waves and by
+the rest, and whose slowest waves correlate, is laid over each other, small and then in full, and must correlate there, too.
+Two pieces of one film are never copies: a fixed camera shows the same picture for hours.
 """
 
 import functools
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -27,13 +27,16 @@ VIEWS = tuple(
     for across in places
     for mirrored in (False, True)
 )
-SCALES = np.linspace(-0.06, 0.06, 7)
-FINER = np.zeros((32, 32), bool)  # waves that are none of the slowest
-FINER[:16, :16] = True
+STEP = 0.02
+SCALES = STEP * np.arange(-3, 4)
+FINER = np.ones((16, 16), bool)  # waves that are none of the slowest
 FINER[:8, :8] = False
 WORDS = 4  # of 64 bits, in a hash
 PICTURES = 3  # of a shot
-BLOCK = 1024, 8192  # queries and pictures compared in one go: what a core keeps at hand
+WAVES = np.array(
+    [[np.sqrt((1 + (k > 0)) / 32) * np.cos(np.pi * (x + 0.5) * k / 32) for x in range(32)] for k in range(16)], np.float32
+)  # the slowest of a discrete cosine transform
+BLOCK = 64, 4096  # queries and pictures compared in one go: what a core keeps at hand
 RECENT = 2000  # shots whose pictures stay in memory
 
 
@@ -80,82 +83,104 @@ def greys_of(jpegs: list[bytes]) -> list[np.ndarray]:
 def matches(greys: Sequence[list[np.ndarray]], films: list[str], config: DedupConfig) -> dict[tuple[int, int], float]:
     """(i, j) with i < j -> correlation, for each pair of shots that match.
 
-    Every hash is compared with every other, which for 10,000 shots is some minutes of one core; the memory that it takes is
-    the hashes, 2,000 bytes a picture.
+    Every hash is compared with every other, which for 10,000 shots is half a minute of one core; the memory that it takes is
+    the hashes and slowest waves, 5,000 bytes a picture.
     """
-    pictures, codes = [], []
-    for i, group in enumerate(greys):
-        for number, grey in enumerate(group):
-            pictures.append((i, number))
-            codes.append(view_hashes(grey))
-    hashes_PV4 = np.array(codes, np.uint64).reshape(-1, len(VIEWS), WORDS)
+    pictures: list[tuple[int, int]] = []
+
+    def each() -> Iterator[np.ndarray]:
+        for i, group in enumerate(greys):
+            pictures.extend((i, number) for number in range(len(group)))
+            yield from group
+
+    views = views_of(each())
     found: dict[tuple[int, int], float] = {}
 
     @functools.lru_cache(RECENT * PICTURES)
     def thirds(i: int, p: int) -> np.ndarray:
         return cv2.resize(greys[i][p], None, fx=1 / 3, fy=1 / 3, interpolation=cv2.INTER_AREA)
 
-    for one, view, other in _near(hashes_PV4, config.most_bits, config.most_fine_bits):
+    for one, view, other in _near(views, config):
         (i, p), (j, q) = pictures[one], pictures[other]
         pair = (min(i, j), max(i, j))
         if films[i] == films[j] or found.get(pair, 0.0) >= 0.995:
             continue
-        if overlay(thirds(i, p), thirds(j, q), *VIEWS[view], SCALES[1::2]) < config.least_likely:
+        likely, change = overlay(thirds(i, p), thirds(j, q), *VIEWS[view], SCALES[1::2])
+        if likely < config.least_likely:
             continue
-        match = overlay(greys[i][p], greys[j][q], *VIEWS[view])
+        match, _ = overlay(greys[i][p], greys[j][q], *VIEWS[view], SCALES[abs(SCALES - change) < 2.5 * STEP])
         if match >= config.least_match:
             found[pair] = max(match, found.get(pair, 0.0))
     return found
 
 
-def _near(hashes_PV4: np.ndarray, most_bits: int, most_fine_bits: int) -> Iterator[tuple[int, int, int]]:
-    """(picture, view of it, other picture) where the hashes of view and other differ in at most so many bits."""
-    views, whole = hashes_PV4.reshape(-1, WORDS), np.ascontiguousarray(hashes_PV4[:, 0])
-    slow, slow_whole = np.ascontiguousarray(views[:, 0]), np.ascontiguousarray(whole[:, 0])
-    for at in range(0, len(views), BLOCK[0]):
+def _near(views: "Views", config: DedupConfig) -> Iterator[tuple[int, int, int]]:
+    """(picture, view of it, other picture) that may be the same, by the hashes and the slowest waves of view and other."""
+    hashes, whole = views.hashes_PV4.reshape(-1, WORDS), np.ascontiguousarray(views.hashes_PV4[:, 0])
+    waves = views.waves_PVS.reshape(len(hashes), 63)
+    slow, slow_whole, count = np.ascontiguousarray(hashes[:, 0]), np.ascontiguousarray(whole[:, 0]), len(VIEWS)
+    apart, bits, near = (np.empty(BLOCK, kind) for kind in (np.uint64, np.uint8, bool))
+    for at in range(0, len(hashes), BLOCK[0]):
         for to in range(0, len(whole), BLOCK[1]):
-            bits = np.bitwise_count(slow[at : at + BLOCK[0], None] ^ slow_whole[None, to : to + BLOCK[1]])
-            query, other = np.nonzero(bits <= most_bits)
-            fine = np.bitwise_count(views[at + query, 1:] ^ whole[to + other, 1:]).sum(1, dtype=int)
-            for q, o in zip(query[fine <= most_fine_bits].tolist(), other[fine <= most_fine_bits].tolist(), strict=True):
-                yield *divmod(at + q, hashes_PV4.shape[1]), to + o
+            some, others = slow[at : at + BLOCK[0], None], slow_whole[None, to : to + BLOCK[1]]
+            box = slice(len(some)), slice(others.shape[1])
+            np.bitwise_xor(some, others, out=apart[box])
+            np.bitwise_count(apart[box], out=bits[box])
+            np.less_equal(bits[box], config.most_bits, out=near[box])
+            query, other = np.divmod(np.flatnonzero(near[box]), others.shape[1])
+            query, other = query + at, other + to
+            fine = np.bitwise_count(hashes[query, 1:] ^ whole[other, 1:]).sum(1, dtype=int) <= config.most_fine_bits
+            query, other = query[fine], other[fine]
+            alike = np.einsum("ns,ns->n", waves[query], waves[other * count], dtype=np.float32) >= config.least_alike
+            yield from zip(*np.divmod(query[alike], count), other[alike], strict=True)
 
 
-def view_hashes(grey: np.ndarray) -> list[tuple[int, ...]]:
-    """The hash of every view in VIEWS; the first is the picture as it is."""
-    height, width = grey.shape
-    found = []
-    for (share, down, across), mirrored in VIEWS:
-        h, w = max(8, round(height * share)), max(8, round(width * share))
-        top, left = round((height - h) * down), round((width - w) * across)
-        crop = grey[top : top + h, left : left + w]
-        found.append(phash(crop[:, ::-1] if mirrored else crop))
-    return found
+class Views(NamedTuple):
+    """What is kept of every view in VIEWS, the first being the picture as it is."""
+
+    hashes_PV4: np.ndarray  # WORDS times 64 bits: which of the 8 x 8 slowest waves of a view are above their median, and which
+    # of the 16 x 16 that remain are above theirs
+    waves_PVS: np.ndarray  # the 8 x 8 slowest but for the mean, of length 1
 
 
-def phash(grey: np.ndarray) -> tuple[int, ...]:
-    """WORDS times 64 bits: which of the 8 x 8 slowest waves of a picture, but for the mean, are above their median; and which
-    of the 16 x 16 that remain are above theirs."""
-    waves = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))
-    slow, rest = waves[:8, :8].ravel(), waves[FINER]
-    slow[0] = middle = np.median(slow[1:])
-    bits = np.packbits(np.concatenate([slow > middle, rest > np.median(rest)]))
-    return tuple(bits.view(">u8").tolist())
+def views_of(greys: Iterable[np.ndarray]) -> Views:
+    hashes, waves = [], []
+    for grey in greys:
+        waves_V32 = WAVES @ np.stack([_view(grey, *view) for view in VIEWS]) @ WAVES.T
+        slow, rest = waves_V32[:, :8, :8].reshape(len(VIEWS), -1), waves_V32[:, FINER]
+        slow[:, 0] = middle = np.median(slow[:, 1:], axis=1)
+        bits = np.concatenate([slow > middle[:, None], rest > np.median(rest, axis=1)[:, None]], 1)
+        hashes.append(np.packbits(bits, axis=1).view(">u8").astype(np.uint64))
+        slow = slow[:, 1:] / np.linalg.norm(slow[:, 1:], axis=1, keepdims=True).clip(1e-6)
+        waves.append(slow.astype(np.float16))
+    return Views(
+        np.array(hashes, np.uint64).reshape(-1, len(VIEWS), WORDS), np.array(waves, np.float16).reshape(-1, len(VIEWS), 63)
+    )
+
+
+def _view(grey: np.ndarray, box: tuple[float, float, float], mirrored: bool) -> np.ndarray:
+    """A view of a picture, 32 x 32."""
+    (height, width), (share, down, across) = grey.shape, box
+    h, w = max(8, round(height * share)), max(8, round(width * share))
+    top, left = round((height - h) * down), round((width - w) * across)
+    small = cv2.resize(grey[top : top + h, left : left + w], (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small[:, ::-1] if mirrored else small
 
 
 def overlay(
     whole: np.ndarray, part: np.ndarray, box: tuple[float, float, float], mirrored: bool, scales: np.ndarray = SCALES
-) -> float:
-    """Best correlation of `part` laid over `whole`, about as large as `box` (share, middle down, middle across) says."""
+) -> tuple[float, float]:
+    """Best correlation of `part` laid over `whole`, about as large as `box` (share, middle down, middle across) says, and the
+    change of that share, one of `scales`, at which it is found."""
     share = box[0]
     shown = part[:, ::-1] if mirrored else part
-    best = 0.0
+    best = 0.0, 0.0
     height, width = whole.shape
     for change in scales:
         keep = min(1.0, share + change)
         size = max(8, round(width * keep)), max(8, round(height * keep))
         template = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
-        best = max(best, float(cv2.matchTemplate(whole, template, cv2.TM_CCOEFF_NORMED).max()))
+        best = max(best, (float(cv2.matchTemplate(whole, template, cv2.TM_CCOEFF_NORMED).max()), float(change)))
     return best
 
 

@@ -68,7 +68,8 @@ class DedupConfig:
 
     most_bits: int = 14  # of the 64 slowest that two perceptual hashes may differ in, to be compared at all
     most_fine_bits: int = 96  # of the 192 others
-    least_likely: float = 0.8  # correlation of the two at a third of their size, to be laid over each other in full
+    least_alike: float = 0.8  # correlation of those 64 waves
+    least_likely: float = 0.85  # correlation of the two at a third of their size, to be laid over each other in full
     least_match: float = 0.92  # correlation of the two pictures, laid over each other
 
 
