@@ -60,6 +60,7 @@ train-storybook: .venv/.installed ## the whole story, world to weights; stop it 
 	$(SKYLOOM) train model --preset storybook --run $(RUN)
 	$(SKYLOOM) train staging --preset storybook --run $(RUN)
 	$(SKYLOOM) train tempo --preset storybook --run $(RUN)
+	$(SKYLOOM) train verifier --preset storybook --run $(RUN)
 	$(SKYLOOM) train air --preset storybook --run $(RUN)
 	$(SKYLOOM) train loops --preset storybook --run $(RUN)
 	$(SKYLOOM) train probe --preset storybook --run $(RUN)
@@ -72,6 +73,7 @@ train-tiny: .venv/.installed ## the same road in a minute, with a model far too 
 	$(SKYLOOM) train model --preset tiny --run runs/tiny
 	$(SKYLOOM) train staging --preset tiny --run runs/tiny
 	$(SKYLOOM) train tempo --preset tiny --run runs/tiny
+	$(SKYLOOM) train verifier --preset tiny --run runs/tiny
 	$(SKYLOOM) train air --preset tiny --run runs/tiny
 	$(SKYLOOM) generate "a fox in the snow" --model runs/tiny/model --size 64x64 --seconds 0.4 -o $(FILM)
 

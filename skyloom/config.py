@@ -102,6 +102,26 @@ class TempoConfig:
 
 
 @dataclass(frozen=True)
+class VerifierConfig:
+    """The small transformer that says of plans whether they show what prompts ask for (models/verifier), and how it learns."""
+
+    depth: int = 0  # blocks; 0: the model has none
+    width: int = 64  # D
+    heads: int = 4
+    text_depth: int = 2  # blocks over the prompt
+    actions: int = 19  # A, of worlds.scene.ACTIONS
+    cameras: int = 10  # C, of worlds.scene.CAMERAS
+    steps: int = 6000
+    batch: int = 64  # scenes a step
+    lr: float = 2e-3
+    warmup: int = 50
+    decay: float = 0.5  # the last fraction of the steps, linearly to zero
+    weight_decay: float = 0.01
+    noise: float = 0.1  # the most that is added to what it is shown, in deviations: plans that are drawn are never exact
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class AirConfig:
     """The small network that draws what falls and drifts through a film (models/air), and how it learns."""
 
@@ -222,6 +242,7 @@ class Config:
     dit: DiTConfig = field(default_factory=DiTConfig)
     staging: StagingConfig = field(default_factory=StagingConfig)
     tempo: TempoConfig = field(default_factory=TempoConfig)
+    verifier: VerifierConfig = field(default_factory=VerifierConfig)
     air: AirConfig = field(default_factory=AirConfig)
     tokenizer: TokenizerTrain = field(default_factory=TokenizerTrain)
     model: ModelTrain = field(default_factory=ModelTrain)
@@ -234,7 +255,9 @@ class Config:
 
 def unaided(config: Config) -> Config:
     """The config of a model that learned from other footage: what helps the storybook's films would spoil its own."""
-    alone = dataclasses.replace(config, staging=StagingConfig(), tempo=TempoConfig(), air=AirConfig())
+    alone = dataclasses.replace(
+        config, staging=StagingConfig(), tempo=TempoConfig(), verifier=VerifierConfig(), air=AirConfig()
+    )
     return dataclasses.replace(alone, laid_above=1.0, steady_below=0.0)
 
 

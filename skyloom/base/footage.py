@@ -32,8 +32,7 @@ HDR = {16: "pq", 18: "hlg"}  # transfer curves of ITU-R BT.2100
 MOST_PIXELS = 8192 * 8192  # of one picture
 UNEVEN = 0.25  # a rate is variable where gaps between frames differ by more than this share of the usual gap
 _SCALE = av.video.reformatter.Interpolation
-_FULL = _SCALE.ACCURATE_RND | _SCALE.FULL_CHR_H_INT
-_FAST, _FINE, _SAME = _SCALE.AREA, _SCALE.BICUBIC | _FULL, _SCALE.BILINEAR | _FULL  # of the same size only colours are scaled
+_FAST, _FINE = _SCALE.AREA, _SCALE.BICUBIC | _SCALE.ACCURATE_RND | _SCALE.FULL_CHR_H_INT
 
 
 @dataclass(frozen=True)
@@ -333,9 +332,8 @@ def _convert(frame: Any, scalers: dict[tuple[int, int, str], Any], height: int, 
         return np.rot90(grey, turns) if turns % 4 else grey
     lying = (width, height) if turns % 2 else (height, width)
     matrix = {1: "ITU709", 5: "ITU601", 6: "ITU601"}.get(int(frame.colorspace))
-    fine = _SAME if lying == (frame.height, frame.width) else _FINE
     rgb = scalers[*lying, how].reformat(
-        frame, height=lying[0], width=lying[1], format="rgb24", interpolation=_FAST if how == "fast" else fine, threads=1,
+        frame, height=lying[0], width=lying[1], format="rgb24", interpolation=_FAST if how == "fast" else _FINE, threads=1,
         src_colorspace=matrix or ("ITU709" if frame.height >= 720 else "ITU601"),
     ).to_ndarray()  # fmt: skip
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns % 4 else rgb

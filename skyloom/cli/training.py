@@ -148,6 +148,21 @@ def train_tempo(
     print(tempo.main(config, home / "tempo", init or home / "model", minutes=minutes))
 
 
+@train.command(name="verifier")
+def train_verifier(
+    *settings: Setting,
+    preset: Preset = "storybook",
+    run: Run = None,
+    init: Annotated[str | None, Parameter(help="The model whose plans are chosen from [the run's own].")] = None,
+    minutes: Minutes = math.inf,
+) -> None:
+    """Stage 6: the small transformer that says which plan shows what is asked for, from records of scenes alone."""
+    config, home = _setup(settings, preset, run)
+    from ..train import verifier
+
+    print(verifier.main(config, home / "verifier", init or home / "model", minutes=minutes))
+
+
 @train.command(name="air")
 def train_air(
     *settings: Setting,
@@ -156,7 +171,7 @@ def train_air(
     init: Annotated[str | None, Parameter(help="The model through whose films it falls [the run's own].")] = None,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 6: the small network that draws rain, snow, leaves and bubbles over a film, from the world's own particles."""
+    """Stage 7: the small network that draws rain, snow, leaves and bubbles over a film, from the world's own particles."""
     config, home = _setup(settings, preset, run)
     from ..train import air
 
@@ -165,7 +180,7 @@ def train_air(
 
 @train.command(name="loops")
 def train_loops(*settings: Setting, preset: Preset = "storybook", run: Run = None) -> None:
-    """Stage 7: nothing is learned; how each of the model's nouns moves in itself is kept, as small films of its sprite."""
+    """Stage 8: nothing is learned; how each of the model's nouns moves in itself is kept, as small films of its sprite."""
     config, home = _setup(settings, preset, run)
     from ..models.bundle import LOOPS
     from ..train.looks import known_nouns, loops_of
@@ -187,7 +202,7 @@ def train_probe(
     anneal: Anneal = False,
     minutes: Minutes = math.inf,
 ) -> None:
-    """Stage 8, for evaluation: the probe that reads a clip back into its record."""
+    """Stage 9, for evaluation: the probe that reads a clip back into its record."""
     _check_device(device, anneal, minutes)
     config, home = _setup(settings, preset, run)
     from ..train import probe

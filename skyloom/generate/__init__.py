@@ -289,7 +289,7 @@ def fingerprint(bundle: "Bundle") -> str:
     if known := _FINGERPRINTS.get(bundle.dit):
         return known
     digest = hashlib.sha256()
-    for module in (bundle.vae, bundle.dit, *filter(None, (bundle.staging, bundle.tempo, bundle.air))):
+    for module in (bundle.vae, bundle.dit, *filter(None, (bundle.staging, bundle.tempo, bundle.verifier, bundle.air))):
         for name, tensor in sorted(module.state_dict().items()):
             digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     for name, film in sorted(bundle.loops.films.items()) if bundle.loops is not None else ():

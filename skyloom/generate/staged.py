@@ -5,8 +5,8 @@ and the plan goes on from there. Of a clip that is edited the whole plan is read
 everything alone, where nobody is planned, where regions of frames are given, and where given frames do not show who
 the plan says is there. Who is new in an edited clip goes the way of whom it replaces.
 
-Dimension key: P prompts, T latent frames of a window, U looks that any prompt names, S F rows of a plan and their numbers
-(models/staging), R bodies.
+Dimension key: P prompts, N plans of which one is taken, T latent frames of a window, U looks that any prompt names, S F rows of
+a plan and their numbers (models/staging), R bodies.
 """
 
 import dataclasses
@@ -24,6 +24,7 @@ from ..models.layout import layout_of, pictures_laid
 from ..models.places import SAID, surely, truth
 from ..models.staging import CAMERA, NUMBERS, plan_of, scaled, stances_of
 from ..models.vae import FOLD
+from ..models.verifier import Claims
 from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
 from .noise import Noise
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from ..models.bundle import Bundle
     from .dressing import Pieces
 
-STEPS, SHIFT = 16, 3.0  # of sampling, and of its times towards noise
+STEPS, SHIFT = 10, 3.0  # of sampling, and of its times towards noise
 PULL, FIRST_PULL, FIRST = 1.3, 3.0, 0.7  # of guidance, and above a noise level, where it is settled which way one goes
 GUIDED = 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0  # which of NUMBERS are: sizes and turns would be overdone
 AROUND = 3  # latent frames of a ring that its ends are paced with
+TAKES = 8  # plans that are drawn of a film's beginning, of which it has the best
+ONCE = 0.1  # likelihood of more than one of a kind below which a plan has no room for them
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
@@ -78,9 +81,14 @@ class Stager:
         named = [bundle.vocabulary.looks(prompt) for prompt in prompts]
         self.looks = list(dict.fromkeys(look for looks in named for look in looks))
         self.device = next(bundle.dit.parameters()).device
+        self.claims: dict[int, Claims] = {}
+        self.meant = self._meant()
         said = [scenery(prompt)["camera"] for prompt in prompts]
         self.stands = all(camera in STANDING for camera in said) or all(camera == "shake" for camera in said)
-        self.noise = Noise(request, NUMBERS, (len(self.looks) * BODIES + 1, 1), SALT)
+        rows = len(self.looks) * BODIES + 1, 1
+        takes = 1 if bundle.verifier is None or not self.looks else TAKES
+        self.noises = [Noise(request, NUMBERS, rows, (1 + k) * SALT) for k in range(takes)]  # the first's goes on
+        self.origins = [Noise(origin, NUMBERS, rows, (1 + k) * SALT) for k in range(takes) if (origin := origin_of(request))]
         self.anchor: Tensor | None = None  # the first latent frame's part of the plan, and that of the last ones
         self.past: Tensor | None = None
         self.ended: Tensor | None = None  # where bodies were in the last frame
@@ -109,7 +117,7 @@ class Stager:
         staging = self.bundle.staging
         if staging is None or not self.looks:
             return None
-        noise = self.noise.draw(weights_PT.shape[1]).to(self.device)
+        noise = self.noises[0].draw(weights_PT.shape[1]).to(self.device)
         plan = self._sampled(noise, patterns.unknown(noise.shape), weights_PT, sampler.Ring(weights_PT.shape[1]))
         if not bool(self._there(plan).any()):
             return None
@@ -159,8 +167,9 @@ class Stager:
         before = [part for part in (self.anchor, self.past) if part is not None] if held else []
         if sum(part.shape[2] for part in before) != held:
             return None  # there was no plan to go on from
-        noise = self.noise.draw(len(levels_T) - held).to(self.device)
-        plan = torch.cat([*before, torch.zeros_like(noise)], 2)
+        noises = self.noises[: 1 if held else None]  # how a film goes on is settled
+        noise = torch.cat([noise.draw(len(levels_T) - held) for noise in noises]).to(self.device)
+        plan = torch.cat([*before, torch.zeros_like(noise[:1])], 2)
         known = torch.arange(len(levels_T), device=self.device) < held
         given = (levels_T < 1) & ~known
         for first, last in runs(given.tolist()):  # each on its own: two clips that are connected show two casts
@@ -170,14 +179,56 @@ class Stager:
         known = known | given
         if bool(known.all()):
             return plan
-        rng = torch.Generator().manual_seed(SALT + held)
-        noise = torch.cat([torch.randn(plan[:, :, :held].shape, generator=rng).to(self.device), noise], 2)
+        if held:
+            rng = torch.Generator().manual_seed(SALT + held)
+            noise = torch.cat([torch.randn(plan[:, :, :held].shape, generator=rng).to(self.device), noise], 2)
         if bool(given.any()) and self._missing(
-            self._sampled(noise, patterns.unknown(noise.shape), weights_PT), plan[:, :, known]
+            self._sampled(noise[:1], patterns.unknown(noise[:1].shape), weights_PT), plan[:, :, known]
         ):
             return None
         level = torch.where(known, KNOWN, 1.0).view(1, -1, 1, 1)
-        return self._sampled(noise, patterns.Pattern(level, plan, held=held), weights_PT)
+        pattern = patterns.Pattern(level, plan, held=held)
+        plans = judged = self._sampled(noise, pattern, weights_PT)
+        if len(noise) > 1 and self.origins:  # a variation is one of the plan that was taken
+            origin = torch.cat([source.draw(len(levels_T)) for source in self.origins]).to(self.device)
+            judged = self._sampled(origin, pattern, weights_PT)
+        best = self._best(judged, weights_PT)
+        return plans[best : best + 1]
+
+    def _best(self, plans_NFTS1: Tensor, weights_PT: Tensor) -> int:
+        """Which of several plans shows best what the prompts ask for."""
+        verifier = self.bundle.verifier
+        if len(plans_NFTS1) == 1 or verifier is None:
+            return 0
+        looks = torch.tensor(self.looks, device=self.device).expand(len(plans_NFTS1), -1)
+        shares = weights_PT.mean(1).tolist()
+        scores = [share * verifier(plans_NFTS1, looks, self._asked(p)) for p, share in enumerate(shares) if share]
+        return int(torch.stack(scores).sum(0).argmax())
+
+    def _asked(self, prompt: int) -> Claims:
+        """What a prompt asks for."""
+        verifier = self.bundle.verifier
+        assert verifier is not None
+        if prompt not in self.claims:
+            text, limit = [self.prompts[prompt]], self.bundle.config.text.max_tokens
+            slots = self.bundle.vocabulary.slots(text, [self.looks], limit).to(self.device)
+            looks = torch.tensor([self.looks], device=self.device)
+            self.claims[prompt] = verifier.asked(*self._heard(text), slots, looks)
+        return self.claims[prompt]
+
+    def _meant(self) -> list[bool]:
+        """Of each look whether any prompt asks for somebody who has it: stars that twinkle are none that are there."""
+        if self.bundle.verifier is None or not self.looks:
+            return [True] * len(self.looks)
+        nobody = torch.stack([self._asked(p).count_BQK1[0].softmax(-1)[:, 0] for p in range(len(self.prompts))])
+        return (nobody.amin(0) < 1 - ONCE).tolist()
+
+    def _alone(self, weights_PT: Tensor) -> bool:
+        """Whether nobody is to be there twice: then there is no room for that, and fewer rows to draw."""
+        if self.bundle.verifier is None:
+            return False
+        counts = [self._asked(p).count_BQK1[0].softmax(-1) for p, share in enumerate(weights_PT.amax(1).tolist()) if share]
+        return bool((torch.stack(counts)[..., 2:].sum(-1) < ONCE).all())
 
     def told(self, plan: Plan, prompts: list[str], pictures_PQ4SS: Tensor) -> tuple[Tensor, Tensor]:
         """The plan as each prompt names it: stances_PTR8, and said_PTHWP for the model."""
@@ -203,22 +254,29 @@ class Stager:
         return layout_of(laid, calmed(plan.camera_1T5).expand(len(laid), -1, -1) if plan.seen else None)
 
     def _sampled(
-        self, noise_1FTS1: Tensor, pattern: patterns.Pattern, weights_PT: Tensor, ring: sampler.Ring | None = None
+        self, noise_NFTS1: Tensor, pattern: patterns.Pattern, weights_PT: Tensor, ring: sampler.Ring | None = None
     ) -> Tensor:
+        """A plan of each of N noises."""
         staging = self.bundle.staging
         assert staging is not None
         active = [i for i in range(len(self.prompts)) if float(weights_PT[i].max()) > 0]
         texts = [self.prompts[i] for i in active]
-        words, mask = self._words([*texts, ""])
-        looks = torch.tensor(self.looks, device=self.device).expand(len(texts) + 1, -1)
+        given = pattern.given_BCTHW
+        each = BODIES if given is not None and bool(self._there(given).unflatten(1, (-1, BODIES))[..., 1:].any()) else 1
+        each = each if self._alone(weights_PT) else BODIES
+        noise_NFTS1 = noise_NFTS1[..., :: BODIES // each, :]
+        given = None if given is None else given[..., :: BODIES // each, :]
+        count, many = len(noise_NFTS1), len(texts) + 1
+        words, mask = (part.repeat(count, *(1,) * (part.ndim - 1)) for part in self._words([*texts, ""]))
+        looks = torch.tensor(self.looks, device=self.device).expand(count * many, -1)
         weights = weights_PT[active].to(self.device)
         guided = torch.tensor(GUIDED, device=self.device).view(1, -1, 1, 1, 1)
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
-            many = len(texts) + 1
             pull = FIRST_PULL if float(t.max()) > FIRST else PULL
-            v = staging(z.expand(many, *z.shape[1:]), t.expand(many, -1, -1, -1), words, mask, looks, self.cells)
-            v, without = sampler.mixed(v[:-1], weights), v[-1:]
+            levels = t.expand(count, -1, -1, -1).repeat_interleave(many, 0)
+            v = staging(z.repeat_interleave(many, 0), levels, words, mask, looks, self.cells).unflatten(0, (count, many))
+            v, without = (weights[None, :, None, :, None, None] * v[:, :-1]).sum(1), v[:, -1]
             return v + guided * (pull - 1) * (v - without)
 
         def around(z: Tensor, t: Tensor) -> Tensor:
@@ -226,16 +284,24 @@ class Stager:
             ring.turn()
             return ring.closed(velocity(ring.opened(z), t))
 
-        *_, plan = sampler.sample(
-            velocity if ring is None else around, noise_1FTS1, pattern.to(self.device), sampler.schedule(STEPS, SHIFT)
-        )
+        pattern = dataclasses.replace(pattern, given_BCTHW=given).to(self.device)
+        *_, plan = sampler.sample(velocity if ring is None else around, noise_NFTS1, pattern, sampler.schedule(STEPS, SHIFT))
+        plan = plan if each == BODIES else among_none(plan)
+        for look, meant in enumerate(self.meant):
+            if not meant:
+                plan[:, -1, :, look * BODIES : (look + 1) * BODIES] = -1
         return plan
 
     def _words(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         """Prompts as the staging reads them, and where they are."""
         assert self.bundle.staging is not None
+        words, mask = self._heard(texts)
+        return self.bundle.staging.read(words, mask), mask
+
+    def _heard(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        """Prompts as the large model's encoder reads them, and where they are."""
         ids, mask, _ = (x.to(self.device) for x in self.bundle.vocabulary.batch(texts, self.bundle.config.text.max_tokens))
-        return self.bundle.staging.read(self.bundle.dit.text(ids, mask), mask), mask
+        return self.bundle.dit.text(ids, mask), mask
 
     def _read(self, z_BCTHW: Tensor, weights_PT: Tensor) -> Tensor:
         """The plan, scaled, of frames that are given, as the model sees them."""
@@ -280,6 +346,23 @@ def calmed(camera_1T5: Tensor, least: float = STILL) -> Tensor:
     """A plan is drawn, and no camera stands still in it to the pixel: what goes less than so far does not go at all."""
     way, goes = camera_1T5[..., :3], camera_1T5[..., :3].amax(1, keepdim=True) - camera_1T5[..., :3].amin(1, keepdim=True)
     return torch.cat([torch.where(goes < least, way.mean(1, keepdim=True), way), camera_1T5[..., 3:]], 2)
+
+
+def among_none(plan_BFTS1: Tensor) -> Tensor:
+    """A scaled plan with one row for each look -> with BODIES, of which only the first may be there."""
+    rows = BODIES * (plan_BFTS1.shape[3] - 1) + 1
+    full = plan_BFTS1.new_zeros(*plan_BFTS1.shape[:3], rows, 1)
+    full[:, -1] = -1
+    full[..., ::BODIES, :] = plan_BFTS1
+    return full
+
+
+def origin_of(request: Request) -> Request | None:
+    """Whose variation a film is: the request with the last seed that nothing is left of any other in; None of no variation."""
+    if not request.seeds or request.vary == 1:
+        return None
+    whole = [seed for i, (seed, turn) in enumerate(request.seeds) if i == 0 or turn == 1]
+    return dataclasses.replace(request, seed=whole[-1], seeds=(), vary=0.0)
 
 
 def scenery(prompt: str) -> dict[str, str]:

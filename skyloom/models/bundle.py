@@ -1,6 +1,6 @@
 """A trained model as it travels: config.json, vocabulary.json, vae.safetensors, dit.safetensors, and staging.safetensors,
-tempo.safetensors, air.safetensors and loops.safetensors of those that stage their films, let it rain and know how things move,
-in one folder."""
+tempo.safetensors, verifier.safetensors, air.safetensors and loops.safetensors of those that stage their films, let it rain and
+know how things move, in one folder."""
 
 import functools
 from dataclasses import dataclass
@@ -11,7 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from ..base.checkpoint import load_weights, save_weights, write_atomic
-from ..config import AirConfig, Config, DiTConfig, StagingConfig, TempoConfig, TextConfig, VAEConfig, from_json, to_json
+from ..config import (
+    AirConfig,
+    Config,
+    DiTConfig,
+    StagingConfig,
+    TempoConfig,
+    TextConfig,
+    VAEConfig,
+    VerifierConfig,
+    from_json,
+    to_json,
+)
 from .air import Air
 from .dit import DiT
 from .loops import Loops
@@ -19,10 +30,11 @@ from .overlay import Overlay
 from .staging import Staging
 from .tempo import Tempo
 from .vae import VAE
+from .verifier import Verifier
 from .vocabulary import Vocabulary
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
-STAGING, TEMPO, AIR, LOOPS = (f"{part}.safetensors" for part in ("staging", "tempo", "air", "loops"))
+STAGING, TEMPO, VERIFIER, AIR, LOOPS = (f"{part}.safetensors" for part in ("staging", "tempo", "verifier", "air", "loops"))
 T = TypeVar("T", bound=nn.Module)
 SHIPPED = Path(__file__).parent.parent / "weights"
 
@@ -38,7 +50,8 @@ class Bundle:
     staging: Staging | None = None
     air: Air | None = None
     loops: Loops | None = None
-    tempo: Tempo | None = None  # where there is a staging
+    tempo: Tempo | None = None  # where there is a staging, as is the next
+    verifier: Verifier | None = None
 
     @functools.cached_property
     def overlay(self) -> Overlay:
@@ -88,10 +101,13 @@ def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
     air = load_part(Air(config.air, config.vae.channels), AIR, folder) if config.air.depth else None
     paced = staging is not None and config.tempo.depth > 0
     tempo = load_part(Tempo(config.tempo, config.staging, config.text), TEMPO, folder) if paced else None
-    staging, tempo, air = (part and part.to(device) for part in (staging, tempo, air))  # type: ignore[assignment]
+    verified = staging is not None and config.verifier.depth > 0
+    verifier = load_part(Verifier(config.verifier, config.text), VERIFIER, folder) if verified else None
+    for part in filter(None, (staging, tempo, verifier, air)):
+        part.to(device)
     kept = find_part(LOOPS, folder) if config.text.looks else None
     loops = None if kept is None else Loops.load(kept)
-    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, staging, air, loops, tempo)
+    bundle = Bundle(config, vae.to(device).eval(), dit.to(device).eval(), vocabulary, staging, air, loops, tempo, verifier)
     if folder == Path(model) / "model" / "export":
         take_decoder(bundle, Path(model) / "tokenizer" / "export" / "vae.safetensors")
     return bundle
@@ -148,6 +164,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         save_weights(folder / STAGING, bundle.staging.state_dict(), torch.bfloat16)
     if bundle.tempo is not None:
         save_weights(folder / TEMPO, bundle.tempo.state_dict(), torch.bfloat16)
+    if bundle.verifier is not None:
+        save_weights(folder / VERIFIER, bundle.verifier.state_dict(), torch.bfloat16)
     if bundle.air is not None:
         save_weights(folder / AIR, bundle.air.state_dict(), torch.bfloat16)
     if bundle.loops is not None:
@@ -167,6 +185,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         staging=StagingConfig(depth=1, width=32, head_dim=16),
         air=AirConfig(depth=1, width=16),
         tempo=TempoConfig(depth=1, width=32, heads=2),
+        verifier=VerifierConfig(depth=1, width=32, heads=2),
     )
     torch.manual_seed(seed)
     vocabulary = Vocabulary(words, [["fox", "foxes"], ["snow"]])
@@ -186,4 +205,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         torch.nn.init.normal_(p, std=0.2)
     tempo = Tempo(config.tempo, config.staging, config.text)
     torch.nn.init.normal_(tempo.leave.weight, std=0.02)
-    return Bundle(config, tokenizer.eval(), model.eval(), vocabulary, staging.eval(), air.eval(), None, tempo.eval())
+    verifier = Verifier(config.verifier, config.text)
+    for part in (tokenizer, model, staging, air, tempo, verifier):
+        part.eval()
+    return Bundle(config, tokenizer, model, vocabulary, staging, air, None, tempo, verifier)

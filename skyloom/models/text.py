@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..config import TextConfig
 from .layers import SwiGLU, attention, rms, split_heads
+from .vocabulary import MOST_LOOKS
 from .vocabulary import Vocabulary as Vocabulary
 
 
@@ -44,6 +45,30 @@ class TextBlock(nn.Module):
         seen = attention(rms(q), rms(k), v, bias).transpose(1, 2).flatten(2)
         x = x + self.out(seen)
         return x + self.mlp(rms(x))
+
+
+def spoken_of(slots_BL: Tensor) -> Tensor:
+    """Which look each token names, -1 for none -> which was named last, up to the token itself: of whom it speaks."""
+    at = torch.arange(slots_BL.shape[1], device=slots_BL.device)
+    last = torch.where(slots_BL >= 0, at, -1).cummax(1).values
+    return torch.where(last >= 0, slots_BL.gather(1, last.clamp(min=0)), -1)
+
+
+class Names(nn.Module):
+    """What is known of a prompt's words beside what they mean: whether one names a look, and of which look it speaks. Without
+    it, who of two falls and who sways is soon lost."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        tables = [nn.Embedding(MOST_LOOKS, width) for _ in range(2)]
+        for table in tables:
+            nn.init.normal_(table.weight, std=0.1)
+        self.tables = nn.ModuleList(tables)
+
+    def forward(self, slots_BL: Tensor) -> Tensor:
+        """`slots_BL`: which of the looks, counted in the order of a list, each token names; -1 for none -> B L width."""
+        kinds = zip(self.tables, (slots_BL, spoken_of(slots_BL)), strict=True)
+        return torch.stack([table(kind.clamp(min=0) % MOST_LOOKS) * (kind >= 0)[..., None] for table, kind in kinds]).sum(0)
 
 
 def hide_padding(mask_BL: Tensor) -> Tensor:

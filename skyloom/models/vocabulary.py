@@ -65,19 +65,38 @@ class Vocabulary:
 
     def looks(self, text: str) -> list[int]:
         """The looks that a text names, in its order, each once; of names that begin alike the longest counts."""
-        words, found, at = split_words(text), [], 0
-        while at < len(words):
+        return list(dict.fromkeys(look for look in self._read(split_words(text)) if look >= 0))[:MOST_LOOKS]
+
+    def marks(self, text: str) -> list[int]:
+        """For each token of a text the look that it names, with others or alone, or -1."""
+        words = split_words(text)
+        each = [1 if word in self.ids else len(word.encode()) for word in words]
+        found = zip(self._read(words), each, strict=True)
+        return [look for look, tokens in found for _ in range(tokens)] or [-1]
+
+    def _read(self, words: list[str]) -> list[int]:
+        """For each word the look of whose name it is, or -1."""
+        found: list[int] = []
+        while len(found) < len(words):
+            at = len(found)
             ends = range(min(len(words), at + self._longest), at, -1)
             end = next((end for end in ends if tuple(words[at:end]) in self._looks), 0)
-            found += [self._looks[tuple(words[at:end])]] if end else []
-            at = end or at + 1
-        return list(dict.fromkeys(found))[:MOST_LOOKS]
+            found += [self._looks[tuple(words[at:end])]] * (end - at) if end else [-1]
+        return found
 
     def batch(self, texts: list[str], limit: int) -> "tuple[Tensor, Tensor, Tensor]":
         """ids_BL (int64, padded with 0), mask_BL (True where a token stands) and looks_BQ (padded with -1); longer texts
         are cut at `limit`."""
         ids = _padded([self.encode(text)[:limit] for text in texts], PAD)
         return ids, ids != PAD, _padded([self.looks(text) for text in texts], -1)
+
+    def slots(self, texts: list[str], looks: list[list[int]], limit: int) -> "Tensor":
+        """For each token of `batch` which of the looks (of each text a list) it names, slots_BL, -1 for none."""
+        rows = [
+            [slots.index(look) if look in slots else -1 for look in self.marks(text)[:limit]]
+            for text, slots in zip(texts, looks, strict=True)
+        ]
+        return _padded(rows, -1)
 
     def unknown(self, text: str) -> dict[str, str]:
         """Each word that the model never saw, and the nearest one that it did ("" where none is near)."""

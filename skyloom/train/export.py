@@ -142,6 +142,7 @@ def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | 
     staged += (
         f" `tempo.safetensors` (how they go from frame to frame, {weights['tempo']:.1f} M weights)," if bundle.tempo else ""
     )
+    staged += f" `verifier.safetensors` (which plan is best, {weights['verifier']:.1f} M weights)," if bundle.verifier else ""
     staged += f" `air.safetensors` (what falls through it, {weights['air']:.1f} M weights)," if bundle.air else ""
     staged += f" `loops.safetensors` (how {len(bundle.loops.films)} nouns move in themselves)," if bundle.loops else ""
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
@@ -181,8 +182,8 @@ Use it: `skyloom generate "a red fox runs in the snow" --model {config.name}`. S
 
 def parts_of(bundle: Bundle) -> dict[str, nn.Module]:
     """A model's networks by the names of their files."""
-    parts = {"vae": bundle.vae, "dit": bundle.dit, "staging": bundle.staging, "tempo": bundle.tempo, "air": bundle.air}
-    return {name: part for name, part in parts.items() if part is not None}
+    names = ("vae", "dit", "staging", "tempo", "verifier", "air")
+    return {name: part for name in names if (part := getattr(bundle, name)) is not None}
 
 
 def licence_head(data: dict[str, Any] | None) -> str:

@@ -13,6 +13,7 @@ from ..models.dit import DiT
 from ..models.staging import Staging
 from ..models.tempo import Tempo
 from ..models.vae import VAE
+from ..models.verifier import Verifier
 from ..models.vocabulary import Vocabulary
 from ..worlds.captions import all_words
 
@@ -53,6 +54,11 @@ def training_plan(config: Config) -> dict[str, str]:
             tempo = Tempo(config.tempo, config.staging, config.text)
         rows["tempo: weights"] = f"{_count(tempo) / 1e6:.2f} M, {human_bytes(2 * _count(tempo))} in the package"
         rows["tempo: steps"] = f"{config.tempo.steps} of {config.tempo.batch} scenes"
+    if config.verifier.depth:
+        with torch.device("meta"):
+            verifier = Verifier(config.verifier, config.text)
+        rows["verifier: weights"] = f"{_count(verifier) / 1e6:.2f} M, {human_bytes(2 * _count(verifier))} in the package"
+        rows["verifier: steps"] = f"{config.verifier.steps} of {config.verifier.batch} scenes"
     if config.air.depth:
         with torch.device("meta"):
             air = Air(config.air, config.vae.channels)

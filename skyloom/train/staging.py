@@ -55,15 +55,15 @@ class Plans:
     mask_BL: Tensor
     text_BLE: Tensor | None  # of the large model's encoder, where it has read them
     looks_BQ: Tensor
+    slots_BL: Tensor  # which of the looks each token names, -1 for none
     size: tuple[int, int]  # rows and columns of cells
+    scenes: tuple[Scene, ...]  # whose plans these are
+    texts: tuple[str, ...]  # their prompts
 
     def to(self, device: torch.device) -> "Plans":
-        plan, weight, ids, mask, looks = (
-            part.to(device, non_blocking=True)
-            for part in (self.plan_BFTS1, self.weight_BTS1, self.ids_BL, self.mask_BL, self.looks_BQ)
-        )
-        text = None if self.text_BLE is None else self.text_BLE.to(device, non_blocking=True)
-        return Plans(plan, weight, ids, mask, text, looks, self.size)
+        names = ("plan_BFTS1", "weight_BTS1", "ids_BL", "mask_BL", "looks_BQ", "slots_BL", "text_BLE")
+        parts = {name: part for name in names if (part := getattr(self, name)) is not None}
+        return dataclasses.replace(self, **{name: part.to(device, non_blocking=True) for name, part in parts.items()})
 
 
 def main(
@@ -183,6 +183,7 @@ class Batches(Dataset[Plans]):
         words, stances = self._bundle.vocabulary, torch.from_numpy(np.stack(bodies)).float()
         ids, mask, looks = words.batch(texts, c.text.max_tokens)
         owners = looks_of_bodies(texts, scenes, stances, words)
+        slots = words.slots(texts, looks.tolist(), c.text.max_tokens)
         looks = self._asked(looks, texts, rng)
         size = height // c.vae.stride, width // c.vae.stride
         rows = in_rows(stances, owners, looks.shape[1], BODIES if crowded else 1)
@@ -191,7 +192,7 @@ class Batches(Dataset[Plans]):
         weight = (c.staging.absent + (1 - c.staging.absent) * there).expand(-1, plan.shape[2], -1)
         weight = torch.cat([weight, torch.ones(*weight.shape[:2], 1)], 2)[..., None]  # the camera's row, too
         looks = torch.where(torch.from_numpy(rng.random(looks.shape)) < STRANGERS, -1, looks)
-        batch = Plans(plan, weight, ids, mask, None, looks, size)
+        batch = Plans(plan, weight, ids, mask, None, looks, slots, size, tuple(scenes), tuple(texts))
         return heard(batch, self._bundle.dit.text) if self.read else batch
 
     def _scenes(self, step: int, seconds: float, crowded: bool) -> Iterator[Scene]:

@@ -331,7 +331,7 @@ def test_filming_begins_with_the_first_frame(bundle):
 
 
 def test_a_variation_lies_between(bundle):
-    first = generate(Request("a fox", seconds=0.3, size="64x64", steps=2, seed=3), bundle)
+    first = generate(Request("a fox", seconds=0.3, size="64x64", steps=2, seed=5), bundle)
     base = Request.from_recipe(first.recipe)
     far = []
     for vary in (0.0, 0.3, 0.7, 1.0):
@@ -341,7 +341,7 @@ def test_a_variation_lies_between(bundle):
     other = generate(Request("a fox", seconds=0.3, size="64x64", steps=2, seed=9), bundle)
     assert np.array_equal(film.frames, other.frames)
     again = base.like(0.3, 9).like(0.2, 11)
-    assert again.seeds == ((3, 0.0), (9, 0.3)) and again.vary == 0.2
+    assert again.seeds == ((5, 0.0), (9, 0.3)) and again.vary == 0.2
     noise = sampling.Noise(again, 4, (8, 8)).draw(3)
     assert 0.9 < float(noise.std()) < 1.1 and noise.shape == (1, 4, 3, 8, 8)
     varied = room.Model(bundle=bundle).vary(first, 0.3, 9)

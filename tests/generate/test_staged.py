@@ -187,3 +187,32 @@ def test_a_ring_is_paced_around_its_end(bundle):
     assert made.paced_1NS8.shape == (1, 16, BODIES, 8)
     way = torch.cat([made.paced_1NS8, made.paced_1NS8[:, :1]], 1)[..., :6].diff(dim=1).abs().amax((0, 2, 3))
     assert float(way[-1]) <= 2 * float(way[:-1].max())
+
+
+def test_the_film_is_made_of_the_plan_that_shows_best_what_is_asked_for(bundle, monkeypatch):
+    made, one = stager(bundle, "a fox"), stager(bundle, "a fox")
+    monkeypatch.setattr(staged, "TAKES", 1)
+    first = plan(stager(bundle, "a fox"), [1.0] * 3)
+    monkeypatch.undo()
+    assert len(made.noises) == staged.TAKES > 2
+    wanted = iter([torch.tensor([0.0] * (len(made.noises) - 1) + [1.0]), torch.tensor([1.0] + [0.0] * (len(made.noises) - 1))])
+    monkeypatch.setattr(type(bundle.verifier), "forward", lambda self, plans, looks, asked: next(wanted))
+    last, again = (plan(each, [1.0] * 3) for each in (made, one))
+    assert torch.allclose(again.stances_1TS8, first.stances_1TS8, atol=1e-4)
+    assert not torch.allclose(last.stances_1TS8, first.stances_1TS8, atol=0.1)
+    plan(made, [0.1] * 3 + [1.0] * 4, held=3)  # how it goes on, nobody chooses
+
+
+def test_there_is_room_for_no_more_than_are_asked_for(bundle, monkeypatch):
+    claims = stager(bundle, "a fox in the snow")._asked(0)
+
+    def counts(fox, snow):
+        sure = torch.full((1, 2, BODIES + 1), -9.0)
+        sure[0, 0, fox], sure[0, 1, snow] = 9, 9
+        return claims._replace(count_BQK1=sure)
+
+    for fox, snow, there in ((1, 0, [1, 0]), (1, 1, [1, 1]), (3, 1, [BODIES, BODIES])):
+        said = counts(fox, snow)
+        monkeypatch.setattr(type(bundle.verifier), "asked", lambda *_, said=said: said)
+        made = plan(stager(bundle, "a fox in the snow"), [1.0] * 3)
+        assert (made.stances_1TS8[0, 0, :, 7] >= 0).unflatten(0, (2, BODIES)).sum(1).tolist() == there
