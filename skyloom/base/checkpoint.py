@@ -68,7 +68,7 @@ def save_weights(
 ) -> None:
     """A safetensors file of the given tensors, in `dtype` where they are floating point and large; `about` is its metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    small = 4095  # norms, biases and statistics stay exact
+    small = 4096  # norms, biases and statistics stay exact
     cast = {
         name: (t.detach().to(dtype) if dtype and t.is_floating_point() and t.numel() > small else t.detach())
         .contiguous()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STEPS, SHIFT = 12, 4.0  # of sampling, and of its times towards noise: where a flake is to be, much of it decides
 FULL = 0.5  # noise level from which on a cell has all of it: what is hardly changed keeps what fell through it
 HELD = 3  # latent frames that a window knows of the one before
-PLAIN = {"rain": (0.12, 0.4), "snow": (0.12, 0.4), "leaves": (0.17, 0.5), "bubbles": (0.03, 0.12)}  # of a kind's opacity, from
+PLAIN = {"rain": (0.08, 0.24), "snow": (0.12, 0.4), "leaves": (0.17, 0.5), "bubbles": (0.03, 0.12)}  # of a kind's opacity, from
 # where on something is there, and from where on all of it is: so as much is covered as in the world (measured)
 LEAF = 0.6, 0.35  # of -1 to 1, by how much a leaf differs from its ground, by day and at night
 SALT = 2_000_003  # added to seeds: what falls has noise of its own
