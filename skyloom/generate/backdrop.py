@@ -37,7 +37,11 @@ LIGHTS = {
     "overcast": " on an overcast day",
     "dawn": " at dawn",
 }  # of all wordings those that are read best where nothing else is said (measured)
-SKIES = ("stars", "rain", "snow")  # weathers that a sky shows by itself; what falls from it is drawn on its own (falling.py)
+SKIES = {
+    "stars": "under a starry sky",  # "stars twinkle" names one, and it would be painted
+    "rain": WEATHER_CLAUSES["rain"][0],
+    "snow": WEATHER_CLAUSES["snow"][0],
+}  # weathers that a sky shows by itself; what falls from it is drawn on its own (falling.py)
 
 Sample = Callable[[str, Tensor, patterns.Pattern], Tensor]  # a prompt, noise_1C1HW and what is known -> latents
 
@@ -46,7 +50,7 @@ def wording(said: dict[str, str]) -> str:
     """What a backdrop is asked for by, of what a prompt says of its scenery; "" where it names no place that is known."""
     if said["place"] not in PLACE_PHRASES:
         return ""
-    air = WEATHER_CLAUSES[said["weather"] if said["weather"] in SKIES else "clear"][0]
+    air = SKIES.get(said["weather"], WEATHER_CLAUSES["clear"][0])
     return f"{PLACE_PHRASES[said['place']][0]}{LIGHTS[said['light']]}, {air}."
 
 

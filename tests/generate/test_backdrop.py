@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from skyloom.generate import Request, generate
-from skyloom.generate.backdrop import KNOWN, Painter, smoothed, wording
+from skyloom.generate.backdrop import KNOWN, SKIES, Painter, smoothed, wording
 from skyloom.generate.falling import matted
 from skyloom.generate.staged import scenery
 from skyloom.models.air import GROUNDS, number
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.panorama import laid, margins, seen_from, views
 from skyloom.worlds.expand import read_facts
-from skyloom.worlds.lexicon_en import PLACE_PHRASES, WEATHER_CLAUSES
+from skyloom.worlds.lexicon_en import PLACE_PHRASES
 from skyloom.worlds.scene import LIGHTS
 from skyloom.worlds.weather import INKS
 
@@ -38,7 +38,7 @@ def painter(bundle, asked=None):
         ("a fox runs in the forest at sunset", "in a forest at sunset, the weather is clear."),
         ("a fox in the rain on a city street", "on a city street, it is raining."),
         ("一只猫在夜晚的海滩上行走", "on the beach at night, the weather is clear."),
-        ("stars twinkle over a lion in the desert", f"in the desert, {WEATHER_CLAUSES['stars'][0]}."),
+        ("stars twinkle over a lion in the desert", "in the desert, under a starry sky."),
         ("a fox runs", ""),
     ],
 )
@@ -51,6 +51,9 @@ def test_every_wording_says_what_it_is_to_say():
         for light in LIGHTS:
             facts = {f.kind: f.label for f in read_facts(wording({"place": place, "light": light, "weather": ""}), "en")}
             assert facts["place"] == place and facts["light"] == light and facts["weather"] == "clear"
+    for weather in SKIES:
+        facts = [(f.kind, f.label) for f in read_facts(wording({"place": "desert", "light": "", "weather": weather}), "en")]
+        assert facts == [("place", "desert"), ("weather", weather)]  # and nobody who would be painted
 
 
 def test_a_still_has_the_size_that_is_asked_for_and_noise_of_its_own(bundle):
