@@ -276,7 +276,7 @@ class Stager:
             pull = FIRST_PULL if float(t.max()) > FIRST else PULL
             levels = t.expand(count, -1, -1, -1).repeat_interleave(many, 0)
             v = staging(z.repeat_interleave(many, 0), levels, words, mask, looks, self.cells).unflatten(0, (count, many))
-            v, without = (weights[None, :, None, :, None, None] * v[:, :-1]).sum(1), v[:, -1]
+            v, without = torch.cat([sampler.mixed(one[:-1], weights) for one in v]), v[:, -1]
             return v + guided * (pull - 1) * (v - without)
 
         def around(z: Tensor, t: Tensor) -> Tensor:

@@ -147,6 +147,17 @@ def stances_of(numbers_BTRF: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.stack([a, b, x - (a + b) / 2, d, e, y - (d + e) / 2, depth, whose], -1)
 
 
+def with_paces(numbers_BRFT: Tensor, opens: bool) -> Tensor:
+    """B R T 3F + 1: numbers, how they changed since the frame before and will until the next, and a mark on the first latent
+    frame where it `opens` a film, as one frame of its own."""
+    rows, frames = numbers_BRFT.shape[1], numbers_BRFT.shape[3]
+    padded = F.pad(numbers_BRFT.flatten(1, 2), (1, 1), mode="replicate").unflatten(1, (rows, -1))
+    paces = padded.diff(dim=-1)  # B R F T + 1
+    told = torch.cat([padded[..., 1:-1], paces[..., :-1], paces[..., 1:]], 2).movedim(-1, 2)
+    first = F.pad(told.new_full((*told.shape[:2], 1, 1), float(opens)), (0, 0, 0, frames - 1))
+    return torch.cat([told, first], -1)
+
+
 def scaled(plan_BFTS1: Tensor, model: Staging, *, back: bool = False) -> Tensor:
     """Numbers of mean 0 and deviation 1, or back. Bodies that are never there have the mean of all."""
     bodies = plan_BFTS1.shape[3] - 1

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..config import StagingConfig, TempoConfig, TextConfig
 from .layers import wave
-from .staging import NUMBERS, Staging
+from .staging import NUMBERS, Staging, with_paces
 from .vae import FOLD
 
 MOVES = NUMBERS - 1  # all but whether a body is there
@@ -47,13 +47,10 @@ class Tempo(nn.Module):
     ) -> Tensor:
         """The prompt is what `staging.read` makes of it; `opens`: whether the first latent frame is one frame, FOLD times."""
         frames, rows = numbers_BTRF.shape[1:3]
-        padded = F.pad(numbers_BTRF.movedim(1, -1).flatten(1, 2), (1, 1), mode="replicate").unflatten(1, (rows, -1))
-        paces = padded.diff(dim=-1)  # B R F T + 1
-        told = torch.cat([padded[..., 1:-1], paces[..., :-1], paces[..., 1:]], 2).movedim(-1, 2)  # B R T 3 F
-        first = F.pad(told.new_full((*told.shape[:2], 1, 1), float(opens)), (0, 0, 0, frames - 1))
+        told = with_paces(numbers_BTRF.movedim(1, -1), opens)
         at = wave(torch.arange(frames, device=told.device) / 16, WHEN)
         who = staging.who(looks_BQ, rows // max(1, looks_BQ.shape[1]))[:, :rows]
-        x = self.enter(torch.cat([told, first], -1)) + self.when(at) + self.whose(who)[:, :, None]
+        x = self.enter(told) + self.when(at) + self.whose(who)[:, :, None]
         heard = self.hear(text_BLE).repeat_interleave(rows, 0)
         silent = (mask_BL == 0).repeat_interleave(rows, 0)
         x = self.blocks(x.flatten(0, 1), heard, memory_key_padding_mask=silent)

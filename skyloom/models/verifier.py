@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..config import TextConfig, VerifierConfig
 from .bodies import BODIES
 from .layers import wave
-from .staging import NUMBERS
+from .staging import NUMBERS, with_paces
 from .text import Names
 from .vocabulary import MOST_LOOKS
 
@@ -81,14 +81,10 @@ class Verifier(nn.Module):
         present_BS = there_BST.any(-1)
         marks = torch.where(there_BST, 1.0, -1.0)[:, :, None]
         numbers = torch.cat([numbers[:, :, :-1], marks], 2) * present_BS[..., None, None]
-        padded = F.pad(numbers.flatten(1, 2), (1, 1), mode="replicate").unflatten(1, (rows, -1))
-        paces = padded.diff(dim=-1)
-        told = torch.cat([numbers, paces[..., :-1], paces[..., 1:]], 2).movedim(-1, 2)  # B S T 3 F
-        first = F.pad(told.new_ones((*told.shape[:2], 1, 1)), (0, 0, 0, frames - 1))
-        at = wave(torch.arange(frames, device=told.device) / 16, WHEN)
+        at = wave(torch.arange(frames, device=numbers.device) / 16, WHEN)
         who = self._who(looks_BQ)
         who = torch.cat([who[:, :-1].repeat_interleave(each, 1), who[:, -1:]], 1)
-        x = self.enter(torch.cat([told, first], -1)) + self.when(at) + who[:, :, None]
+        x = self.enter(with_paces(numbers, opens=True)) + self.when(at) + who[:, :, None]
         hidden = ~present_BS.repeat_interleave(frames, 1)
         x = self.look(x.flatten(1, 2), src_key_padding_mask=hidden).unflatten(1, (rows, frames)).mean(2)
         bodies, weight = (part[:, :-1].unflatten(1, (looks, each)) for part in (x, present_BS.float()))
