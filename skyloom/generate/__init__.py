@@ -3,6 +3,7 @@
     request.py   what to film, checked       takes.py, controls.py   which frames are given, how unknown the rest is
     cost.py      what it will take           sampling.py             noise -> latents, window after window
     staged.py    who is where, before        panned.py, falling.py   where the camera goes and what falls, after
+    continuing.py, matching.py, surveying.py   what is new goes on from given frames: their bodies, their camera, their light
     casting.py, painting.py, relit.py        who plays whom, in which colours; the light of an edit
 
 Dimension key: frames_THWC are pixels, z_BCTHW latents. Loading this does not load torch; making a film does.

@@ -29,7 +29,7 @@ COARSE = 4  # dots along a side of a cell, where only means are wanted
 class Cutout:
     """Stances as models/overlay has them, but of frames, in cells; a picture, premultiplied, -alpha to alpha; how much of it is
     to be seen in each frame, 0 to 1; whether it is in its light already; and of what moves in itself its pictures, uint8
-    premultiplied RGBA (N, S, S, 4), and which of them each frame shows."""
+    premultiplied RGBA (N, S, S, 4), and which of them each frame shows; known frames in which it was found next to new ones."""
 
     stances_1F8: Tensor
     picture_14SS: Tensor
@@ -37,6 +37,7 @@ class Cutout:
     lit: bool = False
     loop: np.ndarray | None = None
     pose_F: np.ndarray | None = None
+    found: frozenset[int] = frozenset()
 
     def last(self, frames: int) -> "Cutout":
         """In so many frames, the last ones."""
@@ -69,6 +70,19 @@ def as_loop(one: Cutout) -> np.ndarray:
         return one.loop
     colours, alpha = one.picture_14SS[0, :3] / 2 + one.picture_14SS[0, 3:] / 2, one.picture_14SS[0, 3:]
     return np.ascontiguousarray(torch.cat([colours, alpha]).permute(1, 2, 0).mul(255).round().byte().cpu().numpy())[None]
+
+
+def matrix_of(one: Cutout, frame: int, stride: int) -> np.ndarray:
+    """What maps a body's picture, sides from 0 to 1, to the pixels of a frame: 2 3."""
+    return one.stances_1F8[0, frame, :6].float().cpu().numpy().reshape(2, 3) * stride
+
+
+def cover_of(one: Cutout, frame: int, size: tuple[int, int], stride: int) -> np.ndarray:
+    """What a body covers of a frame of that height and width, H W float32 from 0 to 1."""
+    alpha = as_loop(one)[0 if one.pose_F is None else int(one.pose_F[frame])][..., 3]
+    local = matrix_of(one, frame, stride) / [*alpha.shape, 1]
+    local[:, 2] += local[:, :2].sum(1) / 2 - 0.5
+    return cv2.warpAffine(alpha, local, size[::-1], flags=cv2.INTER_LINEAR).astype(np.float32) / 255
 
 
 class Sprite:

@@ -3,19 +3,23 @@
 A plan reads given frames through the transformer, in latents: it is off by some pixels and per cent of size, and of poses it
 knows nothing. Where one picture ends and the next is drawn that is a jump. The remembered pictures are laid over the given
 frame about where the plan has the body, and the best match (correlation, so that light does not count) says how far it is
-off.
+off: first small, among all poses, then in full, to parts of a pixel. Of what spins it says how far it has turned, too. From
+frame to frame it is followed.
 
-Dimension key: N pictures of a loop, S pixels a side; matrices map a picture, whose sides run from 0 to 1, to pixels.
+Dimension key: F frames, N pictures of a loop, S pixels a side; matrices map a picture, whose sides run from 0 to 1, to pixels.
 """
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-REACH = 0.12  # of a body's side, within which it is looked for
-SIZES = (0.9, 0.95, 1.0, 1.05, 1.1)
-SMALL = 48  # pixels: bodies are compared about as large
+REACH, CLOSE = 0.12, 0.05  # of a body's side, within which it is looked for: at first, and where it is about known
+SIZES, FINER = (0.9, 0.95, 1.0, 1.05, 1.1), (0.97, 1.0, 1.03)
+TURNS = (1.0, 0.8, 0.55, 0.3, -0.3, -0.55, -0.8, -1.0)  # width over height of what spins
+SMALL, LARGE = 48, 112  # pixels: bodies are compared about as large, at first and in the end
 LEAST = 0.6  # correlation of a match
 INSIDE = 0.6  # of a body that the frame must show
 
@@ -26,48 +30,129 @@ class Match:
     size: float  # times what the plan says
     right: float  # pixels
     down: float
+    turn: float | None = None  # width over height of what spins, below 0 where it shows its other side
+    score: float = 1.0
+
+    def onto(self, matrix: np.ndarray) -> np.ndarray:
+        """The plan's matrix as this has it."""
+        turned = matrix if self.turn is None else turned_to(matrix, self.turn)
+        return _sized(turned, self.size) + np.array([[0, 0, self.right], [0, 0, self.down]])
 
 
-def matched(frame_HW3: np.ndarray, loop_NSS4: np.ndarray, matrix: np.ndarray) -> Match | None:
+def matched(frame_HW3: np.ndarray, loop_NSS4: np.ndarray, matrix: np.ndarray, spins: bool = False) -> Match | None:
     """The best match in a uint8 frame of pictures, uint8 premultiplied RGBA; None where there is no good one."""
-    side = float(np.hypot(*matrix[:, :2]).max())
+    side, count = float(np.hypot(*matrix[:, :2]).max()), len(loop_NSS4)
     if side < 8:
         return None
-    scale = min(1.0, SMALL / side)
-    small = cv2.resize(frame_HW3, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame_HW3
-    at = matrix * scale
-    tried = [(found, pose) for pose in range(len(loop_NSS4)) if (found := _laid(small, loop_NSS4[pose], at, 1.0))]
-    if not tried:
+    found: Match | None = Match(0, 1.0, 0.0, 0.0)
+    if spins:
+        some = range(0, count, max(1, count // 4))
+        found = _best(frame_HW3, loop_NSS4, matrix, [Match(pose, 1.0, 0.0, 0.0, turn) for turn in TURNS for pose in some])
+    for _ in range(2):
+        found = found and _best(frame_HW3, loop_NSS4, matrix, [dataclasses.replace(found, pose=p) for p in range(count)])
+        found = found and _best(frame_HW3, loop_NSS4, matrix, [dataclasses.replace(found, size=s) for s in SIZES])
+    if found is None or found.score < LEAST:
         return None
-    pose = max(tried)[1]
-    sized = [(found, size) for size in SIZES if (found := _laid(small, loop_NSS4[pose], at, size))]
-    size = max(sized)[1]
-    again = [(found, pose) for pose in range(len(loop_NSS4)) if (found := _laid(small, loop_NSS4[pose], at, size))]
-    (score, right, down), pose = max(again)
-    return Match(pose, size, right / scale, down / scale) if score >= LEAST else None
+    return _finer(frame_HW3, loop_NSS4, matrix, found)
 
 
-def _laid(frame: np.ndarray, picture: np.ndarray, matrix: np.ndarray, size: float) -> tuple[float, float, float] | None:
-    """Correlation of a picture, `size` times as large about its middle, at the best place nearby, and how far that is off."""
-    middle = matrix @ np.array([0.5, 0.5, 1])
-    grown = np.column_stack([matrix[:, :2] * size, middle - matrix[:, :2].sum(1) * size / 2])
-    corners = grown @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
-    (left, top), (right, bottom) = np.floor(corners.min(1)).astype(int), np.ceil(corners.max(1)).astype(int)
-    local = grown / [len(picture), len(picture), 1]
+def followed(
+    frames_FHW3: Sequence[np.ndarray], loop_NSS4: np.ndarray, matrices: Sequence[np.ndarray], at: Sequence[int], found: Match
+) -> list[Match | None]:
+    """The matches in further frames, each next to the one before, of which the first is next to the one in which a body was
+    `found`; `at` says how many pictures of its loop farther on each is. None from where it is lost on."""
+    matches: list[Match | None] = []
+    for frame, matrix, ahead in zip(frames_FHW3, matrices, at, strict=True):
+        guess = dataclasses.replace(found, pose=(found.pose + ahead) % len(loop_NSS4))
+        tried = [guess]
+        if guess.turn is not None:
+            tried = [
+                dataclasses.replace(guess, turn=float(np.clip(guess.turn + by, -1, 1))) for by in (-0.5, -0.25, 0, 0.25, 0.5)
+            ]
+        best = _best(frame, loop_NSS4, matrix, tried)
+        best = best and _finer(frame, loop_NSS4, matrix, best)
+        if best is None or best.score < LEAST:
+            return matches + [None] * (len(at) - len(matches))
+        matches.append(best)
+        found = dataclasses.replace(best, pose=found.pose)
+    return matches
+
+
+def turn_of(matrix: np.ndarray) -> float:
+    """Width over height, below 0 where the other side shows."""
+    return float(np.linalg.det(matrix[:, :2]) / max(np.square(matrix[:, 1]).sum(), 1e-6))
+
+
+def turned_to(matrix: np.ndarray, turn: float) -> np.ndarray:
+    """The same with that width over its height, about its middle."""
+    across, middle = np.array([matrix[1, 1], -matrix[0, 1]]) * turn, matrix @ [0.5, 0.5, 1]
+    return np.column_stack([across, matrix[:, 1], middle - (across + matrix[:, 1]) / 2])
+
+
+def _sized(matrix: np.ndarray, size: float) -> np.ndarray:
+    """`size` times as large, about its middle."""
+    middle = matrix @ [0.5, 0.5, 1]
+    return np.column_stack([matrix[:, :2] * size, middle - matrix[:, :2].sum(1) * size / 2])
+
+
+def _best(frame: np.ndarray, loop: np.ndarray, matrix: np.ndarray, tried: Sequence[Match]) -> Match | None:
+    """The best of some matches, each looked for about where it is, on small pictures."""
+    found = [one for guess in tried if (one := _laid(frame, loop, matrix, guess, SMALL, REACH))]
+    return max(found, key=lambda one: one.score, default=None)
+
+
+def _finer(frame: np.ndarray, loop: np.ndarray, matrix: np.ndarray, found: Match) -> Match:
+    sized = [dataclasses.replace(found, size=found.size * by) for by in FINER]
+    finer = [one for guess in sized if (one := _laid(frame, loop, matrix, guess, LARGE, CLOSE))]
+    return max(finer, key=lambda one: one.score, default=found)
+
+
+def _laid(frame: np.ndarray, loop: np.ndarray, matrix: np.ndarray, guess: Match, most: int, reach: float) -> Match | None:
+    """A guess at the best place near its own, and the correlation there."""
+    full = guess.onto(matrix)
+    corners = full @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
+    side = max(float(np.hypot(*full[:, :2]).max()), 1.0)
+    about = round(reach * side) + 3
+    (x0, y0), (x1, y1) = np.floor(corners.min(1)).astype(int) - about, np.ceil(corners.max(1)).astype(int) + about
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, frame.shape[1]), min(y1, frame.shape[0])
+    if x1 - x0 < 4 or y1 - y0 < 4:
+        return None
+    scale = min(1.0, most / side)
+    near = frame[y0:y1, x0:x1]
+    near = cv2.resize(near, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else near
+    scales = np.array([near.shape[1] / (x1 - x0), near.shape[0] / (y1 - y0)])
+    at = (full - [[0, 0, x0], [0, 0, y0]]) * scales[:, None]
+    (left, top), (right, bottom) = _box(at)
+    picture = loop[guess.pose]
+    local = at / [len(picture), len(picture), 1]
     local[:, 2] += local[:, :2].sum(1) / 2 - 0.5 - [left, top]
-    body = cv2.warpAffine(picture, local, (int(right - left), int(bottom - top)), flags=cv2.INTER_AREA)
-    reach = max(2, round(REACH * max(right - left, bottom - top)))
-    height, width = frame.shape[:2]
-    near = slice(max(top - reach, 0), min(bottom + reach, height)), slice(max(left - reach, 0), min(right + reach, width))
-    if left >= width or top >= height or right <= 0 or bottom <= 0:
-        return None
+    body = cv2.warpAffine(picture, local, (right - left, bottom - top), flags=cv2.INTER_AREA)
+    height, width = near.shape[:2]
     seen = slice(max(0, -top), min(bottom, height) - top), slice(max(0, -left), min(right, width) - left)
     alpha = body[..., 3].astype(np.float32) / 255
     if alpha.sum() < 16 or alpha[seen].sum() < INSIDE * alpha.sum():
         return None
     shown, cover = body[seen][..., :3].astype(np.float32), (alpha[seen] > 0.9).astype(np.float32)
-    found = cv2.matchTemplate(frame[near].astype(np.float32), shown, cv2.TM_CCOEFF_NORMED, mask=cv2.merge([cover] * 3))
+    found = cv2.matchTemplate(near.astype(np.float32), shown, cv2.TM_CCOEFF_NORMED, mask=cv2.merge([cover] * 3))
     found = np.where(np.isfinite(found), found, -1.0)
-    row, column = np.unravel_index(int(found.argmax()), found.shape)
-    origin = near[1].start + column, near[0].start + row
-    return float(found[row, column]), float(origin[0] - max(left, 0)), float(origin[1] - max(top, 0))
+    row, column = divmod(int(found.argmax()), found.shape[1])
+    off = np.array([column + _between(found[row], column) - max(left, 0), row + _between(found[:, column], row) - max(top, 0)])
+    off = off / scales
+    score = float(found[row, column])
+    return dataclasses.replace(guess, right=guess.right + off[0], down=guess.down + off[1], score=score)
+
+
+def _box(matrix: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Left and top, right and bottom of what a matrix covers."""
+    corners = matrix @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
+    low, high = np.floor(corners.min(1)).astype(int), np.ceil(corners.max(1)).astype(int)
+    return (int(low[0]), int(low[1])), (int(high[0]), int(high[1]))
+
+
+def _between(line: np.ndarray, at: int) -> float:
+    """How far the top of a parabola through a largest value and its neighbours is from it."""
+    if not 0 < at < len(line) - 1:
+        return 0.0
+    before, here, after = (float(v) for v in line[at - 1 : at + 2])
+    bend = before - 2 * here + after
+    return float(np.clip((before - after) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0

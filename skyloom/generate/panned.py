@@ -27,13 +27,14 @@ from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import laid, margins, passed_over, seen_from, views
 from ..models.places import DOTS
 from ..models.tempo import straight
-from ..models.vae import FOLD
+from ..models.vae import FOLD, to_video
 from ..worlds.storybook import shaking
 from .backdrop import Painter, wording
-from .cutouts import Cutout, as_loop, drawn_over
-from .matching import Match, matched
+from .continuing import camera_going_on, carried_by, going_on_as, lingered
+from .cutouts import Cutout, cover_of, drawn_over
 from .request import Request
 from .staged import Plan, calmed, runs, scenery
+from .surveying import surveyed, without_air
 from .takes import Take
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ LANDS, RESTS = 0.12, 0.4  # what falls by so much of its height less than before
 MELTS, OWN = 8, 0.5  # frames to each side that a frame of a bridge is a mean of, and its share of that in the middle
 VIEWS = 5  # latent frames that show what lies behind, if all of it is made anew
 AROUND, BESIDE = 10, 1  # dots around a body that are no part of the panorama, and those that stay as they are
+SMEARED = 2  # frames around a latent frame in which a body that it draws may be
 WARY = 18  # dots around it that are a part of it only where no frame shows better
 AROUND_RING = 2  # latent frames of a ring that its ends are drawn with
 SOFT = 2  # dots over which one becomes the other
@@ -77,16 +79,26 @@ class Panner:
         if plan is None or not (goes or self.bundle.draws):
             return decode(z_1CTHW)
         given = (levels_BTHW.amax((0, 2, 3)) == 0).tolist()
-        plan = dataclasses.replace(plan, camera_1T5=going_on(plan.camera_1T5, given))
+        plan = dataclasses.replace(plan, camera_1T5=camera_going_on(plan.camera_1T5, given))
         if goes and self.bundle.draws and bool((levels_BTHW[:, held:] == 1).all()):
             return self._set(z_1CTHW, ended_13Fhw, back, weights_PT, plan, begin, shakes=self.shakes)
-        film = decode(z_1CTHW)
+        film = self._as_given(decode(z_1CTHW), given[held:], begin)
         film = film if ended_13Fhw is None else torch.cat([ended_13Fhw, film], 2)
         levels = levels_BTHW.clone()
         levels[:, :held] = 0
         made = self._made(film, weights_PT, levels, plan, begin - held, goes=goes)
         fresh = (levels > 0).float().repeat_interleave(FOLD, 1)
         return torch.lerp(film, made, F.interpolate(fresh, film.shape[3:])[:, None])[:, :, held * FOLD :]
+
+    def _as_given(self, film_13Fhw: Tensor, given: list[bool], begin: int) -> Tensor:
+        """The film with the pixels of latent frames that are given: what goes on from them is as sharp as they are."""
+        if self.take.given is None or not self.bundle.draws:
+            return film_13Fhw
+        film, at = film_13Fhw.clone(), moments(range(FOLD * len(given)), begin)
+        for first, last in runs(given):
+            frames = slice(FOLD * first, FOLD * last)
+            film[:, :, frames] = to_video(self.take.given[at[frames]]).to(film)
+        return film
 
     def ring(self, z_1CTHW: Tensor, weights_PT: Tensor, plan: Plan | None, decode: Callable[[Tensor], Tensor]) -> Tensor:
         """The same for a ring of latent frames, whose last is followed by its first. Its camera stands: one that goes away does
@@ -140,7 +152,8 @@ class Panner:
         cover = cover[:, held * BEATS // FOLD :]
         new = self._shaded(seen, cover, way[:, held:]) if asked else shaded(self.back, seen, beside(cover))
         shown = None if shakes else ended  # what is drawn is shaken only when all of it is
-        new = self._peopled(new, seen, weights, plan, moments(known, begin - held // FOLD), shown, known)
+        rows = self._bodies(new, weights, plan, moments(known, begin - held // FOLD), shown, known)
+        new = drawn_over(new, seen, rows, self.bundle.config.vae.stride)
         return self._shaken(new, begin, order(known)[:1] if held and bare is None else [], held) if shakes else new
 
     def _asked(self, weights_PT: Tensor) -> str:
@@ -194,20 +207,29 @@ class Panner:
         """`first` is the take's latent frame that the film begins with; 0 is the one that opens it."""
         known = (levels.amax((0, 2, 3)) == 0).repeat_interleave(FOLD).tolist()
         lies, new, size = order(known), film, (film.shape[3], film.shape[4])
+        way: Tensor | None = None
+        rows: list[Cutout] = []
+        if self.bundle.draws:
+            rows = self._bodies(film, weights, plan, moments(known, first), film if any(known) else None, known, follow=True)
         stride = self.bundle.config.vae.stride
         seen = F.avg_pool3d(film, (FOLD // BEATS, stride // DOTS, stride // DOTS)) / 2 + 0.5
         if goes:
             cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
+            cover = as_seen(cover, rows, known, size, stride)
             doubtful, hidden = self._around(cover, size, list(range(film.shape[2])))
-            way = straight(calmed(plan.camera_1T5), opens=first == 0)
+            ground, way = film, straight(calmed(plan.camera_1T5), opens=first == 0)
+            if self.bundle.draws and any(known):
+                way, ground = surveyed(film, known, hidden, way), film.clone()
+                ground[:, :, lies[0]] = without_air(film, known, hidden, way, lies[0])
             stays = None if self.bundle.draws else spread(cover, BESIDE, size).repeat_interleave(FOLD // BEATS, 1)
-            new = passed_over(film, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
+            new = passed_over(ground, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.bundle.draws else new
         elif self.bundle.draws and not self.take.steady:
             cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
+            cover = as_seen(cover, rows, known, size, stride)
             new = melted(film, known, self._around(cover, size, list(range(film.shape[2])))[1])
         if self.bundle.draws:
-            new = self._peopled(new, seen, weights, plan, moments(known, first), film if any(known) else None, known)
+            new = lingered(drawn_over(new, seen, rows, stride), film, known, rows, stride, carried_by(way))
         return self._shaken(new, first, lies[:1] if any(known) else [], 0) if self.shakes else new
 
     def _around(self, cover_1fhw: Tensor, size: tuple[int, int], at: list[int]) -> tuple[Tensor, Tensor]:
@@ -224,19 +246,18 @@ class Panner:
         off = off - off[:, known] if known else off
         return shifted(film, *off[:, held:])
 
-    def _peopled(
+    def _bodies(
         self,
         ground_13Fhw: Tensor,
-        seen_13fhw: Tensor,
         weights_PT: Tensor,
         plan: Plan,
         moments_F: np.ndarray,
         film_13Fhw: Tensor | None = None,
         known: Sequence[bool] = (),
-    ) -> Tensor:
-        """The ground with everybody in front of it whom the prompts of a frame name, in the light of what is `seen`; the frames
-        are the last of the plan, which are the take's `moments`. From frames of the film that are `known` they go on as these
-        show them."""
+        follow: bool = False,
+    ) -> list[Cutout]:
+        """Everybody in front of the ground whom the prompts of a frame name; its frames are the last of the plan, which are the
+        take's `moments`. From frames of the film that are `known` they go on as these show them."""
         frames = ground_13Fhw.shape[2]
         vocabulary, count = self.bundle.vocabulary, len(self.looks)
         names = torch.tensor([[look in vocabulary.looks(prompt) for look in self.looks] for prompt in self.take.prompts])
@@ -254,12 +275,12 @@ class Panner:
             body = Cutout(stances[:, :, r], pictures[:, r // BODIES], counts_FQ[:, r // BODIES])
             body = self._moving(body, self.looks[r // BODIES], r, moments_F)
             if film_13Fhw is not None:
-                body = going_on_as(body, film_13Fhw, known, self.bundle.config.vae.stride)
+                body = going_on_as(body, film_13Fhw, known, self.bundle.config.vae.stride, follow)
             rows.append(body.last(frames))
         if (pieces := plan.pieces and plan.pieces.part(plan.stances_1TS8.shape[1] - frames // FOLD)) is not None:
             each = zip(pieces.stances_1FP8.unbind(2), pieces.pictures_1P4SS.unbind(1), pieces.counts_FP.unbind(1), strict=True)
             rows += [Cutout(*piece, lit=True) for piece in each]
-        return drawn_over(ground_13Fhw, seen_13fhw, rows, self.bundle.config.vae.stride)
+        return rows
 
     def _moving(self, body: Cutout, look: int, row: int, moments_F: np.ndarray) -> Cutout:
         """A body with the loop of its noun, at a phase of its own; the loop goes round a whole number of times in a ring."""
@@ -288,6 +309,8 @@ def melted(film_13Fhw: Tensor, known: Sequence[bool], bodies_1Fhw: Tensor) -> Te
     for first, last in runs([not so for so in known]):
         ends = [i for i in (first - 1, last) if 0 <= i < frames]
         clear = {i: filled(film_13Fhw[:, :, i : i + 1], bodies_1Fhw[:, i : i + 1])[:, :, 0] for i in ends}
+        for i, ground in clear.items():  # as it is for the new frames next to it
+            new[:, :, i] = ground
         for i in range(first, last):
             if len(ends) == 2:
                 at = (i - first + 1) / (last - first + 1)
@@ -299,50 +322,6 @@ def melted(film_13Fhw: Tensor, known: Sequence[bool], bodies_1Fhw: Tensor) -> Te
                 continue
             new[:, :, i] = torch.lerp(given, new[:, :, i], own)
     return new
-
-
-def going_on_as(body: Cutout, film_13Fhw: Tensor, known: Sequence[bool], stride: int) -> Cutout:
-    """A body whose place, size and pose go on from what known frames, of which the film may be all that there is, show of it
-    next to new ones."""
-    edges = [i for i in range(len(known)) if known[i] and not all(known[max(i - 1, 0) : i + 2])]
-    stances = body.stances_1F8.clone()
-    loop, poses = as_loop(body), body.pose_F
-    anchors: list[tuple[int, Match]] = []
-    for i in edges:
-        if stances[0, i, 7] >= 0:
-            frame = ((film_13Fhw[0, :, i] + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-            matrix = stances[0, i, :6].float().cpu().numpy().reshape(2, 3) * stride
-            if (found := matched(np.ascontiguousarray(frame), loop, matrix)) is not None:
-                anchors.append((i, found))
-    if not anchors:
-        return body
-    at = np.array([i for i, _ in anchors])
-    off = np.array([[np.log(found.size), found.right / stride, found.down / stride] for _, found in anchors])
-    size, right, down = (
-        torch.from_numpy(np.interp(np.arange(len(known)), at, column)).to(stances) for column in off.T
-    )  # between two of them on a straight line
-    middle = stances[0, :, [2, 5]] + stances[0, :, [0, 3]] / 2 + stances[0, :, [1, 4]] / 2
-    stances[0, :, [0, 1, 3, 4]] *= size.exp()[:, None]
-    moved = middle + torch.stack([right, down], 1) - stances[0, :, [0, 3]] / 2 - stances[0, :, [1, 4]] / 2
-    stances[0, :, [2, 5]] = moved
-    if poses is not None:
-        first, found = anchors[0]
-        poses = (found.pose + poses - poses[first]) % len(loop)
-    return dataclasses.replace(body, stances_1F8=stances, pose_F=poses)
-
-
-def going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:
-    """The camera where frames at one end are given: nobody knows where in its way it is there, but it goes on with no jump."""
-    fresh = [i for i, so in enumerate(given) if not so]
-    if not fresh or given[0] == given[-1] or fresh != list(range(fresh[0], fresh[-1] + 1)):
-        return camera_1T5
-    way = camera_1T5.clone()
-    mine, its, inner = (fresh[0], fresh[0] - 1, 1) if given[0] else (fresh[-1], fresh[-1] + 1, -1)
-    pace = camera_1T5[:, mine + inner] - camera_1T5[:, mine] if len(fresh) > 1 else 0 * camera_1T5[:, mine]
-    jump = camera_1T5[:, mine] - camera_1T5[:, its] - pace
-    way[:, fresh, :3] -= jump[:, None, :3]
-    way[..., 3:] = camera_1T5[:, fresh, 3:].mean(1, keepdim=True)
-    return way
 
 
 def shifted(film_B3FHW: Tensor, right_F: np.ndarray, down_F: np.ndarray) -> Tensor:
@@ -422,6 +401,23 @@ def covered(stances_1TS8: Tensor, looks: list[int], bundle: "Bundle", cells: tup
     return cover
 
 
+def as_seen(cover_1fhw: Tensor, rows: Sequence[Cutout], known: Sequence[bool], size: tuple[int, int], stride: int) -> Tensor:
+    """What bodies cover where that is known to the pixel: in known latent frames as these show it, and not as the plan has it;
+    in new ones, whose every body is a smear, of the frames next to it, too."""
+    cover = cover_1fhw.clone()
+    frames = [np.zeros(size, np.float32) for _ in known]
+    for one, (i, seen) in itertools.product(rows, enumerate(frames)):
+        if float(one.stances_1F8[0, i, 7]) >= 0 and float(one.count_F[i]) > 0:
+            np.maximum(seen, cover_of(one, i, size, stride), out=seen)
+    for first in range(0, len(known), FOLD):
+        beyond = 0 if known[first] else SMEARED
+        seen = np.maximum.reduce(frames[max(0, first - beyond) : first + FOLD + beyond])
+        small = F.adaptive_avg_pool2d(torch.from_numpy(seen)[None], (cover.shape[2], cover.shape[3])).to(cover)
+        beats = slice(first * BEATS // FOLD, first * BEATS // FOLD + BEATS)
+        cover[0, beats] = small if known[first] else torch.maximum(cover[0, beats], small)
+    return cover
+
+
 def spread(cover_1fhw: Tensor, dots: int, size: tuple[int, int]) -> Tensor:
     """What is covered and so many dots around it, softly; in pixels."""
     side = 2 * dots + 1
@@ -435,6 +431,6 @@ def beside(cover_1fhw: Tensor) -> Tensor:
     return F.max_pool2d(cover_1fhw, 2 * BESIDE + 1, 1, BESIDE)
 
 
-def moments(film: Sequence[bool], first: int) -> np.ndarray:
+def moments(film: Sequence[object], first: int) -> np.ndarray:
     """Which of the take's frames a film has that begins with latent frame `first`; the take's first is there FOLD times."""
     return (np.arange(len(film)) + first * FOLD - (FOLD - 1)).clip(0)

@@ -319,7 +319,7 @@ class Stager:
             assert seen is not None
             before, after = (self.bundle.vocabulary.looks(text) for text in (shown, self.prompts[p]))
             for q, look in enumerate(recast(before, after)):
-                if look is None:
+                if look is None or not self.meant[self.looks.index(look)]:
                     continue
                 u = self.looks.index(look) * BODIES
                 if not bool((rows[:, :, u : u + BODIES, 7] >= 0).any()):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from skyloom.generate.continuing import going_on_as
 from skyloom.generate.cutouts import Cutout
-from skyloom.generate.matching import matched
-from skyloom.generate.panned import going_on_as
+from skyloom.generate.matching import followed, matched, turn_of, turned_to
 
 SIDE = 96
 
@@ -70,3 +70,31 @@ def test_a_body_goes_on_from_what_is_known():
     assert one.stances_1F8[0, 4:, 5].tolist() == pytest.approx([36 / 16] * 4, abs=0.1)
     assert going_on_as(body, film, [False] * 8, 16) is body
     assert going_on_as(body, torch.zeros_like(film), known, 16) is body
+
+
+def test_a_body_is_found_to_parts_of_a_pixel():
+    shown = frame(loop()[2], box(53.4, 36.7, 66))
+    found = matched(shown, loop(), box(51, 36, 65))
+    assert found is not None
+    assert found.onto(box(51, 36, 65))[:, 2] == pytest.approx([53.4, 36.7], abs=0.6)
+
+
+@pytest.mark.parametrize("turn", [0.55, -0.8])
+def test_how_far_what_spins_has_turned_is_found(turn):
+    planned = turned_to(box(53, 37, 66), -0.2)
+    found = matched(frame(loop()[0], turned_to(box(53, 37, 66), turn)), loop()[:1], planned, spins=True)
+    assert found is not None and found.turn == pytest.approx(turn, abs=0.25)
+    assert turn_of(found.onto(planned)) == pytest.approx(found.turn)
+
+
+def test_a_body_is_followed_until_it_is_lost():
+    pictures = loop()
+    places = [box(53 + 3 * k, 37 - 2 * k, 66 - k) for k in range(5)]
+    frames = [frame(pictures[(2 + k) % 6], at) for k, at in enumerate(places)]
+    planned = [places[0]] * 5
+    first = matched(frames[0], pictures, planned[0])
+    found = followed(frames[1:], pictures, planned[1:], [1, 2, 3, 4], first)
+    for one, at, plan in zip(found, places[1:], planned[1:], strict=True):
+        assert one.onto(plan)[:, 2] == pytest.approx(at[:, 2], abs=1.5)
+    lost = followed([frames[1], frames[2] * 0, frames[3]], pictures, planned[1:4], [1, 2, 3], first)
+    assert [one is None for one in lost] == [False, True, True]

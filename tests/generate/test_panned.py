@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from skyloom.generate import Request, Shot, generate, panned
+from skyloom.generate.continuing import camera_going_on
+from skyloom.generate.cutouts import drawn_over
 from skyloom.generate.panned import Panner
 from skyloom.generate.staged import Plan
 from skyloom.generate.takes import Take, flat
@@ -230,12 +232,12 @@ def test_a_fall_ends_where_it_lands():
 
 def test_the_camera_goes_on_from_given_frames_without_a_jump():
     camera = torch.tensor([0.0, 0.0, 0.5, 0.7, 0.9]).view(1, 5, 1).expand(-1, -1, 5)
-    forward = panned.going_on(camera, [True, True, False, False, False])[0, :, 0]
+    forward = camera_going_on(camera, [True, True, False, False, False])[0, :, 0]
     assert forward.tolist() == pytest.approx([0, 0, 0.2, 0.4, 0.6])
-    back = panned.going_on(camera.flip(1), [False, False, False, True, True])[0, :, 0]
+    back = camera_going_on(camera.flip(1), [False, False, False, True, True])[0, :, 0]
     assert back.tolist() == pytest.approx([0.6, 0.4, 0.2, 0, 0])
     for given in ([False] * 5, [True, False, False, False, True], [True, False, True, False, False]):
-        assert torch.equal(panned.going_on(camera, given), camera)
+        assert torch.equal(camera_going_on(camera, given), camera)
 
 
 def test_what_hardly_goes_stands():
@@ -274,7 +276,8 @@ def test_only_those_are_drawn_whom_a_prompt_names(bundle):
     with torch.inference_mode():
         for weights, there in (([[1.0] * 3, [0.0] * 3], True), ([[0.0] * 3, [1.0] * 3], False)):
             one = panner(bundle, "a fox in the forest", "a red beach")
-            assert bool(one._peopled(ground, seen, torch.tensor(weights), scene, np.arange(12)).max() > 0.5) == there
+            bodies = one._bodies(ground, torch.tensor(weights), scene, np.arange(12))
+            assert bool(drawn_over(ground, seen, bodies, bundle.config.vae.stride).max() > 0.5) == there
 
 
 def test_films_have_it_where_the_camera_is_known(bundle, monkeypatch):
@@ -298,3 +301,18 @@ def test_films_have_it_where_the_camera_is_known(bundle, monkeypatch):
     assert seen == [3]
     long = generate(Request("a fox", seconds=5, size="64x64", steps=1), bundle).frames
     assert len(seen) == 2 and np.isfinite(long.astype(float)).all()
+
+
+def test_given_frames_are_what_lies_behind_new_ones(bundle):
+    """Their very pixels, and not what the tokenizer makes of them."""
+    frames = np.random.default_rng(0).integers(0, 255, (9, 64, 96, 3)).astype(np.uint8)
+    levels = flat(21, 1.0)
+    levels[:9] = 0
+    given = np.concatenate([frames, np.zeros((12, 64, 96, 3), np.uint8)])
+    take = Take(("a fox in the forest",), np.ones((1, 21), np.float32), levels, (0, 21), given)
+    one = Panner(take, Request("a fox in the forest"), bundle, [0])
+    film = one._as_given(torch.zeros(1, 3, 24, 64, 96), [True] * 3 + [False] * 3, 0)
+    shown = ((film[0] + 1) * 127.5).round().byte().permute(1, 2, 3, 0).numpy()
+    assert all((shown[i] == frames[max(0, i - 3)]).all() for i in range(12)) and (shown[12:] == 128).all()
+    later = one._as_given(torch.zeros(1, 3, 8, 64, 96), [True, False], 2)
+    assert (((later[0, :, 3] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy() == frames[8]).all()
