@@ -128,6 +128,8 @@ def _laid(frame: np.ndarray, loop: np.ndarray, matrix: np.ndarray, guess: Match,
     local[:, 2] += local[:, :2].sum(1) / 2 - 0.5 - [left, top]
     body = cv2.warpAffine(picture, local, (right - left, bottom - top), flags=cv2.INTER_AREA)
     height, width = near.shape[:2]
+    if left >= width or top >= height or right <= 0 or bottom <= 0:
+        return None
     seen = slice(max(0, -top), min(bottom, height) - top), slice(max(0, -left), min(right, width) - left)
     alpha = body[..., 3].astype(np.float32) / 255
     if alpha.sum() < 16 or alpha[seen].sum() < INSIDE * alpha.sum():

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..base.memory import free_unused
 from ..diffusion import patterns, sampler
 from ..diffusion.flow import Velocity
 from ..models.bodies import BODIES, looks_of
@@ -130,8 +131,10 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
                 past = z if past is None else torch.cat([past, z], 2)
                 past, ended = past[:, :, max(0, past.shape[2] - keep) :], film if ended is None else torch.cat([ended, film], 2)
                 ended = ended[:, :, max(0, ended.shape[2] - keep * CHUNK) :].clone()  # a view would keep all of the window
+            free_unused()
             air = falling(weights[:, held:], levels[:, held:], opens=begin == 0)
             film = falling.over(film, air)
+        free_unused()
         yield film[:, :, CHUNK - 1 :] if begin == 0 else film
 
 

@@ -98,3 +98,14 @@ def test_a_body_is_followed_until_it_is_lost():
         assert one.onto(plan)[:, 2] == pytest.approx(at[:, 2], abs=1.5)
     lost = followed([frames[1], frames[2] * 0, frames[3]], pictures, planned[1:4], [1, 2, 3], first)
     assert [one is None for one in lost] == [False, True, True]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bodies_anywhere_about_a_frame_are_looked_for(seed):
+    """At its borders and beyond, large and small, turned and upside down."""
+    rng, shown = np.random.default_rng(seed), frame(loop()[1], box(53, 37, 66))
+    for _ in range(60):
+        matrix = np.column_stack([rng.normal(0, 60, (2, 2)), rng.uniform(-150, 250, 2)])
+        spins = bool(rng.integers(2))
+        found = matched(shown, loop(), turned_to(matrix, 1.0), spins)
+        assert found is None or found.score >= 0.6
