@@ -32,7 +32,11 @@ HDR = {16: "pq", 18: "hlg"}  # transfer curves of ITU-R BT.2100
 MOST_PIXELS = 8192 * 8192  # of one picture
 UNEVEN = 0.25  # a rate is variable where gaps between frames differ by more than this share of the usual gap
 _SCALE = av.video.reformatter.Interpolation
-_FAST, _FINE = _SCALE.AREA, _SCALE.BICUBIC | _SCALE.ACCURATE_RND | _SCALE.FULL_CHR_H_INT
+_HOW = {
+    "fast": _SCALE.AREA,  # where much is scaled down
+    "plain": _SCALE.BICUBIC,  # colours of two pixels each, a level or two off: a tenth of the time where nothing is scaled
+    "fine": _SCALE.BICUBIC | _SCALE.ACCURATE_RND | _SCALE.FULL_CHR_H_INT,
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Picture:
     seconds: float
     height: int
     width: int
-    convert: Callable[[int, int, str], np.ndarray]  # to height and width; "fast" or "fine" colours, or "grey" at native size
+    convert: Callable[[int, int, str], np.ndarray]  # to height and width; how: one of _HOW, or "grey" at native size
     corrupt: bool = False
     strength: Callable[[], float] = lambda: 0.0
 
@@ -84,12 +88,12 @@ class Picture:
         """uint8 (H, W) luma at native size, not scaled: what compression did to the grid of blocks stays visible."""
         return self.convert(self.height, self.width, "grey")
 
-    def cover(self, height: int, width: int) -> np.ndarray:
-        """uint8 (height, width, 3): scaled to cover the size, the rest cut off on both sides evenly."""
+    def cover(self, height: int, width: int, how: str = "fine") -> np.ndarray:
+        """uint8 (height, width, 3): scaled to cover the size, the rest cut off on both sides evenly; how: one of _HOW."""
         scale = max(height / self.height, width / self.width)
         tall, wide = max(height, round(self.height * scale)), max(width, round(self.width * scale))
         top, left = (tall - height) // 2, (wide - width) // 2
-        return self.convert(tall, wide, "fine")[top : top + height, left : left + width]
+        return self.convert(tall, wide, how)[top : top + height, left : left + width]
 
     def fitted(self, long_side: int | None) -> tuple[int, int]:
         scale = min(1.0, (long_side or 1 << 30) / max(self.height, self.width))
@@ -333,7 +337,7 @@ def _convert(frame: Any, scalers: dict[tuple[int, int, str], Any], height: int, 
     lying = (width, height) if turns % 2 else (height, width)
     matrix = {1: "ITU709", 5: "ITU601", 6: "ITU601"}.get(int(frame.colorspace))
     rgb = scalers[*lying, how].reformat(
-        frame, height=lying[0], width=lying[1], format="rgb24", interpolation=_FAST if how == "fast" else _FINE, threads=1,
+        frame, height=lying[0], width=lying[1], format="rgb24", interpolation=_HOW[how], threads=1,
         src_colorspace=matrix or ("ITU709" if frame.height >= 720 else "ITU601"),
     ).to_ndarray()  # fmt: skip
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns % 4 else rgb

@@ -64,7 +64,7 @@ def clips(path: Path, cuts: Sequence[Cut], *, interlaced: bool = False) -> Itera
             continue
         since = (picture.seconds - cut.begins) * cut.fps
         if len(taken) < cut.frames and since >= len(taken) - 0.5:
-            shown = picture.cover(cut.height, cut.width)
+            shown = picture.cover(cut.height, cut.width, "plain")
             while len(taken) < cut.frames and since >= len(taken) - 0.5:  # of a slow film a picture may stand for several
                 taken.append(shown)
     if waiting and taken:

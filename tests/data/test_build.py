@@ -24,6 +24,7 @@ from skyloom.data.catalog import Catalog
 from skyloom.data.encode import encode_clip
 from skyloom.data.project import Projection, latents
 from skyloom.evals.composites import composite
+from skyloom.models.bundle import find_model
 from skyloom.models.vae import VAE
 
 ROOT = Path(skyloom.__file__).parent.parent
@@ -234,3 +235,16 @@ def test_latents_come_out_as_the_tokenizer_makes_them(shape, model):
     frames = np.random.default_rng(2).integers(0, 256, (*shape, 3), dtype=np.uint8)
     apart = np.abs(latents(Projection.of(vae), frames).astype(int) - encode_clip(vae, frames))
     assert apart.max() <= 1 and (apart > 0).mean() < 1e-3
+
+
+def test_latents_of_the_shipped_tokenizer_are_off_by_less_than_a_step():
+    """Its basis is smooth, and what lies in few directions is projected in few."""
+    model = find_model("storybook")
+    vae = VAE(from_json((model / "config.json").read_text()).vae).eval()
+    load_weights(vae, model / "vae.safetensors")
+    projection = Projection.of(vae)
+    assert max(len(projection.rows), projection.columns.shape[1] // 3) < 2 * 12
+    frames = made.film(1, 21)
+    frames = frames[:, : frames.shape[1] // 16 * 16, : frames.shape[2] // 16 * 16]
+    apart = latents(projection, frames).astype(int) - encode_clip(vae, frames)
+    assert np.sqrt(np.square(apart).mean()) < 0.3 and np.abs(apart).max() <= 6
