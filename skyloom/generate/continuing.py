@@ -21,12 +21,12 @@ from ..models.panorama import margins, seen_from, views
 from .cutouts import Cutout, as_loop, cover_of, matrix_of
 from .matching import Match, followed, matched, turn_of
 from .staged import runs
+from .surveying import without_specks
 
 LINGERS = 10  # frames after which nothing of a given one is left
 OUTLINE = 2  # pixels around a body that go with it
 HALF = 0.5  # of a body that is to be seen for it to be one
 ABOUT = 24  # pixels around a body that is not found in which it may be
-SPECK, STRONG = 9, 0.12  # pixels, and of -1 to 1: what falls or blows
 FLAT = 0.15  # width over height: what is seen so much from the side is no picture to turn into another
 SPINS = 0.8  # the same of what spins, at times
 TURNS_BACK = 8  # frames in which a body that spins is where its plan has it
@@ -164,7 +164,7 @@ def _linger(
         else:  # it is somewhere there, otherwise: nothing that goes on
             cover = cv2.dilate(cover, np.ones((2 * ABOUT + 1, 2 * ABOUT + 1)))
         clear = clear * (1 - cover)
-    grounds = carried(_without_specks(rest_HW3 * clear[..., None]), edge, fresh)
+    grounds = carried(without_specks(rest_HW3 * clear[..., None]), edge, fresh)
     for away, (frame, ground) in enumerate(zip(fresh, grounds, strict=True), 1):
         shown = ground
         for one, cover, part in reversed(parts):
@@ -176,14 +176,6 @@ def _linger(
         left = (1 + np.cos(np.pi * away / LINGERS)) / 2
         made[0, :, frame] += torch.from_numpy(np.ascontiguousarray(shown * left)).to(made).permute(2, 0, 1)
     made.clamp_(-1, 1)
-
-
-def _without_specks(rest_HW3: np.ndarray) -> np.ndarray:
-    """A difference without what is small and strong."""
-    median = cv2.medianBlur((rest_HW3 * 63.5 + 128).round().clip(0, 255).astype(np.uint8), SPECK).astype(np.float32)
-    median = (median - 128) / 63.5
-    strong = np.abs(rest_HW3 - median).max(2, keepdims=True) > STRONG
-    return np.where(cv2.dilate(strong.astype(np.uint8), np.ones((3, 3)))[..., None] > 0, median, rest_HW3)
 
 
 def _outlined(one: Cutout, frame: int, size: tuple[int, int], stride: int) -> np.ndarray:

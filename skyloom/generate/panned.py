@@ -220,7 +220,8 @@ class Panner:
             ground, way = film, straight(calmed(plan.camera_1T5), opens=first == 0)
             if self.bundle.draws and any(known):
                 way, ground = surveyed(film, known, hidden, way), film.clone()
-                ground[:, :, lies[0]] = without_air(film, known, hidden, way, lies[0])
+                falls = any(said["weather"] not in ("", "clear") for said in self.said)
+                ground[:, :, lies[0]] = without_air(film, known, hidden, way, lies[0], falls)
             stays = None if self.bundle.draws else spread(cover, BESIDE, size).repeat_interleave(FOLD // BEATS, 1)
             new = passed_over(ground, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.bundle.draws else new

@@ -17,10 +17,12 @@ from torch import Tensor
 
 from ..models.layers import exact
 from ..models.panorama import BACK, BACK_TILT, BACK_ZOOM, EYE, FAR, FEET_FAR, FEET_NEAR, NEAR, seen_from, to_frame
+from ..models.vae import FOLD
 
 CORNERS, APART = 240, 5  # at most, and pixels between two
 FEWEST = 8  # corners that tell a step
 SPECK = 5  # pixels: what is smaller may fall or blow
+LARGER, STRONG = 9, 0.12  # the same of a single picture, and how much it differs, of -1 to 1
 THERE_AND_BACK = 0.5  # pixels by which a corner that is followed forward and back may be off
 ROUNDS, LEAST, RIGHT = 8, 0.2, 0.4  # of reweighting; pixels by which corners are off that count in full, and that are right
 FREE: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (2,), (0, 1), (0, 1, 2))  # of across, down and zoom
@@ -115,16 +117,31 @@ def _followed(before_HW: np.ndarray, after_HW: np.ndarray, corners_N12: np.ndarr
     return moved, found[:, 0] == 1
 
 
+def without_specks(picture_HW3: np.ndarray) -> np.ndarray:
+    """A picture, or the difference of two, without what is small and strong."""
+    median = cv2.medianBlur((picture_HW3 * 63.5 + 128).round().clip(0, 255).astype(np.uint8), LARGER).astype(np.float32)
+    median = (median - 128) / 63.5
+    strong = np.abs(picture_HW3 - median).max(2, keepdims=True) > STRONG
+    return np.where(cv2.dilate(strong.astype(np.uint8), np.ones((3, 3)))[..., None] > 0, median, picture_HW3)
+
+
 def _grey(film_13FHW: Tensor, frame: int) -> np.ndarray:
     grey = (film_13FHW[0, :, frame].float().mean(0) + 1) * 127.5
     return np.ascontiguousarray(grey.round().clamp(0, 255).byte().cpu().numpy())
 
 
-def without_air(film_13FHW: Tensor, known: Sequence[bool], hidden_1FHW: Tensor, way_1F5: Tensor, edge: int) -> Tensor:
-    """One known frame without what falls or blows there: where it is not as most of those around it are, it is as they are."""
+def without_air(
+    film_13FHW: Tensor, known: Sequence[bool], hidden_1FHW: Tensor, way_1F5: Tensor, edge: int, falls: bool = False
+) -> Tensor:
+    """One known frame without what falls or blows there: where it is not as most of those around it are, it is as they are.
+    Of a single picture that nobody can tell: there, if something `falls`, what is small and strong is taken for it."""
     first = max((i + 1 for i in range(edge) if not known[i]), default=0)
     last = min((i for i in range(edge, len(known)) if not known[i]), default=len(known))
     at = sorted({round(v) for v in np.linspace(first, last - 1, VOICES)})
+    if last - first <= FOLD:  # one picture, held
+        frame = film_13FHW[0, :, edge].float()
+        plain = torch.from_numpy(without_specks(frame.permute(1, 2, 0).cpu().numpy())).to(frame).permute(2, 0, 1)
+        return (plain if falls else frame)[None]
     size = film_13FHW.shape[3], film_13FHW.shape[4]
     camera = seen_from(way_1F5, edge, *size)
     mine, voices, agree = film_13FHW[:, :, edge].float(), [], []

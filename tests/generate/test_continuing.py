@@ -152,3 +152,12 @@ def test_a_body_is_followed_through_all_that_is_known():
     assert (found.stances_1F8 - one.stances_1F8)[0, :8, [2, 5]].abs().max() < 0.1
     loose = going_on_as(plan, film, KNOWN, 8)
     assert (loose.stances_1F8 - one.stances_1F8)[0, 0, 2].abs() > 0.08
+
+
+def test_of_a_single_picture_the_prompt_says_whether_something_falls():
+    still = seen(cameras((0.0, 0.0, 0.0), 24)).clone()
+    still[0, :, :4, 40:43, 60:63] = 1
+    known, nobody = [True] * 4 + [False] * 20, torch.zeros(1, 24, *SIZE)
+    way = cameras((0.0, 0.0, 0.0), 24)
+    assert torch.equal(without_air(still, known, nobody, way, 3), still[:, :, 3])
+    assert float(without_air(still, known, nobody, way, 3, falls=True)[0, :, 41, 61].max()) < 0.7
