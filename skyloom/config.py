@@ -123,20 +123,10 @@ class VerifierConfig:
 
 @dataclass(frozen=True)
 class AirConfig:
-    """The small network that draws what falls and drifts through a film (models/air), and how it learns."""
+    """What a model remembers of what falls and drifts through a film (models/air)."""
 
-    depth: int = 0  # blocks; 0: the model has none
-    width: int = 128  # D
-    steps: int = 2500
-    batch: int = 16  # pieces of clips a step
-    crop: int = 8  # cells, each side of a piece
-    frames: int = 5  # latent frames
-    size: int = 256  # pixels of the clips that pieces are cut from
-    lr: float = 2e-3
-    warmup: int = 50
-    decay: float = 0.5  # the last fraction of the steps, linearly to zero
-    weight_decay: float = 0.01
-    shift: float = 4.0  # of the noise levels: where a flake is to be is settled above 0.9
+    particles: int = 0  # of each kind, by day and at night; 0: the model has none
+    frames: int = 48  # of a round, after which each sways as before
     seed: int = 0
 
 

@@ -24,7 +24,7 @@ STORYBOOK = Config(
     staging=StagingConfig(depth=6),
     tempo=TempoConfig(depth=3),
     verifier=VerifierConfig(depth=2),
-    air=AirConfig(depth=4),
+    air=AirConfig(particles=16),
     tokenizer=TokenizerTrain(steps=520, warmup=50, pool=2496, crop=128, square=4.0, noise=0.1, decay=0.5),
     model=ModelTrain(
         steps=5600,
@@ -108,7 +108,7 @@ TINY = Config(
     staging=StagingConfig(depth=1, width=32, head_dim=16, steps=20, batch=8, warmup=5),
     tempo=TempoConfig(depth=1, width=32, heads=2, steps=20, batch=8, warmup=5),
     verifier=VerifierConfig(depth=1, width=32, heads=2, text_depth=1, steps=20, batch=8, warmup=5),
-    air=AirConfig(depth=1, width=16, steps=20, batch=8, crop=4, frames=3, size=64, warmup=5),
+    air=AirConfig(particles=2, frames=10),
     tokenizer=TokenizerTrain(steps=20, batch=2, crop=64, frames=5, warmup=5, pool=28, pool_size=64),
     model=ModelTrain(
         steps=20,

@@ -164,18 +164,12 @@ def train_verifier(
 
 
 @train.command(name="air")
-def train_air(
-    *settings: Setting,
-    preset: Preset = "storybook",
-    run: Run = None,
-    init: Annotated[str | None, Parameter(help="The model through whose films it falls [the run's own].")] = None,
-    minutes: Minutes = math.inf,
-) -> None:
-    """Stage 7: the small network that draws rain, snow, leaves and bubbles over a film, from the world's own particles."""
+def train_air(*settings: Setting, preset: Preset = "storybook", run: Run = None) -> None:
+    """Stage 7: nothing is learned; how the world's drops, flakes, leaves and bubbles look and go is kept, each seen alone."""
     config, home = _setup(settings, preset, run)
     from ..train import air
 
-    print(air.main(config, home / "air", init or home / "model", minutes=minutes))
+    print(air.main(config, home / "air"))
 
 
 @train.command(name="loops")

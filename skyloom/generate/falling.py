@@ -1,113 +1,120 @@
-"""Rain, snow, leaves and bubbles over a film, where its prompts speak of them: drawn by models/air, and added to the latents.
+"""Rain, snow, leaves and bubbles over a film, where its prompts speak of them: particles that the model remembers (models/air).
 
-A prompt says which, as `worlds.expand.read_facts` hears it: a weather, or a place under water, where bubbles rise. Each window
-goes on from the last latent frames of the one before. What is given stays as it is.
+A prompt says which, as `worlds.expand.read_facts` hears it: a weather, or a place under water, where bubbles rise. Where each
+particle is, is a function of the film's seed and the frame: any window goes on from the one before. What is given stays.
 
-Dimension key: P prompts, T latent frames of a window, H W cells.
+Dimension key: P prompts, T latent frames of a window, H W cells; F frames, h w pixels; N particles.
 """
 
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ..diffusion import patterns, sampler
-from ..models.air import GROUNDS, KINDS, Air, number
+from ..models.air import KINDS, UNIT, Swarm, number
+from ..models.vae import FOLD
 from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
-from ..worlds.weather import INKS
-from .noise import Noise
 from .request import Request
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
-STEPS, SHIFT = 12, 4.0  # of sampling, and of its times towards noise: where a flake is to be, much of it decides
 FULL = 0.5  # noise level from which on a cell has all of it: what is hardly changed keeps what fell through it
-HELD = 3  # latent frames that a window knows of the one before
-PLAIN = {"rain": (0.08, 0.24), "snow": (0.12, 0.4), "leaves": (0.17, 0.5), "bubbles": (0.03, 0.12)}  # of a kind's opacity, from
-# where on something is there, and from where on all of it is: so as much is covered as in the world (measured)
-LEAF = 0.6, 0.35  # of -1 to 1, by how much a leaf differs from its ground, by day and at night
-SALT = 2_000_003  # added to seeds: what falls has noise of its own
+AROUND = 0.1  # short sides beyond the picture where particles are too
+FADES = 4  # frames in which one of a ring goes or comes, where it cannot be back in time
+SALT = 2_000_003  # added to seeds: what falls has places of its own
 
 
 class Falling:
-    """What falls through a take, asked for window by window."""
+    """What falls through a take, drawn window by window."""
 
-    def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle", cells: tuple[int, int]):
-        self.bundle, self.request, self.cells = bundle, request, cells
+    def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle"):
         self.kinds = [kind_of(prompt) if bundle.air is not None else None for prompt in prompts]
-        self.noise = {
-            kind: Noise(request, bundle.config.vae.channels, cells, SALT + kind)
-            for kind in sorted({kind for kind in self.kinds if kind is not None})
-        }
-        self.past: dict[int, Tensor] = {}
+        self.swarms: dict[int, Swarm] = {}
+        self.seed = request.seed
+        for kind in sorted({kind for kind in self.kinds if kind is not None}):
+            assert bundle.air is not None
+            self.swarms[kind] = bundle.air.swarm(kind)
 
-    def __call__(self, weights_PT: Tensor, levels_BTHW: Tensor, opens: bool, ring: bool = False) -> dict[int, Tensor]:
-        """What each kind adds to the latents of a window's new frames, 1 C T H W; of none where nothing falls.
-
-        `opens` says whether they are the take's first; of a `ring` the last is followed by the first.
-        """
-        found = {}
-        for kind, noise in self.noise.items():
+    def over(self, film_13Fhw: Tensor, weights_PT: Tensor, levels_BTHW: Tensor, begin: int, ring: bool = False) -> Tensor:
+        """The frames of a window's latent ones (-1 to 1), of which the first is the take's `begin`, with it in front; of a
+        `ring` the last is followed by the first."""
+        for kind, swarm in self.swarms.items():
             share_T = sum(weights_PT[p] for p, other in enumerate(self.kinds) if other == kind)
             assert isinstance(share_T, Tensor)
-            drawn = self._drawn(kind, noise.draw(len(share_T)).to(levels_BTHW.device), opens, ring)
-            found[kind] = drawn * share_T.to(drawn.device).view(1, 1, -1, 1, 1) * (levels_BTHW[:, None] / FULL).clamp(max=1)
-        return found
-
-    def over(self, film_13Fhw: Tensor, found: dict[int, Tensor]) -> Tensor:
-        """The film with it in front."""
-        for kind, air in found.items():
-            film_13Fhw = matted(film_13Fhw, self.bundle.vae.picture_change(air), kind)
+            share = share_T.to(levels_BTHW.device).view(1, -1, 1, 1) * (levels_BTHW / FULL).clamp(max=1)
+            shares_FHW = share[0].repeat_interleave(FOLD, 0).float()
+            if float(shares_FHW.max()) > 0:
+                film_13Fhw = self._drawn(film_13Fhw, shares_FHW, kind, swarm, begin, ring)
         return film_13Fhw
 
-    def _drawn(self, kind: int, noise_1CTHW: Tensor, opens: bool, ring: bool) -> Tensor:
-        air = self.bundle.air
-        assert air is not None
-        past = self.past.get(kind)
-        held = 0 if past is None else past.shape[2]
-        known = torch.cat([noise_1CTHW[:, :, :0] if past is None else past, torch.zeros_like(noise_1CTHW)], 2)
-        noise = torch.cat([torch.zeros_like(known[:, :, :held]), noise_1CTHW], 2)
-        level = (torch.arange(known.shape[2], device=noise.device) >= held).float().view(1, -1, 1, 1)
-        z = drawn(air, noise, kind, patterns.Pattern(level, known, held=held), opens, ring)
-        self.past[kind] = z[:, :, max(held, z.shape[2] - HELD) :]
-        return z[:, :, held:] * (air.loud_K[kind] * air.gain_C).view(1, -1, 1, 1, 1)
+    def _drawn(self, film: Tensor, shares_FHW: Tensor, kind: int, swarm: Swarm, begin: int, ring: bool) -> Tensor:
+        frames, size = film.shape[2], (film.shape[3], film.shape[4])
+        moments = (np.arange(frames) + begin * FOLD - (FOLD - 1)).clip(0)  # a take's first frame is there FOLD times
+        crowd = Crowd(swarm, size, (self.seed + SALT, kind), frames if ring else 0)
+        whole = shares_FHW.amax((1, 2)).cpu().tolist()
+        alike = bool((shares_FHW == shares_FHW[:, :1, :1]).all())
+        pictures = ((film[0].float() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 3, 0).cpu().numpy()
+        for picture, moment, share in zip(pictures, moments, whole, strict=True):
+            if share > 0:
+                crowd.draw(picture, int(moment), share if alike else 1.0)
+        wet = torch.from_numpy(pictures).to(film.device).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+        if alike:
+            there = torch.tensor([share > 0 for share in whole], device=film.device).view(1, 1, -1, 1, 1)
+            return torch.where(there, wet, film)
+        return torch.lerp(film.float(), wet, F.interpolate(shares_FHW[None], size)[:, None])
 
 
-def drawn(air: Air, noise_1CTHW: Tensor, kind: int, pattern: patterns.Pattern, opens: bool, ring: bool = False) -> Tensor:
-    """What falls, as the network has it: to be multiplied by its gain."""
-    which, turning = torch.tensor([kind], device=noise_1CTHW.device), sampler.Ring(noise_1CTHW.shape[2])
+class Crowd:
+    """Particles of a swarm all over a picture of that height and width; of a ring of so many frames each comes back."""
 
-    def velocity(z: Tensor, t: Tensor) -> Tensor:
-        if not ring:
-            return air(z, t, which, opens)
-        turning.turn()
-        return turning.closed(air(turning.opened(z), t, which, False))
+    def __init__(self, swarm: Swarm, size: tuple[int, int], seed: tuple[int, ...], ring: int):
+        self.size, self.unit, self.ring = size, min(size), ring
+        sides = np.array([size[1], size[0]]) / self.unit
+        count, rng = round(swarm.count * float(sides.prod())), np.random.default_rng(seed)
+        self.box = sides + 2 * AROUND
+        self.at, self.which = rng.uniform(0, 1, (count, 2)) * self.box, rng.integers(0, len(swarm.alpha_NLST), count)
+        self.alpha, self.ink = swarm.alpha_NLST.cpu().numpy(), swarm.ink_N3.cpu().numpy()
+        self.step, self.sway = swarm.step_N2.float().cpu().numpy(), swarm.sway_NF2.float().cpu().numpy()
+        self.since = rng.integers(0, max(self.sway.shape[1], 1), count)
 
-    *_, z = sampler.sample(velocity, noise_1CTHW, pattern, sampler.schedule(STEPS, SHIFT))
-    return z
+    def draw(self, picture_HW3: np.ndarray, moment: int, share: float) -> None:
+        """Into a picture, in place."""
+        for at, which, since in zip(self.at, self.which, self.since, strict=True):
+            step, time, there = self.step[which], moment, share
+            if self.ring:
+                time, step, there = self._round(step, moment, int(since), share)
+            turn = (time + since) % len(self.sway[which])
+            middle = (at + step * time + self.sway[which, turn]) % self.box - AROUND
+            alpha = self.alpha[which, turn % len(self.alpha[which])]
+            self._lay(picture_HW3, alpha, self.ink[which], middle * self.unit, there)
 
+    def _round(self, step: np.ndarray, moment: int, since: int, share: float) -> tuple[int, np.ndarray, float]:
+        """In a ring: what goes through the picture comes back in time, a little faster or slower; the rest fades away and is
+        back where it began, each at a time of its own."""
+        whole = step * self.ring / self.box
+        if np.abs(whole).max() >= 1:
+            return moment % self.ring, np.round(whole) * self.box / self.ring, share
+        time = (moment + since) % self.ring
+        return time, step, share * min(1.0, (time + 0.5) / FADES, (self.ring - time - 0.5) / FADES)
 
-def matted(film_B3Fhw: Tensor, change_B3Fhw: Tensor, kind: int) -> Tensor:
-    """The film (-1 to 1) behind what falls, which by itself would `change` a grey ground so much.
-
-    The change is that of a colour, more or less opaque, and blurred: how opaque is what is asked. A leaf has its own colour,
-    all else the one of its kind. What is faint is grain, and left out; so edges are sharp where the network's are not."""
-    name, dark = KINDS[kind // 2], kind % 2
-    ground = GROUNDS[dark] / 127.5 - 1
-    if name == "leaves":
-        strength, opacity = change_B3Fhw.abs().amax(1, keepdim=True), 1.0
-        colour = ground + change_B3Fhw * (LEAF[dark] / strength.clamp(min=1e-3)).clamp(min=1)
-        level = strength / LEAF[dark]
-    else:
-        ink, opacity = INKS[name][dark]
-        colour = torch.tensor(ink, device=film_B3Fhw.device).view(1, 3, 1, 1, 1) / 127.5 - 1
-        way = colour - ground
-        level = (change_B3Fhw * way).sum(1, keepdim=True) / way.square().sum() / opacity
-    faint, plain = PLAIN[name]
-    share = ((level - faint) / (plain - faint)).clamp(0, 1)
-    return torch.lerp(film_B3Fhw, colour.clamp(-1, 1).expand_as(film_B3Fhw), opacity * share * share * (3 - 2 * share))
+    def _lay(self, picture: np.ndarray, alpha: np.ndarray, ink: np.ndarray, middle: np.ndarray, share: float) -> None:
+        scale, (rows, columns) = self.unit / UNIT, alpha.shape
+        reach = np.array([columns, rows]) * scale / 2 + 1
+        (left, top), (right, bottom) = np.floor(middle - reach).astype(int), np.ceil(middle + reach).astype(int)
+        left, top, right, bottom = max(left, 0), max(top, 0), min(right, self.size[1]), min(bottom, self.size[0])
+        if left >= right or top >= bottom:
+            return
+        x, y = middle - [left, top] - 0.5 - (np.array([columns, rows]) - 1) / 2 * scale
+        drawn = cv2.warpAffine(
+            alpha, np.array([[scale, 0, x], [0, scale, y]]), (right - left, bottom - top), flags=cv2.INTER_LINEAR
+        )
+        part, opaque = picture[top:bottom, left:right], drawn[..., None] * np.float32(share / 255)
+        part[:] = np.rint(part + (ink - part.astype(np.float32)) * opaque).astype(np.uint8)
 
 
 def kind_of(prompt: str) -> int | None:

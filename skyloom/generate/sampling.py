@@ -97,7 +97,7 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
     stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
     dresser = Dresser(take, stage.request, stage.bundle, stager.looks, stage.noise.cells)
     panner = Panner(take, stage.request, stage.bundle, stager.looks, painter_of(stage))
-    falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
+    falling = Falling(take.prompts, stage.request, stage.bundle)
     light: Tensor | None = None
     for begin, end in windows_of(take, stage.window):
         known, levels, noise = cells(take, begin, end, stage), levels_of(take, begin, end, stage), stage.noise.draw(end - begin)
@@ -131,9 +131,7 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
                 past = z if past is None else torch.cat([past, z], 2)
                 past, ended = past[:, :, max(0, past.shape[2] - keep) :], film if ended is None else torch.cat([ended, film], 2)
                 ended = ended[:, :, max(0, ended.shape[2] - keep * CHUNK) :].clone()  # a view would keep all of the window
-            free_unused()
-            air = falling(weights[:, held:], levels[:, held:], opens=begin == 0)
-            film = falling.over(film, air)
+            film = falling.over(film, weights[:, held:], levels[:, held:], begin)
         free_unused()
         yield film[:, :, CHUNK - 1 :] if begin == 0 else film
 
@@ -288,14 +286,13 @@ def _ring(take: Take, stage: Stage) -> Tensor:
             velocity = velocity_of(take, weights.expand(-1, count + 1), stage, stager, plan, ring)
         around = sampler.looped(velocity, still, first, ring)
         z = _sample(around, noise, patterns.unknown(noise.shape).to(stage.device), stage)
-        falling = Falling(take.prompts, stage.request, stage.bundle, stage.noise.cells)
+        falling = Falling(take.prompts, stage.request, stage.bundle)
         with autocast(stage.device):
             lead = torch.cat([still(z[:, :, -3:-2] if count > 2 else z[:, :, -1:]), z[:, :, -2:]], 2)
             decode = lambda z: _drawn(torch.cat([lead, z], 2), stage, {}, opens=True)[:, :, CHUNK * lead.shape[2] :]  # noqa: E731
             panner = Panner(take, stage.request, stage.bundle, stager.looks, painter_of(stage))
             film = panner.ring(z, weights.expand(-1, count), plan, decode)
-            air = falling(weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), opens=False, ring=True)
-            return falling.over(film, air)
+            return falling.over(film, weights.expand(-1, count), torch.ones(1, count, 1, 1, device=stage.device), 1, ring=True)
 
 
 def preview(z_BCTHW: Tensor, bundle: "Bundle") -> np.ndarray:

@@ -23,7 +23,7 @@ from ..config import (
     from_json,
     to_json,
 )
-from .air import Air
+from .air import KINDS, Air, Swarm
 from .dit import DiT
 from .loops import Loops
 from .overlay import Overlay
@@ -98,7 +98,7 @@ def load_bundle(model: str | Path = "storybook", device: str = "cpu") -> Bundle:
     load_weights(vae, folder / "vae.safetensors")
     load_weights(dit, folder / "dit.safetensors")
     staging = load_part(Staging(config.staging, config.text), STAGING, folder) if config.staging.depth else None
-    air = load_part(Air(config.air, config.vae.channels), AIR, folder) if config.air.depth else None
+    air = load_part(Air(config.air), AIR, folder) if config.air.particles else None
     paced = staging is not None and config.tempo.depth > 0
     tempo = load_part(Tempo(config.tempo, config.staging, config.text), TEMPO, folder) if paced else None
     verified = staging is not None and config.verifier.depth > 0
@@ -183,7 +183,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
         text=TextConfig(16, 1, 2, 32, looks=2),
         dit=DiTConfig(width=32, depth=2, head_dim=16, local_width=16, local_depth=1, layout=True),
         staging=StagingConfig(depth=1, width=32, head_dim=16),
-        air=AirConfig(depth=1, width=16),
+        air=AirConfig(particles=2, frames=10),
         tempo=TempoConfig(depth=1, width=32, heads=2),
         verifier=VerifierConfig(depth=1, width=32, heads=2),
     )
@@ -200,9 +200,10 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
     staging = Staging(config.staging, config.text)
     for p in (staging.leave.weight, staging.modulation.weight):
         torch.nn.init.normal_(p, std=0.2)
-    air = Air(config.air, vae.channels)
-    for p in air.parameters():
-        torch.nn.init.normal_(p, std=0.2)
+    air = Air(config.air)
+    for kind in range(2 * len(KINDS)):
+        drop = air.swarm(kind)
+        air.keep(kind, Swarm(drop.alpha_NLST + 200, drop.ink_N3 + 230, drop.step_N2 + 0.05, drop.sway_NF2, 20))
     tempo = Tempo(config.tempo, config.staging, config.text)
     torch.nn.init.normal_(tempo.leave.weight, std=0.02)
     verifier = Verifier(config.verifier, config.text)

@@ -1,167 +1,104 @@
-"""Train the air: particles of the world, drawn over nothing -> latents with noise -> velocity. Rerun to resume.
+"""Keep the air: particles of the world, each seen alone from frame to frame. Nothing is learned by gradients.
 
-Each clip shows one kind over plain grey, and what it adds to the latents of the grey is what is learned; the batch of a step is
-a pure function of its number. Dimension key as in models/air: B clips, C latent channels, T latent frames, H W cells.
+A particle is drawn over black and over white: how opaque it is in each pixel, and in which colour, follows from both; where
+its middle is says how it goes. Dimension key as in models/air.
 """
 
-import math
-from dataclasses import dataclass
+import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset
 
-from ..base import checkpoint, dist
-from ..config import Config, VAEConfig, to_json
-from ..diffusion import patterns
-from ..diffusion.flow import draw_levels, flow_loss
-from ..generate import falling
-from ..models.air import GROUNDS, KINDS, Air, number
-from ..models.bundle import AIR, Bundle, autocast, load_bundle
-from ..models.vae import to_video
-from ..worlds.weather import draw_air, make_air
-from .small import learn
-from .staging import drawn
+from ..base.checkpoint import save_weights, write_atomic
+from ..config import AirConfig, Config, to_json
+from ..models.air import KINDS, SHAPES, TURNING, UNIT, Air, Swarm, number
+from ..models.bundle import AIR
+from ..worlds.weather import COUNTS, LEAF_COLOURS, draw_air, make_air
+from ..worlds.weather import Air as Particles
 
-DRIFT = 0.25  # short sides a second, deviation of the camera's way
-PIECES = 4  # of each clip, with `crop` cells a side
-CONTINUED = 0.3  # share of pieces whose first latent frames are given, so that a film's next window goes on from the last
-LOUDEST = 2.5  # most that what is drawn is made stronger by
-UNIFORM = 0.5  # share of noise levels that are drawn alike between 0 and 1
-WATCHED = 2  # batches of particles that are never learned
+CANVAS = {"rain": (1.0, 3.2), "snow": (0.5, 1.8), "leaves": (2.0, 1.2), "bubbles": (0.5, 1.4)}  # short sides: wide enough for
+START = {"rain": (0.7, 0.2), "snow": (0.25, 0.2), "leaves": (0.2, 0.3), "bubbles": (0.25, 1.2)}  # four seconds from there
+ASIDE = 0.1  # of the world's box, beyond the picture
+COLOURS = len(LEAF_COLOURS)
+COARSE = 2  # times smaller are the pictures that only tell where a particle is
+CLEAR = 0.02  # opacity of what is nothing
+MEETS = 8  # frames at the end of a round in which a way comes back to where it began
 
 
-@dataclass(frozen=True)
-class Batch:
-    air_BCTHW: Tensor  # not scaled
-    kind_B: Tensor
-    given_B: Tensor  # how many latent frames are
-    opens: bool
+def main(config: Config, run: Path) -> Path:
+    """Writes run/export/air.safetensors. ValueError where the config has no air."""
+    if not config.air.particles:
+        raise ValueError("air.particles is 0: in this preset's films nothing falls. Set it, or take another preset.")
+    export = run / "export"
+    save_weights(export / AIR, remembered(config.air, config.fps).state_dict(), torch.bfloat16)
+    write_atomic(export / "config.json", to_json(config))
+    return export
 
 
-def main(
-    config: Config, run: Path, model: str | Path, *, minutes: float = math.inf, save_minutes: float = 3, check_every: int = 200
-) -> Path:
-    """Trains in `run` for the tokenizer of the model of that name or folder; exports run/export.
-
-    Stops early, with everything saved and exported, after `minutes`. ValueError where the config has no air.
-    """
-    c = config.air
-    if not c.depth:
-        raise ValueError("air.depth is 0: in this preset's films nothing falls. Set it, or take another preset.")
-    checkpoint.claim(run, to_json(config), ("air", "vae", "fps"))
-    batches = Batches(config, model)
-    torch.manual_seed(c.seed)
-    air = Air(c, config.vae.channels)
-    air.gain_C.copy_(spread(batches))
-    watched = [batches[-1 - i] for i in range(WATCHED)]
-    return learn(
-        air,
-        c,
-        run,
-        AIR,
-        lambda step: drawn(batches, step, c.steps),
-        lambda part, batch, step: air_loss(part, batch, config, step),
-        lambda part: validate(part, watched, config),
-        minutes=minutes,
-        save_minutes=save_minutes,
-        check_every=check_every,
-        finish=lambda part: part.loud_K.copy_(loudness(part, batches)),
-    )
-
-
-def air_loss(air: Air, batch: Batch, config: Config, step: int) -> Tensor:
-    """The flow loss of a batch at the noise levels of its step."""
-    rng = dist.step_rng(config.air.seed, step)
-    z = batch.air_BCTHW / air.gain_C.view(1, -1, 1, 1, 1)
-    frame = torch.arange(z.shape[2])
-    levels = draw_levels((len(z), 1, 1, 1), config.air.shift, UNIFORM, rng)
-    levels = torch.where(frame[None] < batch.given_B[:, None], 0.0, levels[:, :, 0, 0])[..., None, None]
-    with autocast(z.device):
-        noise = torch.randn(z.shape, generator=rng)
-        return flow_loss(lambda z, t: air(z, t, batch.kind_B, batch.opens), z, noise, levels, torch.ones_like(levels))
-
-
-@torch.no_grad()
-def validate(air: Air, watched: list[Batch], config: Config) -> float:
-    return sum(float(air_loss(air, batch, config, i)) for i, batch in enumerate(watched)) / len(watched)
-
-
-class Batches(Dataset[Batch]):
-    """The batch of a step, whatever came before: nothing to resume. Those of numbers below 0 are of other particles."""
-
-    def __init__(self, config: Config, model: str | Path):
-        self.config, self.model = config, model
-        self._bundle: Bundle | None = None  # loaded by whoever draws
-        self._grounds: dict[tuple[int, int], Tensor] = {}
-
-    def __getitem__(self, step: int) -> Batch:
-        if self._bundle is None:
-            self._bundle = load_bundle(self.model)
-        c, stride = self.config.air, VAEConfig.time_stride
-        rng = np.random.default_rng((c.seed, 61, abs(step), int(step < 0)))
-        opens = bool(rng.random() < 0.5)
-        parts, kinds = [], []
-        for _ in range(-(-c.batch // PIECES)):
-            kind, dark = KINDS[rng.integers(len(KINDS))], bool(rng.random() < 0.3)
-            clip = self._clip(kind, dark, 1 + stride * (c.frames - (1 if opens else 0)), rng)
-            z = self._added(clip, GROUNDS[dark])[:, :, 0 if opens else 1 :]
-            for _ in range(PIECES):
-                top, left = (int(rng.integers(0, side - c.crop + 1)) for side in z.shape[3:])
-                parts.append(z[..., top : top + c.crop, left : left + c.crop])
-                kinds.append(number(kind, dark))
-        count = len(parts)
-        given = np.where(rng.random(count) < CONTINUED, rng.integers(1, max(2, c.frames - 1), count), 0)
-        return Batch(torch.cat(parts), torch.tensor(kinds), torch.from_numpy(given), opens)
-
-    def _clip(self, kind: str, dark: bool, frames: int, rng: np.random.Generator) -> np.ndarray:
-        """Particles over grey: F H W 3 uint8."""
-        size = self.config.air.size
-        air = make_air(kind, int(rng.integers(1 << 30)), size, size)
-        assert air is not None
-        clip = np.full((frames, size, size, 3), GROUNDS[dark], np.uint8)
-        start, drift = float(rng.random()) * 8, float(rng.normal()) * DRIFT * (rng.random() < 0.5)
-        for i, picture in enumerate(clip):
-            seconds = i / self.config.fps
-            draw_air(air, picture, start + seconds, drift * seconds, dark)
-        return clip
-
-    def _added(self, clip_FHW3: np.ndarray, ground: int) -> Tensor:
-        """What the particles add to the latents of their ground: 1 C T H W."""
-        key = len(clip_FHW3), ground
-        if key not in self._grounds:
-            self._grounds[key] = self._latents(np.full_like(clip_FHW3, ground))
-        return self._latents(clip_FHW3) - self._grounds[key]
-
-    def _latents(self, clip_FHW3: np.ndarray) -> Tensor:
-        assert self._bundle is not None
-        with torch.no_grad():
-            return self._bundle.vae.encode(to_video(clip_FHW3)).float()
-
-
-def loudness(air: Air, batches: Batches, clips: int = 4) -> Tensor:
-    """How many times as strong as what is drawn the world's particles are, for each kind: from so many clips of each."""
-    found: list[float] = []
+def remembered(config: AirConfig, fps: int) -> Air:
+    """The world's particles of every kind, by day and at night."""
+    air = Air(config)
     for kind in KINDS:
         for dark in (False, True):
-            rng = np.random.default_rng((batches.config.air.seed, 67, len(found)))
-            added = [batches._added(batches._clip(kind, dark, 17, rng), GROUNDS[dark]) for _ in range(clips)]
-            noise = [torch.randn(added[0].shape, generator=torch.Generator().manual_seed(i)) for i in range(clips)]
-            which, unknown = number(kind, dark), patterns.unknown(added[0].shape)
-            with torch.inference_mode(), autocast(added[0].device):
-                made = [falling.drawn(air, z, which, unknown, opens=True) for z in noise]
-            true, false = (strength(parts) for parts in (added, [air.gain_C.view(1, -1, 1, 1, 1) * z for z in made]))
-            found.append(true / max(false, 1e-4))
-    return torch.tensor(found).clamp(1, LOUDEST)
+            air.keep(number(kind, dark), seen(kind, dark, config, fps))
+    return air
 
 
-def strength(parts: list[Tensor]) -> float:
-    return float(torch.stack(parts).square().mean().sqrt())
+def seen(kind: str, dark: bool, config: AirConfig, fps: int) -> Swarm:
+    """Particles of a kind, one after the other."""
+    some = make_air(kind, config.seed, UNIT, UNIT)
+    assert some is not None
+    near = np.linspace(some.near.min(), some.near.max(), config.particles)  # evenly from the farthest to the nearest
+    phase = np.random.default_rng((config.seed, KINDS.index(kind))).uniform(0, 1, config.particles)
+    parts = []
+    box = np.array(CANVAS[kind]) + 2 * ASIDE
+    place = ((np.array(START[kind]) + ASIDE) / box)[:, None]
+    for i in range(config.particles):
+        same = np.repeat(i, 1 + i % COLOURS)  # of leaves each has the next colour: the last one lies on top
+        one = dataclasses.replace(
+            some, x=place[0].repeat(len(same)), y=place[1].repeat(len(same)), near=near[same], phase=phase[same],
+            width=box[0], height=box[1],
+        )  # fmt: skip
+        parts.append(alone(one, dark, config.frames, fps))
+    alpha, ink, step, sway = (torch.from_numpy(np.stack(part)) for part in zip(*parts, strict=True))
+    return Swarm(alpha, ink, step.float(), sway.float(), COUNTS[kind])
 
 
-def spread(batches: Batches, most: int = 12) -> Tensor:
-    """The channels' deviations, C, over so many batches."""
-    squares = torch.stack([batches[step].air_BCTHW.square().mean((0, 2, 3, 4)) for step in range(most)])
-    return squares.mean(0).sqrt().clamp(min=1e-4)
+def alone(one: Particles, dark: bool, frames: int, fps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A particle's pictures L S T, colour, mean step and the rest of its way F 2."""
+    rows, columns = SHAPES[one.kind]
+    pictures, middles, ink = [], [], np.zeros(3)
+    for frame in range(frames):
+        pictured = frame == 0 or one.kind in TURNING
+        opaque, black = _opaque(one, frame / fps, dark, UNIT if pictured else UNIT // COARSE)
+        y, x = np.nonzero(opaque > CLEAR)
+        if not len(y) or y.max() > len(opaque) - 2 or y.min() < 1:
+            break  # it leaves the picture
+        weight = opaque[y, x]
+        middle = np.array([(x * weight).sum(), (y * weight).sum()]) / weight.sum()
+        middles.append((middle + 0.5) / (UNIT if pictured else UNIT // COARSE))
+        if frame == 0:
+            sure = opaque > 0.97 * opaque.max()
+            ink = (black[sure] / opaque[sure][:, None]).mean(0)
+        if pictured:
+            to = np.array([[1, 0, (columns - 1) / 2 - middle[0]], [0, 1, (rows - 1) / 2 - middle[1]]])
+            pictures.append(cv2.warpAffine(opaque, to, (columns, rows), flags=cv2.INTER_LINEAR))
+    way = np.stack(middles)
+    time = np.arange(len(way))
+    step = np.polyfit(time, way, 1)[0] if len(way) > 1 else np.zeros(2)
+    sway = way - step * time[:, None]
+    sway = np.concatenate([sway, np.repeat(sway[-1:], frames - len(sway), 0)]) - sway.mean(0)
+    share = np.linspace(0, 1, MEETS)[:, None]
+    sway[-MEETS:] = (1 - share) * sway[-MEETS:] + share * sway[:1]
+    return (255 * np.stack(pictures)).round().astype(np.uint8), ink.clip(0, 255).round().astype(np.uint8), step, sway
+
+
+def _opaque(one: Particles, seconds: float, dark: bool, unit: int) -> tuple[np.ndarray, np.ndarray]:
+    """How opaque the particle is in each pixel, H W, and what is seen of it over black, H W 3."""
+    across, down = (round(side * unit) for side in CANVAS[one.kind])
+    black, white = (np.full((down, across, 3), ground, np.uint8) for ground in (0, 255))
+    for picture in (black, white):
+        draw_air(dataclasses.replace(one, unit=float(unit)), picture, seconds, 0.0, dark)
+    return 1 - (white.max(2).astype(np.float32) - black.max(2)) / 255, black

@@ -59,11 +59,9 @@ def training_plan(config: Config) -> dict[str, str]:
             verifier = Verifier(config.verifier, config.text)
         rows["verifier: weights"] = f"{_count(verifier) / 1e6:.2f} M, {human_bytes(2 * _count(verifier))} in the package"
         rows["verifier: steps"] = f"{config.verifier.steps} of {config.verifier.batch} scenes"
-    if config.air.depth:
-        with torch.device("meta"):
-            air = Air(config.air, config.vae.channels)
-        rows["air: weights"] = f"{_count(air) / 1e6:.2f} M, {human_bytes(2 * _count(air))} in the package"
-        rows["air: steps"] = f"{config.air.steps} of {config.air.batch} pieces of clips"
+    if config.air.particles:
+        kept = sum(part.numel() * part.element_size() for part in Air(config.air).buffers())
+        rows["air: memory"] = f"{config.air.particles} particles of each kind, {human_bytes(kept)} in the package"
     return rows
 
 

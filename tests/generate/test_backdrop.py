@@ -5,15 +5,12 @@ import torch
 
 from skyloom.generate import Request, generate
 from skyloom.generate.backdrop import KNOWN, SKIES, Painter, smoothed, wording
-from skyloom.generate.falling import matted
 from skyloom.generate.staged import scenery
-from skyloom.models.air import GROUNDS, number
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.panorama import laid, margins, seen_from, views
 from skyloom.worlds.expand import read_facts
 from skyloom.worlds.lexicon_en import PLACE_PHRASES
 from skyloom.worlds.scene import LIGHTS
-from skyloom.worlds.weather import INKS
 
 
 @pytest.fixture(scope="module")
@@ -114,19 +111,3 @@ def test_a_camera_passes_over_the_picture_and_comes_back_to_it():
     known = again[:, 3:] > 0.99
     assert float(known.float().mean()) > 0.3
     assert float(((again[:, :3] / again[:, 3:].clamp(min=1e-3) - picture) * known).abs().max()) < 0.1
-
-
-@pytest.mark.parametrize(("kind", "dark"), [("rain", False), ("snow", True), ("bubbles", False), ("leaves", False)])
-def test_what_falls_covers_with_its_colour_and_faint_grain_with_nothing(kind, dark):
-    ground = GROUNDS[dark] / 127.5 - 1
-    ink, opacity = INKS[kind][dark] if kind in INKS else ((230, 120, 40), 1.0)
-    colour = torch.tensor(ink).view(1, 3, 1, 1, 1) / 127.5 - 1
-    change = torch.zeros(1, 3, 1, 4, 4)
-    change[..., 0, 0] = (opacity * (colour - ground))[..., 0, 0]
-    change[..., 1, 1] = 0.01
-    film = torch.full((1, 3, 1, 4, 4), 0.2)
-    made = matted(film, change, number(kind, dark))
-    assert torch.allclose(
-        made[..., 0, 0], torch.lerp(film, colour, opacity)[..., 0, 0], atol=0.35 if kind == "leaves" else 1e-4
-    )
-    assert torch.allclose(made[..., 1:, 1:], film[..., 1:, 1:])

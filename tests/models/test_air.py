@@ -1,19 +1,28 @@
-"""Air of any size and length; what is told of a clip changes what is drawn."""
+"""What falls is remembered: saved and loaded as it was, by kind and light."""
 
 import torch
 
-from skyloom.models.air import KINDS, number
-from skyloom.models.bundle import tiny_bundle
+from skyloom.config import AirConfig
+from skyloom.models.air import KINDS, SHAPES, TURNING, Air, Swarm, number
+from skyloom.models.bundle import AIR, load_bundle, save_bundle, tiny_bundle
 
 
-def test_any_size_any_length_and_every_kind():
-    air = tiny_bundle().air
-    for shape in ((1, 4, 1, 4, 4), (2, 4, 3, 5, 7)):
-        z, t = torch.randn(shape), torch.full((shape[0], 1, 1, 1), 0.5)
-        kinds = torch.zeros(shape[0], dtype=torch.long)
-        assert air(z, t, kinds, True).shape == shape
+def test_each_kind_has_a_swarm_by_day_and_one_at_night():
     assert sorted(number(kind, dark) for kind in KINDS for dark in (False, True)) == list(range(2 * len(KINDS)))
-    said = [air(z, t, torch.full((2,), number(kind, dark)), opens) for kind in KINDS[:2] for dark in (0, 1) for opens in (0, 1)]
-    assert all(not torch.allclose(one, other) for i, one in enumerate(said) for other in said[:i])
-    late = air(z, torch.tensor([[0.0, 0.5, 0.5]]).view(1, 3, 1, 1).expand(2, -1, -1, -1), kinds, True)
-    assert not torch.allclose(late[:, :, 0], air(z, t, kinds, True)[:, :, 0])  # frames have levels of their own
+    air = Air(AirConfig(particles=3, frames=7))
+    for kind in KINDS:
+        swarm = air.swarm(number(kind, True))
+        assert swarm.alpha_NLST.shape == (3, 7 if kind in TURNING else 1, *SHAPES[kind])
+        assert swarm.sway_NF2.shape == (3, 7, 2) and swarm.ink_N3.shape == (3, 3) and swarm.step_N2.shape == (3, 2)
+
+
+def test_what_is_kept_is_found_again(tmp_path):
+    bundle = tiny_bundle()
+    kind = number("snow", False)
+    old = bundle.air.swarm(kind)
+    new = Swarm(old.alpha_NLST + 7, old.ink_N3 + 1, old.step_N2 + 0.01, old.sway_NF2 - 0.5, 12)
+    bundle.air.keep(kind, new)
+    save_bundle(bundle, tmp_path)
+    assert (tmp_path / AIR).is_file()
+    found = load_bundle(tmp_path).air.swarm(kind)
+    assert all(torch.equal(a, b) for a, b in zip(found[:4], new[:4], strict=True)) and found.count == 12

@@ -1,69 +1,49 @@
-"""Air learns from the world's particles alone, and a run that was stopped goes on to the same bits."""
+"""The air that is kept is the world's: each particle as it looks, and as it goes."""
 
 import dataclasses
 
+import numpy as np
 import pytest
-import torch
 
-from skyloom.base.checkpoint import load_latest, read_weights
-from skyloom.models.air import KINDS
-from skyloom.models.bundle import AIR, Bundle, load_bundle, save_bundle
-from skyloom.models.dit import DiT
-from skyloom.models.vae import VAE
-from skyloom.models.vocabulary import Vocabulary
+from skyloom.base.checkpoint import load_weights
+from skyloom.config import AirConfig
+from skyloom.models.air import SHAPES, Air, number
+from skyloom.models.bundle import AIR
 from skyloom.train import air
+from skyloom.worlds.weather import BUBBLE_SPEED, COUNTS, LEAF_COLOURS, RAIN_SPEED, SNOW_SPEED, WIND
+
+FEW = AirConfig(particles=4, frames=30)
 
 
-@pytest.fixture(scope="module")
-def model(tiny, tmp_path_factory):
-    """An untrained model whose tokenizer sees what is there."""
-    vocabulary = Vocabulary(["a"], [[f"n{i}"] for i in range(tiny.text.looks)])
-    torch.manual_seed(0)
-    bundle = Bundle(tiny, VAE(tiny.vae), DiT(tiny.dit, tiny.text, tiny.vae.channels, len(vocabulary)), vocabulary)
-    torch.nn.init.orthogonal_(bundle.vae.basis)
-    folder = tmp_path_factory.mktemp("model")
-    save_bundle(bundle, folder)
-    return folder
+@pytest.mark.parametrize(
+    ("kind", "right", "down"),
+    [("rain", -0.12 * RAIN_SPEED, RAIN_SPEED), ("snow", 0, SNOW_SPEED), ("leaves", WIND, 0.14), ("bubbles", 0, -BUBBLE_SPEED)],
+)
+def test_particles_go_as_they_do_in_the_world(kind, right, down):
+    swarm = air.seen(kind, False, FEW, 12)
+    near = np.linspace(0.5, 1, 4)
+    steps = swarm.step_N2.numpy() * 12
+    assert steps[:, 0] == pytest.approx(right * near, abs=0.02 + 0.03 * abs(right))
+    assert steps[:, 1] == pytest.approx(down * near, abs=0.04 + 0.03 * abs(down))
+    assert swarm.count == COUNTS[kind]
+    assert swarm.sway_NF2.abs().max() < 0.06
+    assert swarm.alpha_NLST.shape[2:] == SHAPES[kind] and swarm.alpha_NLST.amax((1, 2, 3)).min() > 60
+    edges = swarm.alpha_NLST[..., [0, -1], :], swarm.alpha_NLST[..., [0, -1]]
+    assert max(int(edge.max()) for edge in edges) < 20  # nothing is cut off
 
 
-def with_air(config, **changes):
-    return dataclasses.replace(config, air=dataclasses.replace(config.air, **changes))
+def test_what_snows_at_night_is_darker_and_leaves_have_their_colours():
+    day, night = (air.seen("snow", dark, FEW, 12).ink_N3.float().mean() for dark in (False, True))
+    assert night < day - 20
+    leaves = air.seen("leaves", False, FEW, 12)
+    assert np.abs(leaves.ink_N3.numpy().astype(int) - np.array(LEAF_COLOURS)).max() < 8
+    assert (leaves.alpha_NLST[:, 0] != leaves.alpha_NLST[:, 5]).any()
 
 
-def test_a_stopped_run_continues_to_the_same_bits(tiny, model, tmp_path):
-    config = with_air(tiny, steps=6)
-    whole = air.main(config, tmp_path / "whole", model)
-    for _ in range(2):  # each stops after a step
-        air.main(config, tmp_path / "parts", model, minutes=0)
-    assert load_latest(tmp_path / "parts")["step"] == 2
-    parts = air.main(config, tmp_path / "parts", model)
-    one, other = (read_weights(folder / AIR)[0] for folder in (whole, parts))
-    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-    with pytest.raises(ValueError, match="other settings"):
-        air.main(with_air(tiny, steps=7), tmp_path / "whole", model)
-    with pytest.raises(ValueError, match="nothing falls"):
-        air.main(with_air(tiny, depth=0), tmp_path / "no", model)
-
-
-def test_batches_show_particles_in_every_kind(tiny, model):
-    batches = air.Batches(with_air(tiny, batch=64), model)
-    batch, again, other = batches[3], batches[3], batches[-3]
-    assert torch.equal(batch.air_BCTHW, again.air_BCTHW) and not torch.equal(batch.air_BCTHW, other.air_BCTHW)
-    c = tiny.air
-    assert batch.air_BCTHW.shape == (64, tiny.vae.channels, c.frames, c.crop, c.crop)
-    assert set((batch.kind_B // 2).tolist()) == set(range(len(KINDS))) and batch.given_B.max() < c.frames
-    assert batch.air_BCTHW.abs().max() > 0
-
-
-def test_it_learns_and_joins_the_model(tiny, model, tmp_path):
-    config = with_air(tiny, steps=60, lr=5e-3)
-    batches = air.Batches(config, model)
-    watched = [batches[-1 - i] for i in range(2)]
-    air.main(config, tmp_path / "run" / "air", model)
-    save_bundle(load_bundle(model), tmp_path / "run" / "model" / "export")
-    bundle = load_bundle(tmp_path / "run")
-    assert bundle.air is not None and bundle.staging is None
-    new = air.Air(config.air, config.vae.channels)
-    new.gain_C = bundle.air.gain_C
-    before, after = (air.validate(each, watched, config) for each in (new, bundle.air))
-    assert after < 0.95 * before
+def test_a_run_writes_the_memory_of_its_preset(tiny, tmp_path):
+    export = air.main(tiny, tmp_path / "air")
+    kept = Air(tiny.air)
+    load_weights(kept, export / AIR)
+    assert kept.swarm(number("bubbles", True)).alpha_NLST.max() > 60
+    with pytest.raises(ValueError, match=r"air.particles is 0"):
+        air.main(dataclasses.replace(tiny, air=AirConfig()), tmp_path / "none")
