@@ -75,7 +75,7 @@ class Crowd:
     def __init__(self, swarm: Swarm, size: tuple[int, int], seed: tuple[int, ...], ring: int):
         self.size, self.unit, self.ring = size, min(size), ring
         sides = np.array([size[1], size[0]]) / self.unit
-        count, rng = round(swarm.count * float(sides.prod())), np.random.default_rng(seed)
+        count, rng = round(swarm.many * float(sides.prod())), np.random.default_rng(seed)
         self.box = sides + 2 * AROUND
         self.at, self.which = rng.uniform(0, 1, (count, 2)) * self.box, rng.integers(0, len(swarm.alpha_NLST), count)
         self.alpha, self.ink = swarm.alpha_NLST.cpu().numpy(), swarm.ink_N3.cpu().numpy()

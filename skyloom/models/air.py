@@ -28,7 +28,7 @@ class Swarm(NamedTuple):
     ink_N3: Tensor  # uint8
     step_N2: Tensor  # right and down in short sides a frame, on average
     sway_NF2: Tensor  # how far off that each is in each frame of a round, in short sides
-    count: float  # in a square picture
+    many: float  # in a square picture
 
 
 class Air(nn.Module):
@@ -48,15 +48,15 @@ class Air(nn.Module):
 
     def swarm(self, kind: int) -> Swarm:
         """The particles that `number` counts so."""
-        parts = (self.get_buffer(f"{name}_{kind}") for name in ("alpha", "ink", "step", "sway"))
-        return Swarm(*parts, float(self.get_buffer(f"count_{kind}")))
+        alpha, ink, step, sway = (self.get_buffer(f"{name}_{kind}") for name in ("alpha", "ink", "step", "sway"))
+        return Swarm(alpha, ink, step, sway, float(self.get_buffer(f"count_{kind}")))
 
     def keep(self, kind: int, swarm: Swarm) -> None:
         """Remember these."""
         for name, part in zip(("alpha", "ink", "step", "sway"), swarm, strict=False):
             assert isinstance(part, Tensor)
             self.get_buffer(f"{name}_{kind}").copy_(part)
-        self.get_buffer(f"count_{kind}").fill_(swarm.count)
+        self.get_buffer(f"count_{kind}").fill_(swarm.many)
 
 
 def number(kind: str, dark: bool) -> int:

@@ -112,7 +112,7 @@ def test_a_particle_goes_by_parts_of_a_pixel():
 @pytest.mark.parametrize("step", [(0.0, 0.11), (0.001, 0.02)])
 def test_a_ring_comes_back_to_where_it_began(step):
     """What is fast goes round; what is slow fades, and is back."""
-    crowd = Crowd(swarm(step)._replace(count=40), (64, 64), (5,), 24)
+    crowd = Crowd(swarm(step)._replace(many=40), (64, 64), (5,), 24)
     frames = [shown(crowd, moment, (64, 64)) for moment in range(25)]
     assert np.array_equal(frames[0], frames[24])
     steps = [np.abs(b - a).mean() for a, b in itertools.pairwise(frames)]

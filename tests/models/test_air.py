@@ -25,4 +25,4 @@ def test_what_is_kept_is_found_again(tmp_path):
     save_bundle(bundle, tmp_path)
     assert (tmp_path / AIR).is_file()
     found = load_bundle(tmp_path).air.swarm(kind)
-    assert all(torch.equal(a, b) for a, b in zip(found[:4], new[:4], strict=True)) and found.count == 12
+    assert all(torch.equal(a, b) for a, b in zip(found[:4], new[:4], strict=True)) and found.many == 12

@@ -25,7 +25,7 @@ def test_particles_go_as_they_do_in_the_world(kind, right, down):
     steps = swarm.step_N2.numpy() * 12
     assert steps[:, 0] == pytest.approx(right * near, abs=0.02 + 0.03 * abs(right))
     assert steps[:, 1] == pytest.approx(down * near, abs=0.04 + 0.03 * abs(down))
-    assert swarm.count == COUNTS[kind]
+    assert swarm.many == COUNTS[kind]
     assert swarm.sway_NF2.abs().max() < 0.06
     assert swarm.alpha_NLST.shape[2:] == SHAPES[kind] and swarm.alpha_NLST.amax((1, 2, 3)).min() > 60
     edges = swarm.alpha_NLST[..., [0, -1], :], swarm.alpha_NLST[..., [0, -1]]
