@@ -34,6 +34,7 @@ from .verifier import Verifier
 from .vocabulary import Vocabulary
 
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CPUs call it
+LATER = 2  # added to the seed of a tiny model's tempo and verifier: what comes before them may change
 STAGING, TEMPO, VERIFIER, AIR, LOOPS = (f"{part}.safetensors" for part in ("staging", "tempo", "verifier", "air", "loops"))
 T = TypeVar("T", bound=nn.Module)
 SHIPPED = Path(__file__).parent.parent / "weights"
@@ -204,6 +205,7 @@ def tiny_bundle(seed: int = 0, words: tuple[str, ...] = ("a", "red", "fox", "run
     for kind in range(2 * len(KINDS)):
         drop = air.swarm(kind)
         air.keep(kind, Swarm(drop.alpha_NLST + 200, drop.ink_N3 + 230, drop.step_N2 + 0.05, drop.sway_NF2, 20))
+    torch.manual_seed(seed + LATER)
     tempo = Tempo(config.tempo, config.staging, config.text)
     torch.nn.init.normal_(tempo.leave.weight, std=0.02)
     verifier = Verifier(config.verifier, config.text)
