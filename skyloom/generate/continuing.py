@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.panorama import margins, seen_from, views
+from ..models.vae import to_frames
 from .cutouts import Cutout, as_loop, cover_of, matrix_of
 from .matching import Match, followed, matched, turn_of
 from .staged import runs
@@ -112,8 +113,7 @@ def _turned(turns_F: np.ndarray, found: dict[int, Match], edges: list[int], fram
 
 def picture_of(film_13Fhw: Tensor, frame: int) -> np.ndarray:
     """A frame as uint8, H W 3."""
-    pixels = ((film_13Fhw[0, :, frame].float() + 1) * 127.5).round().clamp(0, 255).byte()
-    return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())
+    return np.ascontiguousarray(to_frames(film_13Fhw[:, :, frame : frame + 1])[0])
 
 
 Carried = Callable[[np.ndarray, int, Sequence[int]], list[np.ndarray]]

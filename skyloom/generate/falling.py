@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.air import KINDS, UNIT, Swarm, number
-from ..models.vae import FOLD
+from ..models.vae import FOLD, to_frames, to_video
 from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
 from .request import Request
@@ -58,11 +58,11 @@ class Falling:
         crowd = Crowd(swarm, size, (self.seed + SALT, kind), frames if ring else 0)
         whole = shares_FHW.amax((1, 2)).cpu().tolist()
         alike = bool((shares_FHW == shares_FHW[:, :1, :1]).all())
-        pictures = ((film[0].float() + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 3, 0).cpu().numpy()
+        pictures = np.ascontiguousarray(to_frames(film))
         for picture, moment, share in zip(pictures, moments, whole, strict=True):
             if share > 0:
                 crowd.draw(picture, int(moment), share if alike else 1.0)
-        wet = torch.from_numpy(pictures).to(film.device).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+        wet = to_video(pictures).to(film.device)
         if alike:
             there = torch.tensor([share > 0 for share in whole], device=film.device).view(1, 1, -1, 1, 1)
             return torch.where(there, wet, film)

@@ -213,10 +213,10 @@ class Panner:
             rows = self._bodies(film, weights, plan, moments(known, first), film if any(known) else None, known, follow=True)
         stride = self.bundle.config.vae.stride
         seen = F.avg_pool3d(film, (FOLD // BEATS, stride // DOTS, stride // DOTS)) / 2 + 0.5
+        cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
+        cover = as_seen(cover, rows, known, size, stride)
+        doubtful, hidden = self._around(cover, size, list(range(film.shape[2])))
         if goes:
-            cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
-            cover = as_seen(cover, rows, known, size, stride)
-            doubtful, hidden = self._around(cover, size, list(range(film.shape[2])))
             ground, way = film, straight(calmed(plan.camera_1T5), opens=first == 0)
             if self.bundle.draws and any(known):
                 way, ground = surveyed(film, known, hidden, way), film.clone()
@@ -226,9 +226,7 @@ class Panner:
             new = passed_over(ground, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.bundle.draws else new
         elif self.bundle.draws and not self.take.steady:
-            cover = covered(plan.stances_1TS8, self.looks, self.bundle, (size[0] // stride, size[1] // stride))
-            cover = as_seen(cover, rows, known, size, stride)
-            new = melted(film, known, self._around(cover, size, list(range(film.shape[2])))[1])
+            new = melted(film, known, hidden)
         if self.bundle.draws:
             new = lingered(drawn_over(new, seen, rows, stride), film, known, rows, stride, carried_by(way))
         return self._shaken(new, first, lies[:1] if any(known) else [], 0) if self.shakes else new

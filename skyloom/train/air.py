@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import torch
 
-from ..base.checkpoint import save_weights, write_atomic
-from ..config import AirConfig, Config, to_json
+from ..base.checkpoint import save_weights
+from ..config import AirConfig, Config
 from ..models.air import KINDS, SHAPES, TURNING, UNIT, Air, Swarm, number
 from ..models.bundle import AIR
 from ..worlds.weather import COUNTS, LEAF_COLOURS, draw_air, make_air
@@ -33,7 +33,6 @@ def main(config: Config, run: Path) -> Path:
         raise ValueError("air.particles is 0: in this preset's films nothing falls. Set it, or take another preset.")
     export = run / "export"
     save_weights(export / AIR, remembered(config.air, config.fps).state_dict(), torch.bfloat16)
-    write_atomic(export / "config.json", to_json(config))
     return export
 
 

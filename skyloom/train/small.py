@@ -1,4 +1,4 @@
-"""The loop that all small networks beside the transformer learn in: staging, tempo, air. Rerun to resume, to the same bits."""
+"""The loop that the small networks beside the transformer learn in: staging, tempo, verifier. Rerun to resume, bit by bit."""
 
 import copy
 import math
