@@ -63,6 +63,8 @@ class Falling:
             if share > 0:
                 crowd.draw(picture, int(moment), share if alike else 1.0)
         wet = to_video(pictures).to(film.device)
+        if alike and min(whole) > 0:
+            return wet
         if alike:
             there = torch.tensor([share > 0 for share in whole], device=film.device).view(1, 1, -1, 1, 1)
             return torch.where(there, wet, film)
