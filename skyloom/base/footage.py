@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
@@ -336,10 +337,13 @@ def _convert(frame: Any, scalers: dict[tuple[int, int, str], Any], height: int, 
         return np.rot90(grey, turns) if turns % 4 else grey
     lying = (width, height) if turns % 2 else (height, width)
     matrix = {1: "ITU709", 5: "ITU601", 6: "ITU601"}.get(int(frame.colorspace))
+    # FFmpeg has a quick way from a scaled picture to blue, green, red, and none to red, green, blue
+    swapped = how != "fine" and lying != (frame.height, frame.width)
     rgb = scalers[*lying, how].reformat(
-        frame, height=lying[0], width=lying[1], format="rgb24", interpolation=_HOW[how], threads=1,
+        frame, height=lying[0], width=lying[1], format="bgr24" if swapped else "rgb24", interpolation=_HOW[how], threads=1,
         src_colorspace=matrix or ("ITU709" if frame.height >= 720 else "ITU601"),
     ).to_ndarray()  # fmt: skip
+    rgb = cv2.cvtColor(rgb, cv2.COLOR_BGR2RGB) if swapped else rgb
     return np.ascontiguousarray(np.rot90(rgb, turns)) if turns % 4 else rgb
 
 

@@ -24,6 +24,7 @@ BLUR_SIDE = 480
 ROUNDING = 0.15  # what rounding to whole levels adds to the fine detail of a picture without any, squared levels
 THUMB = (9, 16)  # rows and columns that dissolves are told by
 SAMPLE_SECONDS, FLOW_SECONDS = 0.5, 0.25  # between pictures that are sampled, and pairs whose flow is taken
+TEXT_SECONDS = 1.0  # between samples in which letters are looked for: half of the work, and text stands for longer
 JPEG_SIDE = 256
 BLACK, WHITE = 20, 245  # grey levels of a border
 NAMES = (
@@ -55,7 +56,7 @@ class Measured:
     flow_at: np.ndarray  # picture numbers
     flow: np.ndarray  # per entry: camera and object motion, shares of the long side a second
     sample_at: np.ndarray
-    samples_SK: np.ndarray  # columns as NAMES
+    samples_SK: np.ndarray  # columns as NAMES; letters are NaN where none were looked for
     jpegs: list[bytes]
     corrupt: int
     height: int
@@ -85,6 +86,7 @@ class Meter:
     flow_at: list[int] = field(default_factory=list)
     flow: list[tuple[float, float]] = field(default_factory=list)
     sample_at: list[int] = field(default_factory=list)
+    text_at: list[int] = field(default_factory=list)
     samples: list[list[float]] = field(default_factory=list)
     jpegs: list[bytes] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
@@ -108,13 +110,13 @@ class Meter:
         if self.last is not None and self._due(self.flow_at, picture, FLOW_SECONDS):
             self.flow_at.append(number)
             self.flow.append(self._motion(self.last, grey, max(1e-3, picture.seconds - self.times[-1])))
-        some = np.ascontiguousarray(rgb[::2, ::2, ::-1])  # every other pixel: the mean step of all, at a quarter of the cost
-        cuts = self.detector.process_frame(FrameTimecode(number, fps=25.0), some)
+        small = halved(rgb)  # tells the mean step as well as all do, at a quarter of the cost
+        cuts = self.detector.process_frame(FrameTimecode(number, fps=25.0), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         self.cuts += [cut.frame_num for cut in cuts]
         self.times.append(picture.seconds)
         self.steps.append(step(self.last, grey) if self.last is not None else 0)
-        low, high = _levels(grey, 0.02, 0.98)
-        thumb = cv2.resize(rgb, THUMB[::-1], interpolation=cv2.INTER_AREA)
+        low, high = _levels(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), 0.02, 0.98)
+        thumb = cv2.resize(small, THUMB[::-1], interpolation=cv2.INTER_AREA)
         self.spread.append(max(high - low, int(np.ptp(thumb, axis=(0, 1)).max())))
         self.thumbs.append(thumb.reshape(-1))
         self.corrupt += picture.corrupt
@@ -137,14 +139,17 @@ class Meter:
         return not taken or picture.seconds - self.times[taken[-1]] >= seconds - 1e-3
 
     def _sample(self, picture: Picture, rgb: np.ndarray, grey: np.ndarray, number: int) -> None:
-        native, bars = picture.grey(), borders(grey)
+        native, bars, written = picture.grey(), borders(grey), float("nan")
+        if self._due(self.text_at, picture, TEXT_SECONDS):
+            self.text_at.append(number)
+            written = letters(native)
         self.sample_at.append(number)
         self.samples.append([
             float((grey <= 12).mean()), float((grey >= 250).mean()), float(grey.mean()) / 255, float(grey.std()) / 128,
-            colourfulness(rgb), blur(native), blocks(inside(native, bars)), picture.quantiser(), letters(native), *bars,
+            colourfulness(halved(rgb)), blur(native), blocks(inside(native, bars)), picture.quantiser(), written, *bars,
         ])  # fmt: skip
         if self.look:
-            self.seen.append(self.look(picture, self.samples[-1][NAMES.index("letters")]))
+            self.seen.append(self.look(picture, float(np.nan_to_num(written))))
         height, width = picture.fitted(JPEG_SIDE)
         small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
         data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
@@ -162,9 +167,16 @@ class Meter:
         return camera / FLOW_SIDE / seconds, objects / FLOW_SIDE / seconds
 
 
+def halved(rgb: np.ndarray) -> np.ndarray:
+    """Means of two by two pixels; an odd last row or column is left out."""
+    height, width = (side // 2 for side in rgb.shape[:2])
+    return cv2.resize(rgb[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+
+
 def step(before: np.ndarray, after: np.ndarray) -> int:
     """Grey levels by which 5 x 5 pixels change on average where there is most change (the last half hundredth left out)."""
-    return _levels(cv2.blur(cv2.absdiff(before, after), (5, 5)), 0.995)[0]
+    changed = cv2.blur(cv2.absdiff(before, after), (5, 5))
+    return _levels(np.ascontiguousarray(changed[::2, ::2]), 0.995)[0]  # so smooth that every second one tells all
 
 
 def inside(image: np.ndarray, bars: list[float]) -> np.ndarray:
@@ -197,9 +209,12 @@ def blur(grey: np.ndarray) -> float:
     """
     scale = min(1.0, BLUR_SIDE / max(grey.shape))
     image = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.float32)
-    softer = [cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (0.8, 1.5, 4.0)]
-    pairs = ((image, softer[0]), (softer[1], softer[2]))
-    fine, coarse = (cv2.blur(np.square(a - b), (33, 33))[::4, ::4] for a, b in pairs)  # so smooth that every fourth tells all
+    soft, softer = (cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (0.8, 1.5))
+    small = halved(softer)  # what is left of four pixels shows in every second one as well
+    softest = cv2.GaussianBlur(small, (0, 0), (4.0**2 - 1.5**2) ** 0.5 / 2)
+    # so smooth that every fourth pixel tells all
+    fine = cv2.blur(np.square(image - soft), (33, 33))[: 2 * len(small) : 4, : 2 * small.shape[1] : 4]
+    coarse = cv2.blur(np.square(small - softest), (17, 17))[::2, ::2]
     busy = coarse >= np.quantile(coarse, 0.5)
     ratio = np.quantile(np.sqrt(np.maximum(fine[busy] - ROUNDING, 0) / (coarse[busy] + 1.0)), 0.9)
     return float(max(0.0, 1 - ratio / 0.5))

@@ -36,7 +36,7 @@ def numbers(film: Measured, start: int, end: int) -> dict[str, float]:
         "blur": float(np.median(rows["blur"])),
         "blocks": float(np.median(rows["blocks"])),
         "quantiser": float(np.median(rows["quantiser"])),
-        "letters": float(np.median(rows["letters"])),
+        "letters": written(film, inside),
         "dark": float(np.median(rows["black"])),
         "bright": float(np.median(rows["white"])),
         "contrast": float(np.median(rows["contrast"])),
@@ -47,6 +47,15 @@ def numbers(film: Measured, start: int, end: int) -> dict[str, float]:
     if film.seen:
         found |= {name: float(max(film.seen[i].numbers[name] for i in inside)) for name in film.seen[0].numbers}
     return {name: round(value, 5) for name, value in found.items()}
+
+
+def written(film: Measured, inside: np.ndarray) -> float:
+    """Share of the picture under text: of the samples in which letters were looked for, or of the nearest such one."""
+    found = film.samples_SK[:, NAMES.index("letters")]
+    looked = np.flatnonzero(~np.isnan(found))
+    within = looked[np.isin(looked, inside)]
+    nearest = looked[[np.abs(looked - inside[len(inside) // 2]).argmin()]]
+    return float(np.median(found[within if len(within) else nearest]))
 
 
 def longest_stand(film: Measured, start: int, end: int) -> float:
