@@ -58,17 +58,18 @@ class Falling:
         crowd = Crowd(swarm, size, (self.seed + SALT, kind), frames if ring else 0)
         whole = shares_FHW.amax((1, 2)).cpu().tolist()
         alike = bool((shares_FHW == shares_FHW[:, :1, :1]).all())
-        pictures = np.ascontiguousarray(to_frames(film))
-        for picture, moment, share in zip(pictures, moments, whole, strict=True):
-            if share > 0:
-                crowd.draw(picture, int(moment), share if alike else 1.0)
-        wet = to_video(pictures).to(film.device)
-        if alike and min(whole) > 0:
-            return wet
-        if alike:
-            there = torch.tensor([share > 0 for share in whole], device=film.device).view(1, 1, -1, 1, 1)
-            return torch.where(there, wet, film)
-        return torch.lerp(film.float(), wet, F.interpolate(shares_FHW[None], size)[:, None])
+        drawn = film.to(torch.float32, copy=True)
+        for frame in range(frames):  # one by one: a window's frames at once would take three times as much again
+            if whole[frame] == 0:
+                continue
+            part = slice(frame, frame + 1)
+            picture = np.ascontiguousarray(to_frames(film[:, :, part])[0])
+            crowd.draw(picture, int(moments[frame]), whole[frame] if alike else 1.0)
+            wet = to_video(picture[None]).to(film.device)
+            if not alike:
+                wet = torch.lerp(film[:, :, part].float(), wet, F.interpolate(shares_FHW[None, part], size)[:, None])
+            drawn[:, :, part] = wet
+        return drawn
 
 
 class Crowd:

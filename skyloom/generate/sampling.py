@@ -125,15 +125,21 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
             decode = functools.partial(_drawn, stage=stage, memory=memory, opens=begin == 0)
             film = panner(z, ended, weights[:, old:], levels[:, old:], plan and plan.part(old), begin, decode)
             if end < latents_of(take.frames):
-                z = torch.where(levels[:, None, held:] > 0, stage.bundle.vae.encode_frames(film), z)
-                keep = carried(stage.window)
-                anchor = z[:, :, :1] if anchor is None else anchor
-                past = z if past is None else torch.cat([past, z], 2)
+                keep, seen = carried(stage.window), functools.partial(_as_drawn, film, z, levels[:, held:], stage)
+                anchor = seen(0, 1) if anchor is None else anchor
+                last = seen(max(0, end - begin - keep), end - begin)
+                past = last if past is None else torch.cat([past, last], 2)
                 past, ended = past[:, :, max(0, past.shape[2] - keep) :], film if ended is None else torch.cat([ended, film], 2)
                 ended = ended[:, :, max(0, ended.shape[2] - keep * CHUNK) :].clone()  # a view would keep all of the window
             film = falling.over(film, weights[:, held:], levels[:, held:], begin)
         free_unused()
         yield film[:, :, CHUNK - 1 :] if begin == 0 else film
+
+
+def _as_drawn(film: Tensor, z: Tensor, levels: Tensor, stage: Stage, first: int, end: int) -> Tensor:
+    """Latents [first, end) of a window of a film: those of the frames that were drawn from them, but where they are given."""
+    drawn = stage.bundle.vae.encode_frames(film[:, :, first * CHUNK : end * CHUNK])
+    return torch.where(levels[:, None, first:end] > 0, drawn, z[:, :, first:end])
 
 
 def _drawn(z_1CTHW: Tensor, stage: Stage, memory: dict[int, Tensor], opens: bool) -> Tensor:
