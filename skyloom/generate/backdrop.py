@@ -27,6 +27,7 @@ from .request import Request
 SALT = 3_000_017  # added to seeds: a backdrop has noise of its own
 KNOWN = 0.05  # noise level of what was seen
 SURE = 0.98  # how far a pixel is known that was
+BEHIND, RISES = 0.45, 150  # noise level of what a body hides, beside what is known; pixels from that over which it rises by 1
 CALM = 0.92  # of the noise's deviation: less of what is rare, so fewer things that nobody asked for
 PASSES, REACH, GRAIN = 2, 7, 0.15  # times, pixels, and of -1 to 1 what counts as little
 LIGHTS = {
@@ -62,8 +63,11 @@ class Painter:
         self.request, self.bundle, self.cells, self.sample = request, bundle, cells, sample
         self.painted = 0
 
-    def __call__(self, prompt: str, size: tuple[int, int], shown_14YX: Tensor | None = None) -> Tensor:
-        """A picture of that size, 1 3 Y X (-1 to 1), which goes on from what is `shown`, premultiplied."""
+    def __call__(
+        self, prompt: str, size: tuple[int, int], shown_14YX: Tensor | None = None, hidden_1YX: Tensor | None = None
+    ) -> Tensor:
+        """A picture of that size, 1 3 Y X (-1 to 1), which goes on from what is `shown`, premultiplied. Where something is only
+        `hidden` (1, else 0), it looks much like what is around it."""
         config = self.bundle.config
         patch = config.vae.stride * config.dit.patch
         spare = [-side % patch for side in size]
@@ -77,18 +81,22 @@ class Painter:
         self.painted += 1
         pattern = patterns.unknown(noise.shape).to(noise.device)
         if shown_14YX is not None:
-            pattern = self._going_on(F.pad(shown_14YX, around))
+            hidden_1YX = torch.zeros_like(shown_14YX[:, 0]) if hidden_1YX is None else hidden_1YX
+            pattern = self._going_on(F.pad(shown_14YX, around), F.pad(hidden_1YX, around))
         z = self.sample(prompt, noise, pattern)
         drawn = self.bundle.vae.draw(z)[:, :, 0, inner[0], inner[1]].float().clamp(-1, 1)
         drawn = smoothed(drawn)
         return drawn if shown_14YX is None else shown_14YX[:, :3] + (1 - shown_14YX[:, 3:]) * drawn
 
-    def _going_on(self, shown_14hw: Tensor) -> patterns.Pattern:
-        """Cells that are seen are known, the others are not."""
+    def _going_on(self, shown_14hw: Tensor, hidden_1hw: Tensor) -> patterns.Pattern:
+        """Cells that are seen are known, the others are not; of hidden ones what is drawn on from around them is a sketch."""
         config, known = self.bundle.config, shown_14hw[:, 3:]
         picture = filled((shown_14hw[:, :3] / known.clamp(min=1e-3))[:, :, None], 1 - known[:, 0, None])
         z = self.bundle.vae.encode(picture.clamp(-1, 1))
-        unknown = torch.where(known[:, 0] > SURE, KNOWN, 1.0)
+        seen = known[:, 0] > SURE
+        far = torch.from_numpy(cv2.distanceTransform((~seen[0]).byte().cpu().numpy(), cv2.DIST_L2, 5)).to(known)
+        sketched = torch.where(hidden_1hw > 0, BEHIND + far / RISES, 1.0).clamp(max=1)
+        unknown = torch.where(seen, KNOWN, sketched)
         levels = patterns.levels_of_pixels(unknown, FOLD, config.vae.stride, config.dit.patch, opens=True)
         return patterns.Pattern(levels, z)
 

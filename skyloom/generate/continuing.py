@@ -17,8 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.foreground import filled
+from ..models.layers import exact
 from ..models.panorama import margins, seen_from, views
-from ..models.vae import to_frames
+from ..models.vae import FOLD, to_frames
 from .cutouts import Cutout, as_loop, cover_of, matrix_of
 from .matching import Match, followed, matched, turn_of
 from .staged import runs
@@ -31,6 +33,7 @@ ABOUT = 24  # pixels around a body that is not found in which it may be
 FLAT = 0.15  # width over height: what is seen so much from the side is no picture to turn into another
 SPINS = 0.8  # the same of what spins, at times
 TURNS_BACK = 8  # frames in which a body that spins is where its plan has it
+MELTS, OWN = 8, 0.5  # frames to each side that a frame of a bridge is a mean of, and its share of that in the middle
 
 
 def camera_going_on(camera_1T5: Tensor, given: list[bool]) -> Tensor:
@@ -191,3 +194,32 @@ def _way(one: Cutout, edge: int, frame: int, stride: int) -> np.ndarray | None:
         return None
     square = np.linalg.inv(np.vstack([before, [0, 0, 1]]))
     return after @ square
+
+
+def melted(film_13Fhw: Tensor, known: Sequence[bool], bodies_1Fhw: Tensor) -> Tensor:
+    """A bridge between two pictures, which goes from latent frame to latent frame, as one that melts: every new frame is a
+    share of the known ones at both ends, without their bodies, and in the middle as much of the bridge's own, in means
+    over time."""
+    frames = film_13Fhw.shape[2]
+    width = torch.arange(1 - MELTS, MELTS, device=film_13Fhw.device)
+    kernel = (1 - width.abs() / MELTS).to(film_13Fhw) / MELTS
+    where = (torch.arange(frames, device=width.device)[:, None] + width).clamp(0, frames - 1)
+    share_FF = torch.zeros(frames, frames, device=width.device).scatter_add_(1, where, kernel.expand(frames, -1))
+    with exact(film_13Fhw.device):
+        new = torch.einsum("tf,bcfhw->bcthw", share_FF, film_13Fhw.float())
+    for first, last in runs([not so for so in known]):
+        ends = [i for i in (first - 1, last) if 0 <= i < frames]
+        clear = {i: filled(film_13Fhw[:, :, i : i + 1], bodies_1Fhw[:, i : i + 1])[:, :, 0] for i in ends}
+        for i, ground in clear.items():  # as it is for the new frames next to it
+            new[:, :, i] = ground
+        for i in range(first, last):
+            if len(ends) == 2:
+                at = (i - first + 1) / (last - first + 1)
+                own, given = 4 * OWN * at * (1 - at), torch.lerp(clear[ends[0]], clear[ends[1]], at)
+            elif ends:
+                away = i - first + 1 if ends[0] < first else last - i
+                own, given = min(away / (FOLD + 1), 1.0), clear[ends[0]]
+            else:
+                continue
+            new[:, :, i] = torch.lerp(given, new[:, :, i], own)
+    return new

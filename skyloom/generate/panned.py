@@ -2,7 +2,8 @@
 are drawn in full in front of it (cutouts.py).
 
 Where all of a film is made, in a place that is known, that is painted as a still of its own (backdrop.py). Of a window that
-goes on from another, and of a film that begins with given frames, these lie on top: so the place stays the one that it was. The
+goes on from another, and of a film that begins with given frames, these lie on top, and what they do not show is painted: what
+comes into sight, and what bodies hid. So the place stays the one that it was. The
 background stays as it is where nobody knows how the camera goes, where one place becomes another, and where a film is given. A
 camera that shakes is none that a plan of three moments a second can have: it stands, and then the whole picture shakes.
 
@@ -21,8 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.bodies import BODIES
-from ..models.foreground import filled, shaded
-from ..models.layers import exact
+from ..models.foreground import shaded
 from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import laid, margins, passed_over, seen_from, views
 from ..models.places import DOTS
@@ -30,7 +30,7 @@ from ..models.tempo import straight
 from ..models.vae import FOLD, to_video
 from ..worlds.storybook import shaking
 from .backdrop import Painter, wording
-from .continuing import camera_going_on, carried_by, going_on_as, lingered
+from .continuing import camera_going_on, carried_by, going_on_as, lingered, melted
 from .cutouts import Cutout, cover_of, drawn_over
 from .request import Request
 from .staged import Plan, calmed, runs, scenery
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from ..models.bundle import Bundle
 
 LANDS, RESTS = 0.12, 0.4  # what falls by so much of its height less than before, and by such a share of that, has landed
-MELTS, OWN = 8, 0.5  # frames to each side that a frame of a bridge is a mean of, and its share of that in the middle
 VIEWS = 5  # latent frames that show what lies behind, if all of it is made anew
 AROUND, BESIDE = 10, 1  # dots around a body that are no part of the panorama, and those that stay as they are
+ASIDE = 3  # dots to each side of a body that its shadow is wider
 SMEARED = 2  # frames around a latent frame in which a body that it draws may be
 WARY = 18  # dots around it that are a part of it only where no frame shows better
 AROUND_RING = 2  # latent frames of a ring that its ends are drawn with
@@ -146,7 +146,7 @@ class Panner:
         if bare is not None and bool((way[..., :3] == way[:, :1, :3]).all()):  # as it was, to the last pixel
             self.back = bare[:, :, -1:].clone().expand(-1, -1, FOLD * z.shape[2], -1, -1)
         elif self.painter is not None and asked and (bare is not None or not held):
-            self.back = self._painted(asked, bare, way, known)
+            self.back = self._painted(asked, bare, way, known, first=held)
         else:
             self.back, asked = self._behind(z, ended if bare is None else bare, bare is not None, way, cover, known, begin), ""
         cover = cover[:, held * BEATS // FOLD :]
@@ -161,19 +161,31 @@ class Panner:
         heard = (weights_PT.amax(1) > 0).nonzero()[:, 0].tolist()
         return wording(self.said[heard[0]])
 
-    def _painted(self, asked: str, bare: Tensor | None, way: Tensor, known: list[bool]) -> Tensor:
-        """What lies behind in each new frame: parts of a still that goes on from what lay behind `bare` in known ones."""
+    def _painted(
+        self,
+        asked: str,
+        bare: Tensor | None,
+        way: Tensor,
+        known: list[bool],
+        first: int = 0,
+        left_out: tuple[Tensor, ...] = (),
+    ) -> Tensor:
+        """What lies behind in each frame from `first` on: parts of a still that goes on from what lay behind `bare` in known
+        ones. Of these the bodies may be `left_out` (models/panorama.laid)."""
         assert self.painter is not None
-        stride, held = self.bundle.config.vae.stride, sum(known)
+        stride = self.bundle.config.vae.stride
         size = self.painter.cells[0] * stride, self.painter.cells[1] * stride
         camera = seen_from(way, order(known)[0], *size)
         margin = margins(camera, *size, least=0.0)
-        shown = None
+        whole = size[0] + 2 * margin[0], size[1] + 2 * margin[1]
+        shown: Tensor | None = None
+        hidden: Tensor | None = None
         if bare is not None:
             nothing = torch.zeros_like(bare[:, 0])
-            shown = laid(bare, camera, (nothing,), [i for i in order(known) if i < held][::FOLD], margin)
-        whole = self.painter(asked, (size[0] + 2 * margin[0], size[1] + 2 * margin[1]), shown)
-        return views(whole, camera[:, held:], size, margin)
+            shown = laid(bare, camera, left_out or (nothing,), [i for i in order(known) if known[i]][::FOLD], margin)
+        if left_out:
+            hidden = F.pad(torch.ones(1, *size, device=way.device), (margin[1], margin[1], margin[0], margin[0]))
+        return views(self.painter(asked, whole, shown, hidden), camera[:, first:], size, margin)
 
     def _shaded(self, seen: Tensor, cover: Tensor, way: Tensor) -> Tensor:
         """The backdrop with the shadows that the film has under its bodies: what there is darker than the film's own ground."""
@@ -223,7 +235,12 @@ class Panner:
                 falls = any(said["weather"] not in ("", "clear") for said in self.said)
                 ground[:, :, lies[0]] = without_air(film, known, hidden, way, lies[0], falls)
             stays = None if self.bundle.draws else spread(cover, BESIDE, size).repeat_interleave(FOLD // BEATS, 1)
-            new = passed_over(ground, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
+            if self.painter is not None and self.bundle.draws and any(known) and (asked := self._asked(weights)):
+                there = [one for one in rows if float(one.stances_1F8[0, lies[0], 7]) >= 0 and float(one.count_F[lies[0]]) > 0]
+                close = [self._close(cover, size, len(known))] if all(lies[0] in one.found for one in there) else []
+                self.back = new = self._painted(asked, ground, way, known, left_out=(doubtful, hidden, *close))
+            else:
+                new = passed_over(ground, way, hidden, stays, lies, doubtful_BFHW=doubtful, common=not any(known))
             new = shaded(new, seen, beside(cover)) if self.bundle.draws else new
         elif self.bundle.draws and not self.take.steady:
             new = melted(film, known, hidden)
@@ -237,6 +254,12 @@ class Panner:
         whole = cover_1fhw.unflatten(1, (-1, BEATS)).amax(2)[:, latents]  # a latent frame is drawn as one
         doubtful, hidden = (spread(whole, by, size)[:, [latents.index(i // FOLD) for i in at]] for by in (WARY, AROUND))
         return doubtful, hidden
+
+    def _close(self, cover_1fhw: Tensor, size: tuple[int, int], frames: int) -> Tensor:
+        """What belongs to bodies that are seen to the pixel, and to the shadow under them, and nothing else around."""
+        whole = cover_1fhw.unflatten(1, (-1, BEATS)).amax(2)
+        under = F.max_pool2d(F.pad(whole, (ASIDE, ASIDE, AROUND, 0)), (AROUND + 1, 2 * ASIDE + 1), 1)
+        return spread(under, BESIDE, size).repeat_interleave(FOLD, 1)[:, :frames]
 
     def _shaken(self, film: Tensor, first: int, known: list[int], held: int) -> Tensor:
         """The film as a hand holds the camera. What is `known`, counted from `held` frames before the first, is off already."""
@@ -292,35 +315,6 @@ class Panner:
             once = self.take.keep[1] - self.take.keep[0]
             moments_F = moments_F * (max(1, round(once / count)) * count / once)
         return dataclasses.replace(body, loop=loop, pose_F=(moments_F + phase * count).astype(int) % count)
-
-
-def melted(film_13Fhw: Tensor, known: Sequence[bool], bodies_1Fhw: Tensor) -> Tensor:
-    """A bridge between two pictures, which goes from latent frame to latent frame, as one that melts: every new frame is a
-    share of the known ones at both ends, without their bodies, and in the middle as much of the bridge's own, in means
-    over time."""
-    frames = film_13Fhw.shape[2]
-    width = torch.arange(1 - MELTS, MELTS, device=film_13Fhw.device)
-    kernel = (1 - width.abs() / MELTS).to(film_13Fhw) / MELTS
-    where = (torch.arange(frames, device=width.device)[:, None] + width).clamp(0, frames - 1)
-    share_FF = torch.zeros(frames, frames, device=width.device).scatter_add_(1, where, kernel.expand(frames, -1))
-    with exact(film_13Fhw.device):
-        new = torch.einsum("tf,bcfhw->bcthw", share_FF, film_13Fhw.float())
-    for first, last in runs([not so for so in known]):
-        ends = [i for i in (first - 1, last) if 0 <= i < frames]
-        clear = {i: filled(film_13Fhw[:, :, i : i + 1], bodies_1Fhw[:, i : i + 1])[:, :, 0] for i in ends}
-        for i, ground in clear.items():  # as it is for the new frames next to it
-            new[:, :, i] = ground
-        for i in range(first, last):
-            if len(ends) == 2:
-                at = (i - first + 1) / (last - first + 1)
-                own, given = 4 * OWN * at * (1 - at), torch.lerp(clear[ends[0]], clear[ends[1]], at)
-            elif ends:
-                away = i - first + 1 if ends[0] < first else last - i
-                own, given = min(away / (FOLD + 1), 1.0), clear[ends[0]]
-            else:
-                continue
-            new[:, :, i] = torch.lerp(given, new[:, :, i], own)
-    return new
 
 
 def shifted(film_B3FHW: Tensor, right_F: np.ndarray, down_F: np.ndarray) -> Tensor:

@@ -84,9 +84,10 @@ def laid(
     film_B3FHW: Tensor, camera_BF5: Tensor, trust: Sequence[Tensor], order: Sequence[int], margin: tuple[int, int]
 ) -> Tensor:
     """Frames on top of each other in the panorama, the uppermost first: B 4 Y X, premultiplied by how far each pixel is known.
-    `trust` says what is left out of each frame, BFHW: at first, and of what then is still unknown."""
+    `trust` says what is left out of each frame, BFHW: at first, and of what then is still unknown. Frames end softly, but where
+    they are all that there is."""
     height, width = film_B3FHW.shape[3:]
-    feather = _feather(height, width, film_B3FHW.device)
+    feather = _feather(height, width, film_B3FHW.device) if any(margin) else torch.ones((), device=film_B3FHW.device)
     shown = torch.zeros(len(film_B3FHW), 4, height + 2 * margin[0], width + 2 * margin[1], device=film_B3FHW.device)
     with exact(film_B3FHW.device):
         for frame, left_out in itertools.chain(*(zip(order, itertools.repeat(out)) for out in trust)):

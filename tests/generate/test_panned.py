@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from skyloom.generate import Request, Shot, generate, panned
-from skyloom.generate.continuing import camera_going_on
+from skyloom.generate.continuing import camera_going_on, melted
 from skyloom.generate.cutouts import drawn_over
 from skyloom.generate.panned import Panner
 from skyloom.generate.staged import Plan
@@ -193,11 +193,11 @@ def test_a_bridge_melts_evenly():
     film[:, :, :8, 8:16, 8:16] = -0.9  # somebody in what is known
     known, bodies = [True] * 8 + [False] * 12 + [True] * 4, torch.zeros(1, 24, 32, 32)
     bodies[:, :8, 7:17, 7:17] = 1
-    melted = panned.melted(film, known, bodies)[0, 0, 7:21]
-    steps = torch.cat([torch.zeros(1), melted[1:13, 2, 2], torch.full((1,), 0.9)]).diff()
+    made = melted(film, known, bodies)[0, 0, 7:21]
+    steps = torch.cat([torch.zeros(1), made[1:13, 2, 2], torch.full((1,), 0.9)]).diff()
     assert steps.max() < 2.5 * 0.9 / 13 and steps.min() > 0
-    assert (melted[1:13, 12, 12] - melted[1:13, 2, 2]).abs().max() < 0.3  # whose bodies are no part of it
-    alone = panned.melted(film, [True] * 8 + [False] * 16, bodies)[0, 0]
+    assert (made[1:13, 12, 12] - made[1:13, 2, 2]).abs().max() < 0.3  # whose bodies are no part of it
+    alone = melted(film, [True] * 8 + [False] * 16, bodies)[0, 0]
     assert alone[8, 2, 2] < 0.25 and torch.isfinite(alone).all()
 
 
@@ -316,3 +316,33 @@ def test_given_frames_are_what_lies_behind_new_ones(bundle):
     assert all((shown[i] == frames[max(0, i - 3)]).all() for i in range(12)) and (shown[12:] == 128).all()
     later = one._as_given(torch.zeros(1, 3, 8, 64, 96), [True, False], 2)
     assert (((later[0, :, 3] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy() == frames[8]).all()
+
+
+def test_what_bodies_hid_in_given_frames_is_painted(bundle):
+    """By what the prompt says of the place; what is seen beside them stays, and later windows go on from that."""
+    asked = []
+
+    class Painted:
+        cells = CELLS
+
+        def __call__(self, prompt, size, shown, hidden):
+            asked.append((prompt, size, shown, hidden))
+            return shown[:, :3] + (1 - shown[:, 3:]) * 0.25
+
+    frames = np.full((9, 64, 96, 3), 51, np.uint8)  # -0.6
+    levels = flat(21, 1.0)
+    levels[:9] = 0
+    given = np.concatenate([frames, np.zeros((12, 64, 96, 3), np.uint8)])
+    for prompt, count in (("a fox in the forest", 1), ("a fox", 1)):  # nobody says where the other one is
+        take = Take((prompt,), np.ones((1, 21), np.float32), levels, (0, 21), given)
+        one = Panner(take, Request(prompt), bundle, [0], Painted())
+        cells = torch.tensor([0.0] * 3 + [1.0] * 3).view(1, 6, 1, 1)
+        film = made(bundle, latents(6), plan(6), cells, prompt=prompt, one=one)
+        shown = ((film[0, :, :12] + 1) * 127.5).round().byte().permute(1, 2, 3, 0).numpy()
+        assert len(asked) == count and (shown == frames[0]).all()
+    prompt, size, seen, hidden = asked[0]
+    assert prompt.startswith("in a forest") and size == (64, 96) and float(hidden.min()) == 1
+    known = seen[:, 3] > 0.99
+    assert 0.3 < float(known.float().mean()) < 0.98 and torch.allclose(
+        seen[:, :3][known[:, None].expand(-1, 3, -1, -1)], torch.tensor(-0.6), atol=0.01
+    )
