@@ -52,6 +52,22 @@ def test_each_fault_has_its_reason(tmp_path, defect):
     assert WANTED[defect] in names(scores(tmp_path, composites.spoil(made.film(4, 60, (180, 320)), defect, rng)))
 
 
+def test_letters_are_looked_for_once_a_second(tmp_path):
+    """A shot between two such samples takes those of the nearest."""
+    rng = np.random.default_rng(3)
+    plain = made.film(4, 72, (180, 320))
+    frames = np.concatenate([plain[:48], composites.spoil(plain, "text", rng)[:24]])
+    footage.compress(tmp_path / "a.mp4", frames, 24, crf=18)
+    meter = measure.Meter()
+    for picture in footage.pictures(tmp_path / "a.mp4"):
+        meter.add(picture)
+    film = meter.result()
+    letters = film.samples_SK[:, measure.NAMES.index("letters")]
+    assert np.isnan(letters).tolist() == [False, True, False, True, False, True] and letters[4] > letters[0] == 0
+    assert score.numbers(film, 60, 72)["letters"] == pytest.approx(letters[4], abs=1e-4)  # its one sample is at 60
+    assert score.numbers(film, 0, 48)["letters"] == 0
+
+
 def test_crushed_films_are_coarse(tmp_path):
     assert {"coarse", "blocky"} & names(scores(tmp_path, made.film(4, 40, (180, 320)), crf=46))
 
