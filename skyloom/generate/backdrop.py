@@ -27,7 +27,7 @@ from .request import Request
 SALT = 3_000_017  # added to seeds: a backdrop has noise of its own
 KNOWN = 0.05  # noise level of what was seen
 SURE = 0.98  # how far a pixel is known that was
-BEHIND, RISES = 0.45, 150  # noise level of what a body hides, beside what is known; pixels from that over which it rises by 1
+SKETCHED, MOST, RISES = 0.45, 0.85, 150  # noise levels of what is sketched beside what is known, and far; pixels to rise by 1
 CALM = 0.92  # of the noise's deviation: less of what is rare, so fewer things that nobody asked for
 PASSES, REACH, GRAIN = 2, 7, 0.15  # times, pixels, and of -1 to 1 what counts as little
 LIGHTS = {
@@ -64,10 +64,10 @@ class Painter:
         self.painted = 0
 
     def __call__(
-        self, prompt: str, size: tuple[int, int], shown_14YX: Tensor | None = None, hidden_1YX: Tensor | None = None
+        self, prompt: str, size: tuple[int, int], shown_14YX: Tensor | None = None, *, sketched: bool = False
     ) -> Tensor:
-        """A picture of that size, 1 3 Y X (-1 to 1), which goes on from what is `shown`, premultiplied. Where something is only
-        `hidden` (1, else 0), it looks much like what is around it."""
+        """A picture of that size, 1 3 Y X (-1 to 1), which goes on from what is `shown`, premultiplied; if `sketched` it looks
+        much like that, the more the nearer: a curtain goes on in its colour, and what a body hid is no surprise."""
         config = self.bundle.config
         patch = config.vae.stride * config.dit.patch
         spare = [-side % patch for side in size]
@@ -81,22 +81,20 @@ class Painter:
         self.painted += 1
         pattern = patterns.unknown(noise.shape).to(noise.device)
         if shown_14YX is not None:
-            hidden_1YX = torch.zeros_like(shown_14YX[:, 0]) if hidden_1YX is None else hidden_1YX
-            pattern = self._going_on(F.pad(shown_14YX, around), F.pad(hidden_1YX, around))
+            pattern = self._going_on(F.pad(shown_14YX, around), sketched)
         z = self.sample(prompt, noise, pattern)
         drawn = self.bundle.vae.draw(z)[:, :, 0, inner[0], inner[1]].float().clamp(-1, 1)
         drawn = smoothed(drawn)
         return drawn if shown_14YX is None else shown_14YX[:, :3] + (1 - shown_14YX[:, 3:]) * drawn
 
-    def _going_on(self, shown_14hw: Tensor, hidden_1hw: Tensor) -> patterns.Pattern:
-        """Cells that are seen are known, the others are not; of hidden ones what is drawn on from around them is a sketch."""
+    def _going_on(self, shown_14hw: Tensor, sketched: bool) -> patterns.Pattern:
+        """Cells that are seen are known, the others are not, or are `sketched` by what is drawn on from around them."""
         config, known = self.bundle.config, shown_14hw[:, 3:]
         picture = filled((shown_14hw[:, :3] / known.clamp(min=1e-3))[:, :, None], 1 - known[:, 0, None])
         z = self.bundle.vae.encode(picture.clamp(-1, 1))
         seen = known[:, 0] > SURE
         far = torch.from_numpy(cv2.distanceTransform((~seen[0]).byte().cpu().numpy(), cv2.DIST_L2, 5)).to(known)
-        sketched = torch.where(hidden_1hw > 0, BEHIND + far / RISES, 1.0).clamp(max=1)
-        unknown = torch.where(seen, KNOWN, sketched)
+        unknown = torch.where(seen, KNOWN, (SKETCHED + far / RISES).clamp(max=MOST) if sketched else 1.0)
         levels = patterns.levels_of_pixels(unknown, FOLD, config.vae.stride, config.dit.patch, opens=True)
         return patterns.Pattern(levels, z)
 

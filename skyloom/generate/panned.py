@@ -179,13 +179,10 @@ class Panner:
         margin = margins(camera, *size, least=0.0)
         whole = size[0] + 2 * margin[0], size[1] + 2 * margin[1]
         shown: Tensor | None = None
-        hidden: Tensor | None = None
         if bare is not None:
             nothing = torch.zeros_like(bare[:, 0])
             shown = laid(bare, camera, left_out or (nothing,), [i for i in order(known) if known[i]][::FOLD], margin)
-        if left_out:
-            hidden = F.pad(torch.ones(1, *size, device=way.device), (margin[1], margin[1], margin[0], margin[0]))
-        return views(self.painter(asked, whole, shown, hidden), camera[:, first:], size, margin)
+        return views(self.painter(asked, whole, shown, sketched=bool(left_out)), camera[:, first:], size, margin)
 
     def _shaded(self, seen: Tensor, cover: Tensor, way: Tensor) -> Tensor:
         """The backdrop with the shadows that the film has under its bodies: what there is darker than the film's own ground."""

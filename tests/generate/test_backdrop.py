@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skyloom.generate import Request, generate
-from skyloom.generate.backdrop import BEHIND, KNOWN, SKIES, Painter, smoothed, wording
+from skyloom.generate.backdrop import KNOWN, MOST, SKETCHED, SKIES, Painter, smoothed, wording
 from skyloom.generate.staged import scenery
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.panorama import laid, margins, seen_from, views
@@ -26,7 +26,7 @@ def painter(bundle, asked=None):
         return torch.where(pattern.levels_BTHW[:, None] > KNOWN, noise, z)
 
     paint = Painter(Request("a fox", seed=3), bundle, (4, 4), sample)
-    return torch.inference_mode()(lambda *asked: paint(*asked))
+    return torch.inference_mode()(lambda *asked, **how: paint(*asked, **how))
 
 
 @pytest.mark.parametrize(
@@ -74,19 +74,18 @@ def test_what_was_seen_stays_and_the_rest_is_painted(bundle):
     assert torch.allclose(painter(bundle, asked)("in the snow", (64, 96), shown), shown[:, :3]) and len(asked) == 1
 
 
-def test_what_a_body_hid_is_sketched_and_what_was_never_in_sight_is_not(bundle):
+def test_what_is_unknown_may_be_sketched_by_what_is_around_it(bundle):
     asked = []
-    shown = torch.cat([torch.full((1, 3, 64, 128), 0.4), torch.ones(1, 1, 64, 128)], 1)
-    shown[..., 16:48], shown[..., 96:] = 0, 0
-    hidden = torch.zeros(1, 64, 128)
-    hidden[..., :96] = 1
-    made = painter(bundle, asked)("in the snow", (64, 128), shown, hidden)
+    shown = torch.cat([torch.full((1, 3, 64, 192), 0.4), torch.ones(1, 1, 64, 192)], 1)
+    shown[..., 32:64], shown[..., 96:] = 0, 0
+    made = painter(bundle, asked)("in the snow", (64, 192), shown, sketched=True)
     pattern = asked[0][1]
-    assert torch.equal(made[..., :16], shown[:, :3, :, :16])
-    behind, beyond = pattern.levels_BTHW[..., 1:3], pattern.levels_BTHW[..., 7:]
-    assert BEHIND <= float(behind.min()) <= float(behind.max()) < 0.7 and float(beyond.min()) == 1
-    around = bundle.vae.encode(torch.full((1, 3, 1, 64, 128), 0.4))
-    assert torch.allclose(pattern.given_BCTHW[..., 1:2], around[..., 1:2], atol=1e-3)  # it looks as what is around it
+    assert torch.equal(made[..., :32], shown[:, :3, :, :32]) and torch.equal(made[..., 64:96], shown[:, :3, :, 64:96])
+    known, behind, _, beyond, further, furthest = pattern.levels_BTHW[0, 0].unflatten(1, (6, 2)).amax((0, 2)).tolist()
+    assert known == pytest.approx(KNOWN) and SKETCHED < behind < 0.6
+    assert behind < beyond < further < furthest <= MOST  # the farther, the less
+    around = bundle.vae.encode(torch.full((1, 3, 1, 64, 192), 0.4))
+    assert torch.allclose(pattern.given_BCTHW[..., 2:4], around[..., 2:4], atol=1e-3)
 
 
 def test_grain_goes_and_edges_stay():
@@ -101,9 +100,9 @@ def test_a_film_has_one_backdrop_where_its_place_is_known(bundle, monkeypatch):
     asked = []
     real = Painter.__call__
 
-    def listening(self, prompt, size, *more):
+    def listening(self, prompt, size, *shown, **how):
         asked.append((prompt, size))
-        return real(self, prompt, size, *more)
+        return real(self, prompt, size, *shown, **how)
 
     monkeypatch.setattr(Painter, "__call__", listening)
     film = generate(Request("a fox runs in the snow, the camera is still", seconds=1.4, size="64x64", steps=1), bundle)

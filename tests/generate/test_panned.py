@@ -325,8 +325,8 @@ def test_what_bodies_hid_in_given_frames_is_painted(bundle):
     class Painted:
         cells = CELLS
 
-        def __call__(self, prompt, size, shown, hidden):
-            asked.append((prompt, size, shown, hidden))
+        def __call__(self, prompt, size, shown, *, sketched):
+            asked.append((prompt, size, shown, sketched))
             return shown[:, :3] + (1 - shown[:, 3:]) * 0.25
 
     frames = np.full((9, 64, 96, 3), 51, np.uint8)  # -0.6
@@ -340,8 +340,8 @@ def test_what_bodies_hid_in_given_frames_is_painted(bundle):
         film = made(bundle, latents(6), plan(6), cells, prompt=prompt, one=one)
         shown = ((film[0, :, :12] + 1) * 127.5).round().byte().permute(1, 2, 3, 0).numpy()
         assert len(asked) == count and (shown == frames[0]).all()
-    prompt, size, seen, hidden = asked[0]
-    assert prompt.startswith("in a forest") and size == (64, 96) and float(hidden.min()) == 1
+    prompt, size, seen, sketched = asked[0]
+    assert prompt.startswith("in a forest") and size == (64, 96) and sketched
     known = seen[:, 3] > 0.99
     assert 0.3 < float(known.float().mean()) < 0.98 and torch.allclose(
         seen[:, :3][known[:, None].expand(-1, 3, -1, -1)], torch.tensor(-0.6), atol=0.01
