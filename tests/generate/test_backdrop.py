@@ -76,16 +76,18 @@ def test_what_was_seen_stays_and_the_rest_is_painted(bundle):
 
 def test_what_is_unknown_may_be_sketched_by_what_is_around_it(bundle):
     asked = []
-    shown = torch.cat([torch.full((1, 3, 64, 192), 0.4), torch.ones(1, 1, 64, 192)], 1)
-    shown[..., 32:64], shown[..., 96:] = 0, 0
-    made = painter(bundle, asked)("in the snow", (64, 192), shown, sketched=True)
+    shown = torch.cat([torch.full((1, 3, 64, 384), 0.4), torch.ones(1, 1, 64, 384)], 1)
+    shown[..., 64:96], shown[..., 192:] = 0, 0
+    made = painter(bundle, asked)("in the snow", (64, 384), shown, sketched=True)
     pattern = asked[0][1]
-    assert torch.equal(made[..., :32], shown[:, :3, :, :32]) and torch.equal(made[..., 64:96], shown[:, :3, :, 64:96])
-    known, behind, _, beyond, further, furthest = pattern.levels_BTHW[0, 0].unflatten(1, (6, 2)).amax((0, 2)).tolist()
-    assert known == pytest.approx(KNOWN) and SKETCHED < behind < 0.6
-    assert behind < beyond < further < furthest <= MOST  # the farther, the less
-    around = bundle.vae.encode(torch.full((1, 3, 1, 64, 192), 0.4))
-    assert torch.allclose(pattern.given_BCTHW[..., 2:4], around[..., 2:4], atol=1e-3)
+    assert torch.equal(made[..., :64], shown[:, :3, :, :64]) and torch.equal(made[..., 96:192], shown[:, :3, :, 96:192])
+    levels = pattern.levels_BTHW[0, 0].unflatten(1, (12, 2)).amax((0, 2))  # of patches of 32 pixels
+    assert float(levels[0]) == pytest.approx(KNOWN) and SKETCHED < float(levels[2]) < 0.6
+    assert (
+        float(levels[2]) < float(levels[6]) < float(levels[7]) == float(levels.max()) == pytest.approx(MOST)
+    )  # the farther, the less
+    around = bundle.vae.encode(torch.full((1, 3, 1, 64, 384), 0.4))
+    assert torch.allclose(pattern.given_BCTHW[..., 4:6], around[..., 4:6], atol=1e-3)
 
 
 def test_grain_goes_and_edges_stay():
