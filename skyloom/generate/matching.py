@@ -22,6 +22,10 @@ TURNS = (1.0, 0.8, 0.55, 0.3, -0.3, -0.55, -0.8, -1.0)  # width over height of w
 SMALL, LARGE = 48, 112  # pixels: bodies are compared about as large, at first and in the end
 LEAST = 0.6  # correlation of a match
 INSIDE = 0.6  # of a body that the frame must show
+COARSE, FINE = 24, 64  # pixels: as large are bodies that stand behind something compared, at first and in the end
+ALIKE, SHARE, IN_VIEW = 24, 0.62, 0.4  # levels that their pixels may be off, how many must not be, and must be in the frame
+TONE, TINT = (0.3, 1.4), 2.2  # of a body in a frame, over its picture's: least and most, and of colours over each other
+DARK = 8  # levels that are added to both: of what is black nobody can tell the tone
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,58 @@ def matched(frame_HW3: np.ndarray, loop_NSS4: np.ndarray, matrix: np.ndarray, sp
         found = found and _best(frame_HW3, loop_NSS4, matrix, [dataclasses.replace(found, pose=p) for p in range(count)])
         found = found and _best(frame_HW3, loop_NSS4, matrix, [dataclasses.replace(found, size=s) for s in SIZES])
     if found is None or found.score < LEAST:
-        return None
+        return None if spins else explained(frame_HW3, loop_NSS4, matrix)
     return _finer(frame_HW3, loop_NSS4, matrix, found)
+
+
+def explained(frame_HW3: np.ndarray, loop_NSS4: np.ndarray, matrix: np.ndarray) -> Match | None:
+    """The best match of what stands behind something, or is partly out of view: of its pixels most are as a picture has them, all
+    in one tone (a truncated loss, as against outliers in Black & Anandan 1996). None where too few are."""
+    side, count = float(np.hypot(*matrix[:, :2]).max()), len(loop_NSS4)
+    if side < 8:
+        return None
+    tried = [Match(pose, size, 0.0, 0.0) for pose in range(0, count, max(1, count // 4)) for size in SIZES[::2]]
+    for most, reach in ((COARSE, REACH), (FINE, CLOSE)):
+        found = [one for guess in tried if (one := _explained(frame_HW3, loop_NSS4, matrix, guess, most, reach))]
+        if not found:
+            return None
+        best = max(found, key=lambda one: one.score)
+        poses = {(best.pose + by) % count for by in (-1, 0, 1)}
+        tried = [dataclasses.replace(best, pose=pose, size=best.size * by) for by in FINER for pose in sorted(poses)]
+    return best if best.score >= SHARE else None
+
+
+def _explained(frame: np.ndarray, loop: np.ndarray, matrix: np.ndarray, guess: Match, most: int, reach: float) -> Match | None:
+    """A guess at the best place near its own, and how many of the body's pixels in view are as the picture has them there."""
+    full = guess.onto(matrix)
+    side = max(float(np.hypot(*full[:, :2]).max()), 1.0)
+    scale = min(1.0, most / side)
+    by = max(1, round(reach * side * scale))
+    small = full * scale
+    (left, top), (right, bottom) = _box(small)
+    picture = loop[guess.pose]
+    local = small / [len(picture), len(picture), 1]
+    local[:, 2] += local[:, :2].sum(1) / 2 - 0.5 - [left, top]
+    body = cv2.warpAffine(picture, local, (right - left, bottom - top), flags=cv2.INTER_AREA)
+    rows, columns = np.nonzero(body[..., 3] > 230)
+    if len(rows) < 2 * most:
+        return None
+    near = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
+    down, across = (part.ravel() for part in np.mgrid[-by : by + 1, -by : by + 1])
+    y, x = rows + top + down[:, None], columns + left + across[:, None]  # shifts x pixels
+    inside = (y >= 0) & (x >= 0) & (y < near.shape[0]) & (x < near.shape[1])
+    able = np.flatnonzero(inside.mean(1) >= IN_VIEW)
+    if not len(able):
+        return None
+    y, x, inside = y[able].clip(0, near.shape[0] - 1), x[able].clip(0, near.shape[1] - 1), inside[able, :, None]
+    seen, drawn = near[y, x].astype(np.float32) + DARK, body[rows, columns, :3].astype(np.float32) + DARK
+    tone = np.nanmedian(np.where(inside, seen / drawn, np.nan), 1)
+    alike = (np.abs(seen - drawn * tone[:, None]).max(2) < ALIKE) & inside[..., 0]
+    fair = (tone.min(1) > TONE[0]) & (tone.max(1) < TONE[1]) & (tone.max(1) < TINT * tone.min(1))
+    scores = alike.sum(1) / inside[..., 0].sum(1) * fair
+    k = int(scores.argmax())
+    off = down[able[k]] / scale, across[able[k]] / scale
+    return dataclasses.replace(guess, right=guess.right + off[1], down=guess.down + off[0], score=float(scores[k]))
 
 
 def followed(

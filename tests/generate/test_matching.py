@@ -7,7 +7,7 @@ import torch
 
 from skyloom.generate.continuing import going_on_as
 from skyloom.generate.cutouts import Cutout
-from skyloom.generate.matching import followed, matched, turn_of, turned_to
+from skyloom.generate.matching import explained, followed, matched, turn_of, turned_to
 
 SIDE = 96
 
@@ -55,6 +55,22 @@ def test_nothing_is_found_where_nobody_is():
     for left, top in ((-90, 37), (200, 37), (53, -90), (53, 170), (-60, 37), (150, 37), (53, -60), (53, 120)):
         assert matched(shown, loop(), box(left, top, 66)) is None  # outside, or all but
     assert matched(shown, loop(), box(53, 37, 4)) is None  # a speck
+
+
+@pytest.mark.parametrize("light", [1.0, 0.6])
+def test_who_stands_behind_something_or_is_partly_out_of_view_is_found(light):
+    shown = frame(loop()[2], box(53, 37, 66), light)
+    cv2.rectangle(shown, (50, 82), (90, 127), (90, 200, 80), -1)
+    cv2.circle(shown, (112, 60), 14, (250, 250, 250), -1)
+    found = explained(shown, loop(), box(51, 36, 65))
+    assert found is not None and matched(shown, loop(), box(51, 36, 65)) is not None
+    assert (found.right, found.down) == pytest.approx((2.5, 1.5), abs=1.6) and found.score < 0.95
+    cut = frame(loop()[2], box(-20, 37, 66), light)
+    found = explained(cut, loop(), box(-22, 36, 65))
+    assert found is not None and (found.right, found.down) == pytest.approx((2.5, 1.5), abs=1.6)
+    empty = frame(loop()[0] * 0, box(0, 0, 60))
+    assert explained(empty, loop(), box(51, 36, 63)) is None and explained(shown, loop(), box(51, 36, 4)) is None
+    assert explained(shown, loop(), box(-62, 37, 66)) is None  # all but outside
 
 
 def test_a_body_goes_on_from_what_is_known():
