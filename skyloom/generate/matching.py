@@ -61,8 +61,8 @@ def matched(frame_HW3: np.ndarray, loop_NSS4: np.ndarray, matrix: np.ndarray, sp
 
 
 def explained(frame_HW3: np.ndarray, loop_NSS4: np.ndarray, matrix: np.ndarray) -> Match | None:
-    """The best match of what stands behind something, or is partly out of view: of its pixels most are as a picture has them, all
-    in one tone (a truncated loss, as against outliers in Black & Anandan 1996). None where too few are."""
+    """The best match of what stands behind something, or is partly out of view: most of its pixels are as a picture has them,
+    all in one tone (a truncated loss, as against outliers in Black & Anandan 1996). None where too few are."""
     side, count = float(np.hypot(*matrix[:, :2]).max()), len(loop_NSS4)
     if side < 8:
         return None
