@@ -2,8 +2,9 @@
 
 Bodies of a window go on as they did in the one before; those that given frames show are read from these by the model itself,
 and the plan goes on from there. Of a clip that is edited the whole plan is read. There is none, and the model settles
-everything alone, where nobody is planned, where regions of frames are given, and where given frames do not show who
-the plan says is there. Who is new in an edited clip goes the way of whom it replaces.
+everything alone, where nobody is planned, where regions of frames are given, and where given frames that are not the first do
+not show who the plan says is there; whom the first do not show comes into the picture. Who is new in an edited clip goes the
+way of whom it replaces.
 
 Dimension key: P prompts, N plans of which one is taken, T latent frames of a window, U looks that any prompt names, S F rows of
 a plan and their numbers (models/staging), R bodies.
@@ -39,6 +40,7 @@ PULL, FIRST_PULL, FIRST = 1.3, 3.0, 0.7  # of guidance, and above a noise level,
 GUIDED = 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0  # which of NUMBERS are: sizes and turns would be overdone
 AROUND = 3  # latent frames of a ring that its ends are paced with
 TAKES = 8  # plans that are drawn of a film's beginning, of which it has the best
+ENTERS = 5  # latent frames in which who was not in given frames comes into the picture
 ONCE = 0.1  # likelihood of more than one of a kind below which a plan has no room for them
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
@@ -174,18 +176,23 @@ class Stager:
         given = (levels_T < 1) & ~known
         for first, last in runs(given.tolist()):  # each on its own: two clips that are connected show two casts
             plan[:, :, first:last] = self._read(known_BCTHW[:, :, first:last], weights_PT[:, first:last])
-        if bool(given.any()) and not bool(self._there(plan[:, :, given]).any()):
-            return None  # nobody is seen
+        nobody = bool(given.any()) and not bool(self._there(plan[:, :, given]).any())
         known = known | given
         if bool(known.all()):
-            return plan
+            return None if nobody else plan
         if held:
             rng = torch.Generator().manual_seed(SALT + held)
             noise = torch.cat([torch.randn(plan[:, :, :held].shape, generator=rng).to(self.device), noise], 2)
-        if bool(given.any()) and self._missing(
-            self._sampled(noise[:1], patterns.unknown(noise[:1].shape), weights_PT), plan[:, :, known]
-        ):
-            return None
+        missing: list[int] = []
+        if bool(given.any()):
+            tried = noise if nobody else noise[:1]
+            free = self._sampled(tried, patterns.unknown(tried.shape), weights_PT)
+            best = self._best(free, weights_PT)
+            free = free[best : best + 1]
+            missing = self._missing(free, plan[:, :, known])
+            opening = not held and not bool(given[int(given.sum()) :].any())
+            if (nobody and not missing) or (missing and not opening):
+                return None
         level = torch.where(known, KNOWN, 1.0).view(1, -1, 1, 1)
         pattern = patterns.Pattern(level, plan, held=held)
         plans = judged = self._sampled(noise, pattern, weights_PT)
@@ -193,7 +200,30 @@ class Stager:
             origin = torch.cat([source.draw(len(levels_T)) for source in self.origins]).to(self.device)
             judged = self._sampled(origin, pattern, weights_PT)
         best = self._best(judged, weights_PT)
-        return plans[best : best + 1]
+        plan = plans[best : best + 1]
+        return self._entering(plan, free, missing, int(known.sum())) if missing else plan
+
+    def _entering(self, plan: Tensor, free: Tensor, looks: list[int], known: int) -> Tensor:
+        """The plan with some looks as in the `free` one, who come into the picture when the `known` frames have ended: from
+        above who goes down, others from behind."""
+        assert self.bundle.staging is not None
+        plan, raw = plan.clone(), scaled(free, self.bundle.staging, back=True).clone()
+        tall, wide = (side / min(self.cells) for side in self.cells)
+        away = (1 - (torch.arange(raw.shape[2], device=raw.device) - known + 1) / ENTERS).clamp(0, 1) ** 2
+        rows = [look * BODIES + body for look in looks for body in range(BODIES)]
+        rows = [row for row in rows if float(raw[0, -1, known:, row].amax()) > 0.5]
+        for row in rows:
+            raw[0, :, :known, row] = raw[0, :, known : known + 1, row]
+            x, y, size, width = raw[0, :4, known:, row, 0]
+            half, across, down = size[0].exp() / 2, float(x[-1] - x[0]), float(y[-1] - y[0])
+            if down > abs(across):
+                raw[0, 1, :, row, 0] -= away * (tall / 2 + half + y[0])
+            else:
+                side = -1 if across > 0 or (across == 0 and float(x[0]) < 0) else 1
+                raw[0, 0, :, row, 0] += away * (side * (wide / 2 + half * width[0].abs().clamp(min=1)) - x[0])
+            raw[0, -1, :, row] = 1
+        plan[..., rows, :] = scaled(raw, self.bundle.staging)[..., rows, :]
+        return plan
 
     def _best(self, plans_NFTS1: Tensor, weights_PT: Tensor) -> int:
         """Which of several plans shows best what the prompts ask for."""
@@ -331,10 +361,10 @@ class Stager:
         plan[..., -1, :] = 0  # of the camera nothing is known but that most stand still
         return plan
 
-    def _missing(self, free: Tensor, known: Tensor) -> bool:
-        """Whether somebody who would be there, were nothing given, is not seen in what is."""
+    def _missing(self, free: Tensor, known: Tensor) -> list[int]:
+        """Which looks somebody would have who would be there, were nothing given, and is not seen in what is."""
         wanted, found = (self._there(plan).unflatten(1, (-1, BODIES)).any(2) for plan in (free, known))
-        return bool(((wanted.float().mean(0) > 0.5) & ~found.any(0)).any())
+        return ((wanted.float().mean(0) > 0.5) & ~found.any(0)).nonzero()[:, 0].tolist()
 
     def _there(self, plan: Tensor) -> Tensor:
         """Which bodies are there in each latent frame, T R."""

@@ -84,9 +84,44 @@ def test_given_frames_say_where_bodies_are(bundle, monkeypatch):
     whole = plan(stager(bundle, "a fox"), [0.6, 0.6, 0.6])  # an edit: nothing is drawn
     assert torch.allclose(whole.stances_1TS8[0, :, 0, :6], seen(4.0, 1)[0, 0, 2, :6].expand(3, 6), atol=1e-4)
     assert (whole.stances_1TS8[0, :, 1:, 7] == -1).all()
-    assert plan(stager(bundle, "a fox in the snow"), [0.0, 1.0, 1.0]) is None  # no snow is seen, and the plan has some
+    assert plan(stager(bundle, "a fox in the snow"), [1.0, 1.0, 0.0]) is None  # no snow is seen, and the plan has some
+
+
+def outside(stances_8):
+    """Whether the box of a body is out of the picture."""
+    a, b, c, d, e, f = stances_8[:6].tolist()
+    x, y = [c + min(0, a) + min(0, b), c + max(0, a) + max(0, b)], [f + min(0, d) + min(0, e), f + max(0, d) + max(0, e)]
+    return x[1] < 0.2 or x[0] > CELLS[1] - 0.2 or y[1] < 0.2 or y[0] > CELLS[0] - 0.2
+
+
+def test_who_is_not_in_the_first_frames_comes_into_the_picture(bundle, monkeypatch):
     monkeypatch.setattr(bundle.dit, "film", lambda z, t, *words: (z, torch.full((1, z.shape[2], 2 * BODIES, 8), -1.0)))
-    assert plan(stager(bundle, "a fox"), [0.0, 1.0, 1.0]) is None
+    made = plan(stager(bundle, "a fox"), [0.0] + [1.0] * 6)
+    assert (made.stances_1TS8[0, :, 0, 7] >= 0).all() and outside(made.stances_1TS8[0, 0, 0])
+    free = plan(stager(bundle, "a fox"), [1.0] * 7)
+    assert torch.allclose(made.stances_1TS8[0, -1, 0], free.stances_1TS8[0, -1, 0], atol=1e-3)  # where it would be
+    assert plan(stager(bundle, "a fox"), [1.0, 1.0, 0.0]) is None  # it would have to leave
+    with torch.no_grad():
+        bundle.staging.leave.bias[-1] = 6.0  # nobody is there
+    nobody = plan(stager(bundle, "a fox"), [0.0, 1.0, 1.0])
+    with torch.no_grad():
+        bundle.staging.leave.bias[-1] = -6.0
+    assert nobody is None
+
+
+@pytest.mark.parametrize(("way", "axis", "side"), [((0.0, 0.4), 1, -1), ((0.5, 0.0), 0, -1), ((-0.5, 0.0), 0, 1)])
+def test_who_falls_comes_from_above_and_who_goes_from_behind(bundle, way, axis, side):
+    one = stager(bundle, "a fox")
+    numbers = torch.zeros(1, staged.NUMBERS, 7, BODIES + 1, 1)
+    numbers[0, 2, :, 0, 0], numbers[0, 3, :, 0, 0], numbers[0, 4, :, 0, 0] = -1.0, 1.0, 1.0  # size, width, cosine
+    for number, goes in enumerate(way):
+        numbers[0, number, :, 0, 0] = torch.linspace(-goes / 2, goes / 2, 7)
+    numbers[0, -1, :, 0] = 1
+    free = staged.scaled(numbers, bundle.staging)
+    made = staged.scaled(one._entering(torch.zeros_like(free), free, [0], 1), bundle.staging, back=True)[0, :, :, 0, 0]
+    assert made[axis, 0] * side > 0.5 and made[1 - axis, 0] == pytest.approx(-way[1 - axis] / 2, abs=0.08)
+    assert torch.allclose(made[:, -1], numbers[0, :, -1, 0, 0], atol=1e-4)
+    assert (made[axis].diff() * side < 0).all() or axis == 0  # never back
 
 
 def test_who_is_new_goes_the_way_of_whom_it_replaces(bundle, monkeypatch):
