@@ -96,6 +96,8 @@ def test_unknown_words_are_named_with_the_nearest(bundle):
     assert "'snwo', the nearest known is 'snow'" in notes
     assert "'龘', nothing known is near" in notes
     assert "'red'" not in notes
+    spoken = " | ".join(generate(short("a fox runs through the snow, and she will chase her zorp", seconds=0), bundle).notes)
+    assert "'zorp'" in spoken and not any(f"'{word}'" in spoken for word in ("through", "and", "she", "will", "her"))
 
 
 def test_what_was_never_trained_is_noted(bundle):

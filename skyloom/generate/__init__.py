@@ -27,7 +27,7 @@ import numpy as np
 
 from ..base import sizes, video
 from ..worlds.expand import completed
-from ..worlds.prompt import emoji_to_words
+from ..worlds.prompt import GRAMMAR, emoji_to_words
 from .casting import check_spoken, read_sprite
 from .controls import write_script
 from .cost import (
@@ -203,6 +203,8 @@ def understand(prompt: str, request: Request, bundle: "Bundle") -> tuple[str, li
     prompt, wordless = emoji_to_words(prompt, request.language)
     notes = [f"no word for {emoji}: left out" for emoji in wordless]
     for word, near in bundle.vocabulary.unknown(prompt).items():
+        if word in GRAMMAR:
+            continue
         notes.append(f"unknown word {word!r}" + (f", the nearest known is {near!r}" if near else ", nothing known is near"))
     if (length := len(bundle.vocabulary.encode(prompt))) > limit:
         notes.append(f"long prompt: of {length} tokens (a word, or a letter of an unknown one) the first {limit} are read")
