@@ -9,9 +9,10 @@ from .nouns import Noun, load_nouns
 LONGEST = 2000  # characters
 HANZI = re.compile(r"[\u3400-\u9fff]")
 GRAMMAR = frozenset(  # what says nothing that could be drawn, or what other words say already
-    "this that these those his her its their my your our who whom whose which where when but or so because if he she it they we i "
-    "you him them me us am is are was were be been being has have had having do does did could will would shall should may might "
-    "must very really quite just some also too then here yes through across into onto toward towards".split()
+    "a an the and of to this that these those his her its their my your our who whom whose which where when but or so "
+    "because if he she it they we i you him them me us am is are was were be been being has have had having do does "
+    "did could will would shall should may might must very really quite just some also too then here yes through "
+    "across into onto toward towards".split()
 ) | frozenset("他她它们了但又也都很就把被让给从到向往这那会要想")
 TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and moves of a terminal
 LETTER = re.compile(r"[^\W_]")
