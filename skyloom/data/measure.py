@@ -168,8 +168,8 @@ class Meter:
 
 
 def halved(rgb: np.ndarray) -> np.ndarray:
-    """Means of two by two pixels; an odd last row or column is left out."""
-    height, width = (side // 2 for side in rgb.shape[:2])
+    """Means of two by two pixels; an odd last row or column is left out, unless there is no other."""
+    height, width = (max(1, side // 2) for side in rgb.shape[:2])
     return cv2.resize(rgb[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
 
 

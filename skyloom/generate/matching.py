@@ -83,12 +83,7 @@ def _explained(frame: np.ndarray, loop: np.ndarray, matrix: np.ndarray, guess: M
     side = max(float(np.hypot(*full[:, :2]).max()), 1.0)
     scale = min(1.0, most / side)
     by = max(1, round(reach * side * scale))
-    small = full * scale
-    (left, top), (right, bottom) = _box(small)
-    picture = loop[guess.pose]
-    local = small / [len(picture), len(picture), 1]
-    local[:, 2] += local[:, :2].sum(1) / 2 - 0.5 - [left, top]
-    body = cv2.warpAffine(picture, local, (right - left, bottom - top), flags=cv2.INTER_AREA)
+    body, left, top = _drawn(loop[guess.pose], full * scale)
     rows, columns = np.nonzero(body[..., 3] > 230)
     if len(rows) < 2 * most:
         return None
@@ -176,11 +171,8 @@ def _laid(frame: np.ndarray, loop: np.ndarray, matrix: np.ndarray, guess: Match,
     near = cv2.resize(near, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else near
     scales = np.array([near.shape[1] / (x1 - x0), near.shape[0] / (y1 - y0)])
     at = (full - [[0, 0, x0], [0, 0, y0]]) * scales[:, None]
-    (left, top), (right, bottom) = _box(at)
-    picture = loop[guess.pose]
-    local = at / [len(picture), len(picture), 1]
-    local[:, 2] += local[:, :2].sum(1) / 2 - 0.5 - [left, top]
-    body = cv2.warpAffine(picture, local, (right - left, bottom - top), flags=cv2.INTER_AREA)
+    body, left, top = _drawn(loop[guess.pose], at)
+    right, bottom = left + body.shape[1], top + body.shape[0]
     height, width = near.shape[:2]
     if left >= width or top >= height or right <= 0 or bottom <= 0:
         return None
@@ -198,11 +190,13 @@ def _laid(frame: np.ndarray, loop: np.ndarray, matrix: np.ndarray, guess: Match,
     return dataclasses.replace(guess, right=guess.right + off[0], down=guess.down + off[1], score=score)
 
 
-def _box(matrix: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Left and top, right and bottom of what a matrix covers."""
+def _drawn(picture: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, int, int]:
+    """A picture as a matrix lays it, and the left and top of what that covers."""
     corners = matrix @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
-    low, high = np.floor(corners.min(1)).astype(int), np.ceil(corners.max(1)).astype(int)
-    return (int(low[0]), int(low[1])), (int(high[0]), int(high[1]))
+    (left, top), (right, bottom) = np.floor(corners.min(1)).astype(int), np.ceil(corners.max(1)).astype(int)
+    local = matrix / [len(picture), len(picture), 1]
+    local[:, 2] += local[:, :2].sum(1) / 2 - 0.5 - [left, top]
+    return cv2.warpAffine(picture, local, (right - left, bottom - top), flags=cv2.INTER_AREA), int(left), int(top)
 
 
 def _between(line: np.ndarray, at: int) -> float:

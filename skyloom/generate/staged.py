@@ -221,7 +221,7 @@ class Stager:
             else:
                 side = -1 if across > 0 or (across == 0 and float(x[0]) < 0) else 1
                 raw[0, 0, :, row, 0] += away * (side * (wide / 2 + half * width[0].abs().clamp(min=1)) - x[0])
-            raw[0, -1, :, row] = 1
+            raw[0, -1, : known + 1, row] = 1  # out of the picture, and no further than that
         plan[..., rows, :] = scaled(raw, self.bundle.staging)[..., rows, :]
         return plan
 

@@ -35,6 +35,12 @@ def test_bars_that_leave_nothing_are_no_blocks(bars):
     assert measure.blocks(measure.inside(np.zeros((64, 64), np.uint8), bars)) == 0
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (3, 2)])
+def test_a_line_of_pixels_has_scores_too(shape):
+    grey = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    assert 0 <= measure.blur(grey) <= 1 and min(measure.halved(grey).shape) >= 1
+
+
 def test_a_score_that_is_no_number_is_no_bar():
     told = lambda *values: [(f"{i}", {"scores": {"blocks": value}, "dropped": []}) for i, value in enumerate(values)]  # noqa: E731
     assert report._histogram("blocks", told(float("nan")), ScoreConfig()) == ""
