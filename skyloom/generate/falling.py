@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.air import KINDS, UNIT, Swarm, number
+from ..models.air import KINDS, STANDING, UNIT, Swarm, number
 from ..models.vae import FOLD, to_frames, to_video
 from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FULL = 0.5  # noise level from which on a cell has all of it: what is hardly changed keeps what fell through it
 AROUND = 0.1  # short sides beyond the picture where particles are too
 FADES = 4  # frames in which one of a ring goes or comes, where it cannot be back in time
+STARS = tuple(number(kind, dark) for kind in STANDING for dark in (False, True))
 SALT = 2_000_003  # added to seeds: what falls has places of its own
 
 
@@ -33,7 +34,8 @@ class Falling:
     """What falls through a take, drawn window by window."""
 
     def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle"):
-        self.kinds = [kind_of(prompt) if bundle.air is not None else None for prompt in prompts]
+        heard = [kind_of(prompt) if bundle.air is not None else None for prompt in prompts]
+        self.kinds = [None if kind in STARS else kind for kind in heard]  # these stand behind everything (twinkling.py)
         self.swarms: dict[int, Swarm] = {}
         self.seed = request.seed
         for kind in sorted({kind for kind in self.kinds if kind is not None}):
@@ -87,18 +89,24 @@ class Crowd:
 
     def draw(self, picture_HW3: np.ndarray, moment: int, share: float) -> None:
         """Into a picture, in place."""
-        for at, which, since in zip(self.at, self.which, self.since, strict=True):
-            step, time, there = self.step[which], moment, share
-            if self.ring:
-                time, step, there = self._round(step, moment, int(since), share)
+        for i, (at, which, since) in enumerate(zip(self.at, self.which, self.since, strict=True)):
+            time, step, there = self.when(i, moment, share)
             turn = (time + since) % len(self.sway[which])
-            middle = (at + step * time + self.sway[which, turn]) % self.box - AROUND
-            alpha = self.alpha[which, turn % len(self.alpha[which])]
-            self._lay(picture_HW3, alpha, self.ink[which], middle * self.unit, there)
+            self.one(picture_HW3, i, (at + step * time + self.sway[which, turn]) % self.box - AROUND, time, there)
 
-    def _round(self, step: np.ndarray, moment: int, since: int, share: float) -> tuple[int, np.ndarray, float]:
-        """In a ring: what goes through the picture comes back in time, a little faster or slower; the rest fades away and is
-        back where it began, each at a time of its own."""
+    def one(self, picture_HW3: np.ndarray, i: int, middle: np.ndarray, time: int, share: float) -> None:
+        """Number `i` of the crowd, so far right and down in short sides, as it looks at that time."""
+        which = self.which[i]
+        pictures = self.alpha[which]
+        turn = (time + self.since[i]) % len(self.sway[which]) % len(pictures)
+        self._lay(picture_HW3, pictures[turn], self.ink[which], middle * self.unit, share)
+
+    def when(self, i: int, moment: int, share: float) -> tuple[int, np.ndarray, float]:
+        """The time of number `i`, its step, and how much of it is there. In a ring what goes through the picture comes back in
+        time, a little faster or slower; the rest fades away and is back where it began, each at a time of its own."""
+        step, since = self.step[self.which[i]], int(self.since[i])
+        if not self.ring:
+            return moment, step, share
         whole = step * self.ring / self.box
         if np.abs(whole).max() >= 1:
             return moment % self.ring, np.round(whole) * self.box / self.ring, share
@@ -121,7 +129,7 @@ class Crowd:
 
 
 def kind_of(prompt: str) -> int | None:
-    """What falls, as models.air.number counts it; None where the prompt speaks of nothing that does."""
+    """What falls or stands in the sky, as models.air.number counts it; None where the prompt speaks of nothing that does."""
     facts = read_facts(prompt, tongue_of(prompt))
     said = {fact.kind: fact.label for fact in reversed(facts) if fact.kind in ("weather", "place", "light")}
     kind = said.get("weather", "")

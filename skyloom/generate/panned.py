@@ -36,6 +36,7 @@ from .request import Request
 from .staged import Plan, calmed, runs, scenery
 from .surveying import surveyed, without_air
 from .takes import Take
+from .twinkling import Starry
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
@@ -58,6 +59,7 @@ class Panner:
         self.said = [scenery(prompt) for prompt in take.prompts]
         self.shakes = all(said["camera"] == "shake" for said in self.said)
         self.fps, self.seed = request.fps, request.seed
+        self.starry = Starry(take.prompts, request, bundle)
         self.before: set[tuple[str, str]] = set()  # places, and their light, of the window before
         self.back: Tensor | None = None  # what lay behind, at its end
 
@@ -151,8 +153,10 @@ class Panner:
             self.back, asked = self._behind(z, ended if bare is None else bare, bare is not None, way, cover, known, begin), ""
         cover = cover[:, held * BEATS // FOLD :]
         new = self._shaded(seen, cover, way[:, held:]) if asked else shaded(self.back, seen, beside(cover))
+        at = moments(known, begin - held // FOLD)
+        new = self.starry.over(new, way, weights, at, held, self.take.keep[1] - self.take.keep[0] if self.take.ring else 0)
         shown = None if shakes else ended  # what is drawn is shaken only when all of it is
-        rows = self._bodies(new, weights, plan, moments(known, begin - held // FOLD), shown, known)
+        rows = self._bodies(new, weights, plan, at, shown, known)
         new = drawn_over(new, seen, rows, self.bundle.config.vae.stride)
         return self._shaken(new, begin, order(known)[:1] if held and bare is None else [], held) if shakes else new
 

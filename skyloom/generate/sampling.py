@@ -23,7 +23,7 @@ from ..models.bundle import autocast
 from ..models.places import truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
-from .backdrop import Painter
+from .backdrop import Painter, pull_towards
 from .cost import DECODED_AT_ONCE
 from .dressing import Dresser
 from .falling import Falling
@@ -261,8 +261,10 @@ def painter_of(stage: Stage) -> Painter:
     """Who paints the film's backdrops, each a film of one frame."""
 
     def sampled(prompt: str, noise: Tensor, pattern: patterns.Pattern) -> Tensor:
-        steps = max(BACKDROP_STEPS, stage.request.steps or 0)
-        alone = dataclasses.replace(stage, request=dataclasses.replace(stage.request, steps=steps), on_step=lambda *_: None)
+        assert stage.request.guidance is not None
+        pulled = stage.request.guidance * pull_towards(prompt)
+        request = dataclasses.replace(stage.request, steps=max(BACKDROP_STEPS, stage.request.steps or 0), guidance=pulled)
+        alone = dataclasses.replace(stage, request=request, on_step=lambda *_: None)
         alone.on_preview = None
         take = Take((prompt,), np.ones((1, 1), np.float32), np.ones((1, 1, 1), np.float32), (0, 1))
         with torch.inference_mode(), autocast(stage.device):

@@ -1,4 +1,5 @@
-"""What falls and drifts through a film, remembered: single drops, flakes, leaves and bubbles, and how each goes.
+"""What falls and drifts through a film and twinkles over it, remembered: single drops, flakes, leaves, bubbles and stars, and
+how each goes.
 
 A flake is a few pixels, and a drop crosses the picture in half a second: in latents of 16 x 16 pixels and four frames each it
 is four drops in as many cells, of which a flow draws blobs that stay where they are. So what falls is remembered, as the
@@ -8,17 +9,18 @@ way. A film has as many of them as the world has, anywhere (generate/falling).
 Dimension key: N particles, L pictures of each, S T rows and columns of a picture, F frames of a way.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..config import AirConfig
 
-KINDS = ("rain", "snow", "leaves", "bubbles")
+KINDS = ("rain", "snow", "leaves", "bubbles", "stars")
 UNIT = 256  # pixels of the short side of the picture that they were seen in, as films are large
-SHAPES = {"rain": (34, 14), "snow": (12, 12), "leaves": (18, 18), "bubbles": (16, 16)}  # S T
-TURNING = ("leaves",)  # kinds whose pictures change
+SHAPES = {"rain": (34, 14), "snow": (12, 12), "leaves": (18, 18), "bubbles": (16, 16), "stars": (12, 12)}  # S T
+TURNING = ("leaves", "stars")  # kinds whose pictures change
+STANDING = ("stars",)  # those that stand in the sky, behind everything
 
 
 class Swarm(NamedTuple):
@@ -45,6 +47,13 @@ class Air(nn.Module):
             self.register_buffer(f"step_{k}", torch.zeros(many, 2))
             self.register_buffer(f"sway_{k}", torch.zeros(many, frames, 2))
             self.register_buffer(f"count_{k}", torch.zeros(()))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        """A memory that was kept before there was a kind knows none of it."""
+        for k in range(2 * len(KINDS)):
+            if f"{prefix}count_{k}" not in state_dict:
+                state_dict |= {prefix + name: part for name, part in self.named_buffers() if name.endswith(f"_{k}")}
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def swarm(self, kind: int) -> Swarm:
         """The particles that `number` counts so."""

@@ -13,13 +13,14 @@ import torch
 
 from ..base.checkpoint import save_weights
 from ..config import AirConfig, Config
-from ..models.air import KINDS, SHAPES, TURNING, UNIT, Air, Swarm, number
+from ..models.air import KINDS, SHAPES, STANDING, TURNING, UNIT, Air, Swarm, number
 from ..models.bundle import AIR
 from ..worlds.weather import COUNTS, LEAF_COLOURS, draw_air, make_air
 from ..worlds.weather import Air as Particles
 
-CANVAS = {"rain": (1.0, 3.2), "snow": (0.5, 1.8), "leaves": (2.0, 1.2), "bubbles": (0.5, 1.4)}  # short sides: wide enough for
-START = {"rain": (0.7, 0.2), "snow": (0.25, 0.2), "leaves": (0.2, 0.3), "bubbles": (0.25, 1.2)}  # four seconds from there
+# Short sides: wide enough for four seconds from the start.
+CANVAS = {"rain": (1.0, 3.2), "snow": (0.5, 1.8), "leaves": (2.0, 1.2), "bubbles": (0.5, 1.4), "stars": (0.5, 0.5)}
+START = {"rain": (0.7, 0.2), "snow": (0.25, 0.2), "leaves": (0.2, 0.3), "bubbles": (0.25, 1.2), "stars": (0.25, 0.25)}
 ASIDE = 0.1  # of the world's box, beyond the picture
 COLOURS = len(LEAF_COLOURS)
 COARSE = 2  # times smaller are the pictures that only tell where a particle is
@@ -91,6 +92,9 @@ def alone(one: Particles, dark: bool, frames: int, fps: int) -> tuple[np.ndarray
     sway = np.concatenate([sway, np.repeat(sway[-1:], frames - len(sway), 0)]) - sway.mean(0)
     share = np.linspace(0, 1, MEETS)[:, None]
     sway[-MEETS:] = (1 - share) * sway[-MEETS:] + share * sway[:1]
+    if one.kind in STANDING:
+        share = share[..., None]
+        pictures[-MEETS:] = list((1 - share) * np.stack(pictures[-MEETS:]) + share * pictures[0])
     return (255 * np.stack(pictures)).round().astype(np.uint8), ink.clip(0, 255).round().astype(np.uint8), step, sway
 
 

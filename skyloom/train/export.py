@@ -144,7 +144,7 @@ def model_card(bundle: Bundle, metrics: Path, size: int, data: dict[str, Any] | 
     )
     staged += f" `verifier.safetensors` (which plan is best, {weights['verifier']:.1f} M weights)," if bundle.verifier else ""
     many = bundle.config.air.particles
-    staged += f" `air.safetensors` (what falls through it: {many} particles of each kind)," if bundle.air else ""
+    staged += f" `air.safetensors` (what falls through it, and stars: {many} particles of each kind)," if bundle.air else ""
     staged += f" `loops.safetensors` (how {len(bundle.loops.films)} nouns move in themselves)," if bundle.loops else ""
     shapes = ", ".join(dict.fromkeys(f"{b.frames} x {b.width}x{b.height}" for b in config.model.buckets))
     steps = int(first_and_last_metrics(metrics)[1].get("step", 0))

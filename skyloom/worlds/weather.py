@@ -14,6 +14,7 @@ COUNTS = {"rain": 70, "snow": 46, "leaves": 18, "stars": 42, "bubbles": 16}  # i
 LEAF_COLOURS = ((226, 120, 44), (200, 74, 48), (240, 178, 66), (150, 108, 52))
 METEOR_PERIOD, METEOR_LIFE = 1.7, 0.7
 
+STAR = (255, 252, 226), 0.95  # colour and opacity
 INKS = {  # colour and opacity by day and at night
     "rain": (((196, 210, 232), 0.55), ((150, 168, 204), 0.55)),
     "snow": (((255, 255, 255), 0.85), ((200, 208, 230), 0.85)),
@@ -79,7 +80,7 @@ def _blend(picture: np.ndarray, mask: np.ndarray, rgb: tuple[float, ...], opacit
 
 
 def draw_air(air: Air, picture: np.ndarray, time: float, push: float, dark: bool) -> None:
-    """Lay rain, snow, leaves or bubbles over the finished picture (H, W, 3), in place."""
+    """Lay rain, snow, leaves or bubbles over the finished picture (H, W, 3), in place; or stars alone, all over it."""
     if air.kind == "leaves":
         _draw_leaves(air, picture, time, push, 0.55 if dark else 1.0)
         return
@@ -109,6 +110,9 @@ def draw_air(air: Air, picture: np.ndarray, time: float, push: float, dark: bool
         cv2.fillPoly(mask, list(_fixed(_discs(at, radii, 12), air.unit)), 110, cv2.LINE_AA, 4)
         cv2.fillPoly(mask, list(_fixed(_discs(at - radii[:, None] * 0.3, radii * 0.35), air.unit)), 255, cv2.LINE_AA, 4)
         _blend(picture, mask, *INKS["bubbles"][dark])
+    elif air.kind == "stars":
+        _fill_stars(mask, air, _places(air, 0.0, 0.0, 0.0, 0.35 * push), time)
+        _blend(picture, mask, *STAR)
 
 
 def _draw_leaves(air: Air, picture: np.ndarray, time: float, push: float, light: float) -> None:
@@ -130,16 +134,21 @@ def draw_stars(air: Air, sky: np.ndarray, time: float, push: float, low: float) 
     """Twinkling and shooting stars above `low` (units from the frame's top), before anything stands in front of the sky."""
     at = _places(air, 0.0, 0.0, 0.0, 0.35 * push)
     at[:, 1] = at[:, 1] / air.height * low
-    bright = 0.35 + 0.65 * np.sin(2 * np.pi * (0.6 * time + air.phase)) ** 2
     mask = np.zeros(sky.shape[:2], np.uint8)
+    _fill_stars(mask, air, at, time)
+    _draw_meteor(air, mask, time, low)
+    _blend(sky, mask, *STAR)
+
+
+def _fill_stars(mask: np.ndarray, air: Air, at: np.ndarray, time: float) -> None:
+    """Four rays each, which grow and shrink."""
+    bright = 0.35 + 0.65 * np.sin(2 * np.pi * (0.6 * time + air.phase)) ** 2
     ray = (0.005 + 0.009 * air.near) * bright
     slim = ray * 0.22
     angle = np.arange(8) * np.pi / 4
     reach = np.where(np.arange(8)[None] % 2 == 0, ray[:, None], slim[:, None])
     shapes = at[:, None] + np.stack([reach * np.cos(angle), reach * np.sin(angle)], 2)
     cv2.fillPoly(mask, list(_fixed(shapes, air.unit)), 255, cv2.LINE_AA, 4)
-    _draw_meteor(air, mask, time, low)
-    _blend(sky, mask, (255, 252, 226), 0.95)
 
 
 def _draw_meteor(air: Air, mask: np.ndarray, time: float, low: float) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skyloom.generate import Request, generate
-from skyloom.generate.backdrop import KNOWN, MOST, SKETCHED, SKIES, Painter, smoothed, wording
+from skyloom.generate.backdrop import GENTLY, KNOWN, MOST, SKETCHED, SKIES, Painter, pull_towards, smoothed, wording
 from skyloom.generate.staged import scenery
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.panorama import laid, margins, seen_from, views
@@ -51,6 +51,13 @@ def test_every_wording_says_what_it_is_to_say():
     for weather in SKIES:
         facts = [(f.kind, f.label) for f in read_facts(wording({"place": "desert", "light": "", "weather": weather}), "en")]
         assert facts == [("place", "desert"), ("weather", weather)]  # and nobody who would be painted
+
+
+def test_a_grey_sky_is_asked_for_gently():
+    asked = {
+        weather: wording({"place": "desert", "light": "day", "weather": weather}) for weather in ("rain", "snow", "stars", "")
+    }
+    assert [pull_towards(asked[weather]) for weather in asked] == [GENTLY, GENTLY, 1, 1]
 
 
 def test_a_still_has_the_size_that_is_asked_for_and_noise_of_its_own(bundle):

@@ -45,7 +45,8 @@ def drawn(made, frames, levels=None, shares=None, begin=0, ring=False):
         ("一只猫在雨中奔跑", ("rain", False)),
         ("a fox on the snow", None),
         ("a fox runs on the beach on a clear day", None),
-        ("stars twinkle over a lion", None),
+        ("stars twinkle over a lion", ("stars", False)),
+        ("a lion at night beneath twinkling stars", ("stars", True)),
         ("zzz", None),
     ],
 )
@@ -55,6 +56,7 @@ def test_the_prompt_says_what_falls(prompt, kind):
 
 def test_nothing_falls_unasked_or_where_the_model_has_no_air(bundle):
     assert drawn(falling(bundle, "a fox"), 3).abs().max() == 0
+    assert drawn(falling(bundle, "a fox under a starry sky"), 3).abs().max() == 0  # stars stand behind everything
     assert drawn(falling(dataclasses.replace(bundle, air=None), "a fox in the rain"), 3).abs().max() == 0
 
 

@@ -1,7 +1,9 @@
 """What falls is remembered: saved and loaded as it was, by kind and light."""
 
+import pytest
 import torch
 
+from skyloom.base.checkpoint import load_weights, save_weights
 from skyloom.config import AirConfig
 from skyloom.models.air import KINDS, SHAPES, TURNING, Air, Swarm, number
 from skyloom.models.bundle import AIR, load_bundle, save_bundle, tiny_bundle
@@ -26,3 +28,16 @@ def test_what_is_kept_is_found_again(tmp_path):
     assert (tmp_path / AIR).is_file()
     found = load_bundle(tmp_path).air.swarm(kind)
     assert all(torch.equal(a, b) for a, b in zip(found[:4], new[:4], strict=True)) and found.many == 12
+
+
+def test_a_memory_that_is_older_than_a_kind_knows_none_of_it(tmp_path):
+    old = {name: part + 1 for name, part in Air(AirConfig(particles=3, frames=7)).state_dict().items()}
+    old = {name: part for name, part in old.items() if not name.endswith(("_8", "_9"))}
+    save_weights(tmp_path / AIR, old, torch.float32)
+    air = Air(AirConfig(particles=3, frames=7))
+    load_weights(air, tmp_path / AIR)
+    assert air.swarm(number("bubbles", True)).many == 1 and air.swarm(number("stars", True)).many == 0
+    del old["step_3"]  # what lacks a part of a kind is no memory
+    save_weights(tmp_path / AIR, old, torch.float32)
+    with pytest.raises(ValueError, match="step_3"):
+        load_weights(air, tmp_path / AIR)

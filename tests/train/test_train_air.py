@@ -40,6 +40,15 @@ def test_what_snows_at_night_is_darker_and_leaves_have_their_colours():
     assert (leaves.alpha_NLST[:, 0] != leaves.alpha_NLST[:, 5]).any()
 
 
+def test_stars_stand_and_twinkle():
+    stars = air.seen("stars", True, FEW, 12)
+    assert stars.step_N2.abs().max() < 1e-4 and stars.sway_NF2.abs().max() < 0.003
+    light = stars.alpha_NLST.float().mean((2, 3))
+    assert (light.amax(1) > 1.5 * light.amin(1)).all()
+    jumps = (light - light.roll(1, 1)).abs()
+    assert (jumps[:, 0] <= jumps[:, 1:].amax(1)).all()  # round and round
+
+
 def test_a_run_writes_the_memory_of_its_preset(tiny, tmp_path):
     export = air.main(tiny, tmp_path / "air")
     kept = Air(tiny.air)
