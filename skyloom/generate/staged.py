@@ -13,6 +13,7 @@ a plan and their numbers (models/staging), R bodies.
 import dataclasses
 import itertools
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from ..models.layout import layout_of, pictures_laid
 from ..models.places import SAID, surely, truth
 from ..models.staging import CAMERA, NUMBERS, plan_of, scaled, stances_of
 from ..models.vae import FOLD
-from ..models.verifier import Claims
+from ..models.verifier import DOUBT, Claims, in_view
 from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
 from .noise import Noise
@@ -39,12 +40,14 @@ STEPS, SHIFT = 10, 3.0  # of sampling, and of its times towards noise
 PULL, FIRST_PULL, FIRST = 1.3, 3.0, 0.7  # of guidance, and above a noise level, where it is settled which way one goes
 GUIDED = 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0  # which of NUMBERS are: sizes and turns would be overdone
 AROUND = 3  # latent frames of a ring that its ends are paced with
+ENOUGH = 0.5  # of a body, over its frames, that is to be seen
 TAKES = 8  # plans that are drawn of a film's beginning, of which it has the best
 ENTERS = 5  # latent frames in which who was not in given frames comes into the picture
 ONCE = 0.1  # likelihood of more than one of a kind below which a plan has no room for them
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
+AND = re.compile(r"\s*(and|,|、|和|与|跟)\s*(and\s)?\s*(an?|the|只|个|条|匹|头|位|辆|朵|艘|架|棵)?的?\s*")
 STANDING = "", "still"  # what prompts say of cameras that stand: of most nobody speaks
 STILL = 0.02  # short sides, or logarithm of zoom: less of a camera's way in a window is chance
 DEPTHS = 0.18, 0.46  # of what stands with its feet at a share of the height: depth is the one by that and the other (measured)
@@ -84,6 +87,7 @@ class Stager:
         self.looks = list(dict.fromkeys(look for looks in named for look in looks))
         self.device = next(bundle.dit.parameters()).device
         self.claims: dict[int, Claims] = {}
+        self.surely: set[int] = set()  # which looks are named in one breath with somebody who is meant
         self.meant = self._meant()
         said = [scenery(prompt)["camera"] for prompt in prompts]
         self.stands = all(camera in STANDING for camera in said) or all(camera == "shake" for camera in said)
@@ -233,7 +237,16 @@ class Stager:
         looks = torch.tensor(self.looks, device=self.device).expand(len(plans_NFTS1), -1)
         shares = weights_PT.mean(1).tolist()
         scores = [share * verifier(plans_NFTS1, looks, self._asked(p)) for p, share in enumerate(shares) if share]
-        return int(torch.stack(scores).sum(0).argmax())
+        return int((torch.stack(scores).sum(0) + self._seen(plans_NFTS1)).argmax())
+
+    def _seen(self, plans_NFTS1: Tensor) -> Tensor:
+        """Whether everybody is seen well enough, as logarithms of likelihoods: who hides behind another is not shown."""
+        assert self.bundle.staging is not None
+        rows = scaled(plans_NFTS1, self.bundle.staging, back=True)[..., :-1, 0].permute(0, 2, 3, 1)
+        seen = in_view(rows, self.cells).unflatten(1, (len(self.looks), -1)).amin(2)
+        for look in self.surely:
+            seen[:, look] *= (rows[..., -1] > 0.5).any(1).unflatten(1, (len(self.looks), -1))[:, look].any(1)
+        return (DOUBT + (1 - DOUBT) * (seen / ENOUGH).clamp(max=1)).log().sum(1)
 
     def _asked(self, prompt: int) -> Claims:
         """What a prompt asks for."""
@@ -251,7 +264,12 @@ class Stager:
         if self.bundle.verifier is None or not self.looks:
             return [True] * len(self.looks)
         nobody = torch.stack([self._asked(p).count_BQK1[0].softmax(-1)[:, 0] for p in range(len(self.prompts))])
-        return (nobody.amin(0) < 1 - ONCE).tolist()
+        meant = (nobody.amin(0) < 1 - ONCE).tolist()
+        for words in (pair for prompt in self.prompts for pair in joined(prompt)):
+            pair = [self.looks.index(look) for word in words for look in self.bundle.vocabulary.looks(word)]
+            if any(meant[look] for look in pair):
+                self.surely.update(pair)
+        return [so or look in self.surely for look, so in enumerate(meant)]
 
     def _alone(self, weights_PT: Tensor) -> bool:
         """Whether nobody is to be there twice: then there is no room for that, and fewer rows to draw."""
@@ -399,6 +417,21 @@ def scenery(prompt: str) -> dict[str, str]:
     """What a prompt says of place, light, weather and camera; "" where it says nothing."""
     facts = read_facts(prompt, tongue_of(prompt))
     return {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "weather", "camera")}
+
+
+def joined(prompt: str) -> list[tuple[str, str]]:
+    """Who is named in one breath: "a man and a woman". Either both are to be there or neither."""
+    tongue = tongue_of(prompt)
+    named = [fact for fact in read_facts(prompt, tongue) if fact.kind in ("noun", "nouns", "number", "colour", "size")]
+    nouns = [i for i, fact in enumerate(named) if fact.kind in ("noun", "nouns")]
+    found = []
+    for one, other in itertools.pairwise(nouns):
+        rest = prompt[named[one].end : named[other].begin].lower()
+        for fact in named[one + 1 : other]:
+            rest = rest.replace(prompt[fact.begin : fact.end].lower(), "")
+        if AND.fullmatch(rest):
+            found.append((prompt[named[one].begin : named[one].end], prompt[named[other].begin : named[other].end]))
+    return found
 
 
 def recast(before: list[int], after: list[int]) -> list[int | None]:

@@ -25,6 +25,7 @@ from .text import Names
 from .vocabulary import MOST_LOOKS
 
 WHEN = 64  # numbers that say which latent frame, or token, it is
+CORE, POINTS, HIDES = 0.8, 5, 1.1  # of a body's box what is looked at, at so many points a side, and what of it hides others
 DOUBT = 0.02  # likelihood that a claim, however sure, is read wrong: none outweighs all others
 
 
@@ -111,3 +112,23 @@ class Verifier(nn.Module):
         looks = torch.where(looks_BQ < 0, self.looks, looks_BQ.clamp(max=self.looks))
         camera = looks.new_full((len(looks), 1), self.looks + 1)
         return self.whose(torch.cat([looks, camera], 1))
+
+
+def in_view(numbers_BTRF: Tensor, size: tuple[int, int]) -> Tensor:
+    """How much is seen of bodies (models/staging.numbers_of), B R: the mean over frames of the share of them that is inside the
+    picture and not behind others that are nearer; 1 of those that are never there. `size`: rows and columns of the picture."""
+    x, y, tall, wide, _, _, depth, there = numbers_BTRF.float().unbind(-1)
+    half_y = CORE * tall.exp() / 2
+    half_x, present = half_y * wide.abs(), there > 0.5
+    steps = torch.linspace(-1, 1, POINTS, device=x.device)
+    down, right = torch.cartesian_prod(steps, steps).unbind(1)
+    round_ = down.square() + right.square() <= 1
+    down, right = down[round_], right[round_]
+    at_x, at_y = x[..., None] + half_x[..., None] * right, y[..., None] + half_y[..., None] * down  # B T R points
+    inside = (at_x.abs() < size[1] / min(size) / 2) & (at_y.abs() < size[0] / min(size) / 2)
+    off_x = (at_x[:, :, :, None] - x[:, :, None, :, None]) / half_x.clamp(min=1e-3)[:, :, None, :, None]
+    off_y = (at_y[:, :, :, None] - y[:, :, None, :, None]) / half_y.clamp(min=1e-3)[:, :, None, :, None]
+    nearer = (depth[:, :, None] > depth[:, :, :, None]) & present[:, :, None]  # B T R R: whether the second is before the first
+    behind = ((off_x.square() + off_y.square() < HIDES) & nearer[..., None]).any(3)
+    seen = ((inside & ~behind).float().mean(-1) * present).sum(1) / present.sum(1).clamp(min=1)
+    return torch.where(present.any(1), seen, 1.0)

@@ -1,14 +1,17 @@
 """Plans of takes: they go on from window to window, from what is given, and say to each prompt what is its own."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
 
 from skyloom.generate import Request, generate, staged
-from skyloom.generate.staged import Stager
+from skyloom.generate.staged import Stager, joined
 from skyloom.models.bodies import BODIES
 from skyloom.models.bundle import tiny_bundle
+from skyloom.models.staging import scaled
+from skyloom.models.verifier import in_view
 
 CELLS = (8, 8)
 
@@ -251,3 +254,57 @@ def test_there_is_room_for_no_more_than_are_asked_for(bundle, monkeypatch):
         monkeypatch.setattr(type(bundle.verifier), "asked", lambda *_, said=said: said)
         made = plan(stager(bundle, "a fox in the snow"), [1.0] * 3)
         assert (made.stances_1TS8[0, 0, :, 7] >= 0).unflatten(0, (2, BODIES)).sum(1).tolist() == there
+
+
+def rows_of(*bodies, size=(16, 16), frames=3):
+    """Bodies that stand: middle right and down, height, depth, there."""
+    one = torch.tensor([[x, y, math.log(tall), 1.0, 1, 0, depth, there] for x, y, tall, depth, there in bodies])
+    return torch.as_tensor(one).expand(1, frames, -1, -1)
+
+
+def test_who_hides_or_is_out_of_the_picture_is_not_seen():
+    near, far = (0.0, 0.0, 0.4, 0.9, 1), (0.02, 0.0, 0.3, 0.2, 1)
+    seen = in_view(rows_of(near, far), (16, 16))[0]
+    assert seen[0] == 1 and seen[1] == 0
+    assert in_view(rows_of((*near[:4], 0), far), (16, 16))[0].tolist() == [1, 1]  # who is not there hides nobody
+    aside = in_view(rows_of(near, (0.5, 0.0, 0.3, 0.2, 1), (2.0, 0.0, 0.3, 0.2, 1)), (16, 16))[0]
+    assert aside[0] == 1 and 0.3 < aside[1] < 0.7 and aside[2] == 0
+    assert in_view(rows_of((0.7, 0.0, 0.3, 0.2, 1)), (16, 32))[0, 0] == 1  # in a wide one it is inside
+
+
+@pytest.mark.parametrize(
+    ("prompt", "pairs"),
+    [
+        ("a man and a woman", [("man", "woman")]),
+        ("a red fox, two rabbits and a big bear run", [("fox", "rabbits"), ("rabbits", "bear")]),
+        ("stars twinkle over a lion and a tiger", [("lion", "tiger")]),
+        ("一个男人和一只红色的狐狸", [("男人", "狐狸")]),
+        ("a dog chases a cat", []),
+        ("two clouds and a lamp post. a fox runs.", []),
+        ("a doctor floats, and two penguins walk", []),
+    ],
+)
+def test_who_is_named_in_one_breath(prompt, pairs):
+    assert joined(prompt) == pairs
+
+
+def test_of_plans_the_best_shows_both_who_are_named_in_one_breath(bundle, monkeypatch):
+    made = stager(bundle, "a fox and snow")
+    made.surely = {0, 1}
+    both = plan_with(bundle, made, (0.9, 0.9))
+    alone, hidden = plan_with(bundle, made, (0.9, -1)), plan_with(bundle, made, (0.9, 0.9), apart=0.0)
+    monkeypatch.setattr(type(bundle.verifier), "forward", lambda self, plans, looks, asked: torch.zeros(len(plans)))
+    with torch.inference_mode():
+        assert made._best(torch.cat([alone, hidden, both]), torch.ones(1, 3)) == 2
+        made.surely = set()
+        assert made._best(torch.cat([alone, hidden, both]), torch.ones(1, 3)) == 0  # nothing says that both are to be there
+
+
+def plan_with(bundle, made, there, apart=0.5):
+    """A scaled plan with the first body of either look, so far apart."""
+    numbers = torch.zeros(1, 8, 3, 2 * BODIES + 1, 1)
+    numbers[:, 2], numbers[:, 3], numbers[:, 4], numbers[:, -1] = math.log(0.3), 1, 1, 0
+    for look, sign in enumerate((-1, 1)):
+        numbers[:, 0, :, look * BODIES], numbers[:, -1, :, look * BODIES] = sign * apart / 2, there[look]
+        numbers[:, 6, :, look * BODIES] = look / 2
+    return scaled(numbers, bundle.staging)
