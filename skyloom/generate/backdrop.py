@@ -53,7 +53,8 @@ def wording(said: dict[str, str]) -> str:
     if said["place"] not in PLACE_PHRASES:
         return ""
     air = SKIES.get(said["weather"], WEATHER_CLAUSES["clear"][0])
-    return f"{PLACE_PHRASES[said['place']][0]}{LIGHTS[said['light']]}, {air}."
+    light = "" if (said["place"], said["light"]) == ("space", "day") else LIGHTS[said["light"]]  # daylight turns it into a sky
+    return f"{PLACE_PHRASES[said['place']][0]}{light}, {air}."
 
 
 def pull_towards(asked: str) -> float:

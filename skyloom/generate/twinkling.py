@@ -15,8 +15,12 @@ from torch import Tensor
 
 from ..models.panorama import BACK, BACK_TILT, BACK_ZOOM, EYE
 from ..models.vae import FOLD, to_frames, to_video
+from ..worlds.backdrop import INDOORS
+from ..worlds.expand import DARK_PLACES
+from .backdrop import GREY
 from .falling import STARS, Crowd, kind_of
 from .request import Request
+from .staged import scenery
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
@@ -26,15 +30,21 @@ SMALL = 96  # short side of the picture in which the sky is sought
 DARK = 118  # levels: what is brighter is no night sky, but the moon or a cloud
 EVEN = 5  # levels that neighbours in a sky are apart at most
 RIM = 3  # of those pixels around all that is not sky
+FAINT, DIM = 0.7, 0.7  # of stars that do not twinkle, how many there are, to those that do, and how opaque
+UNSEEN = ("underwater", "forest")  # places whose skies nobody sees, or through leaves
 UPPER = 2  # the world's stars lie in the half of the picture that is sky, as many as others have in all of it
 
 
 class Starry:
-    """The stars of a take, drawn window by window."""
+    """The stars of a take, drawn window by window: those that twinkle where that is the weather, and in any clear night, or in
+    space, faint ones that do not."""
 
     def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle"):
-        self.heard = [i for i, prompt in enumerate(prompts) if kind_of(prompt) in STARS]
-        self.swarm = bundle.air.swarm(STARS[0]) if bundle.air is not None and self.heard else None
+        swarm = bundle.air.swarm(STARS[0]) if bundle.air is not None else None
+        heard = [i for i, prompt in enumerate(prompts) if kind_of(prompt) in STARS]
+        quiet = [i for i, prompt in enumerate(prompts) if is_clear_night(prompt)]
+        self.swarm = swarm if heard or quiet else None
+        self.fields = [(heard, UPPER, True), (quiet, FAINT, False)]
         self.seed = request.seed
         self.at = np.zeros(3)  # where the camera was at the end of the last window: right, down, zoom
 
@@ -43,33 +53,44 @@ class Starry:
     ) -> Tensor:
         """The ground with stars. `way` is the camera's in `held` frames before it, too; `moments` say which frames of the take
         these are, and of a `ring` the last one goes on to the first."""
-        if self.swarm is None or float(weights_PT[self.heard].max()) == 0:
+        if self.swarm is None:
             return ground_13Fhw
         way = way_1F5[0].double().cpu().numpy()
         goes = self.at + way[:, :3] - way[max(held - 1, 0), :3]
         self.at = goes[-1]
         frames, size = ground_13Fhw.shape[2], (ground_13Fhw.shape[3], ground_13Fhw.shape[4])
-        shares = weights_PT[self.heard].sum(0).repeat_interleave(FOLD)[-frames:].tolist()
-        field = Field(Crowd(self.swarm, size, (self.seed + SALT,), ring), self.seed + SALT, UPPER * self.swarm.many)
+        crowd = Crowd(self.swarm, size, (self.seed + SALT,), ring)
+        fields = [
+            (Field(crowd, self.seed + SALT + k, many * self.swarm.many, twinkle), shares)
+            for k, (heard, many, twinkle) in enumerate(self.fields)
+            if any(shares := weights_PT[heard].sum(0).repeat_interleave(FOLD)[-frames:].tolist())
+        ]
         made = ground_13Fhw.clone()
         before: np.ndarray | None = None
-        for i in range(frames):
-            if shares[i] == 0:
-                continue
+        for i in range(frames if fields else 0):
             picture = np.ascontiguousarray(to_frames(ground_13Fhw[:, :, i : i + 1])[0])
             line = horizon_of(way[held + i], size)
             if before is None or not np.array_equal(before, picture):
                 sky, before = sky_of(picture, line), picture.copy()
-            field.draw(picture, sky, goes[held + i], float(way[held + i, 3]), int(moments_F[held + i]), shares[i])
+            for field, shares in fields:
+                field.draw(picture, sky, goes[held + i], float(way[held + i, 3]), int(moments_F[held + i]), shares[i])
             made[:, :, i : i + 1] = to_video(picture[None]).to(made)
         return made
+
+
+def is_clear_night(prompt: str) -> bool:
+    """Whether there is a night sky above, with nothing falling from it."""
+    said = scenery(prompt)
+    dark = said["place"] == "space" or said["light"] == "night" or (said["place"] in DARK_PLACES and not said["light"])
+    return dark and said["place"] not in (*INDOORS, *UNSEEN, "") and said["weather"] not in GREY
 
 
 class Field:
     """Places in the sky, tile by tile of one short side, for as far as a camera may go."""
 
-    def __init__(self, crowd: Crowd, seed: int, many: float):
+    def __init__(self, crowd: Crowd, seed: int, many: float, twinkle: bool):
         self.crowd, self.seed, self.many = crowd, seed, round(many)
+        self.least = None if twinkle else crowd.alpha.sum((2, 3), dtype=int).argmin(1)  # when each is smallest
         self.tiles: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def tile(self, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
@@ -94,8 +115,15 @@ class Field:
                 for at, i in zip((places - off - there) * scale + there, which, strict=True):
                     x, y = (at * unit).astype(int)
                     if 0 <= x < width and 0 <= y < height and sky[y, x] > 0:
-                        time, _, seen = self.crowd.when(int(i), moment, share)
-                        self.crowd.one(picture, int(i), at, time, seen)
+                        self._star(picture, int(i), at, moment, share)
+
+    def _star(self, picture: np.ndarray, i: int, at: np.ndarray, moment: int, share: float) -> None:
+        if self.least is None:
+            time, _, share = self.crowd.when(i, moment, share)
+        else:
+            time = int(self.least[self.crowd.which[i]] - self.crowd.since[i])
+            share *= DIM * (1 - i % 2 / 2)  # some fainter than others
+        self.crowd.one(picture, i, at, time, share)
 
 
 def horizon_of(camera_5: np.ndarray, size: tuple[int, int]) -> int:

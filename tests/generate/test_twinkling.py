@@ -7,7 +7,7 @@ import torch
 
 from skyloom.generate import Request
 from skyloom.generate.falling import STARS
-from skyloom.generate.twinkling import Starry, horizon_of, sky_of
+from skyloom.generate.twinkling import Starry, horizon_of, is_clear_night, sky_of
 from skyloom.models.air import Swarm
 from skyloom.models.bundle import tiny_bundle
 
@@ -65,11 +65,34 @@ def test_stars_stand_in_the_sky_alone_and_twinkle(bundle):
 
 
 def test_no_star_shows_unasked_or_by_day_or_in_front_of_the_moon(bundle):
-    assert over(starry(bundle, "a fox at night")).abs().max() == 0
+    assert over(starry(bundle, "a fox in the desert")).abs().max() == 0
     day = torch.full((1, 3, 4, *SIZE), 0.4)
     assert torch.allclose(starry(bundle).over(day, way(4), torch.ones(1, 1), np.arange(4)), day, atol=0.01)
     moon = starry(bundle).over(night(4, moon=True), way(4), torch.ones(1, 1), np.arange(4)) - night(4, moon=True)
     assert moon[0, :, :, 10:18, 16:24].abs().max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("prompt", "clear"),
+    [
+        ("a fox runs in the desert at night", True),
+        ("a rocket flies through space", True),
+        ("a fox in the night city", True),
+        ("stars twinkle over a fox in the desert at night", True),
+        ("一只猫在夜晚的海滩上行走", True),
+        ("a fox runs in the desert at night, it is raining", False),
+        ("a fox in the bedroom at night", False),
+        ("a fox in the desert", False),
+        ("a whale swims under water at night", False),
+        ("a fox runs at night", False),
+    ],
+)
+def test_clear_nights_have_faint_stars_that_stand(bundle, prompt, clear):
+    assert is_clear_night(prompt) == clear
+    if clear and "twinkle" not in prompt:
+        seen = over(starry(bundle, prompt))
+        assert (seen[:, :30] > 0.05).any() and torch.equal(seen[0], seen[-1])
+        assert seen.amax() < over(starry(bundle)).amax() / 2
 
 
 def test_stars_go_on_from_window_to_window_and_pass_with_the_sky(bundle):
