@@ -94,12 +94,12 @@ def analyse(
 def judge(catalog: Catalog, config: DataConfig) -> None:
     """Stage "shot": every shot of every good file with its reasons, the copies among the rest included."""
     rows = dict(_judged(catalog, config))
-    kept = (
+    good = (
         dedup.Candidate(key, row["film"], _rank(row), functools.partial(catalog.pictures, key))
         for key, row in rows.items()
         if not row["dropped"]
     )
-    for key, copy in dedup.copies(kept, config.dedup).items():
+    for key, copy in dedup.copies(good, config.dedup).items():
         rows[key]["dropped"] = [f"copy: {copy.match:.3f} > {config.dedup.least_match:g}, of {copy.of}"]
         rows[key]["copy_of"] = copy.of
     with catalog.together():
@@ -109,13 +109,22 @@ def judge(catalog: Catalog, config: DataConfig) -> None:
             catalog.put("shot", key, "", row)
 
 
+def kept(catalog: Catalog) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """(key, shot, file) of every kept shot whose film is still there and may be used, by whatever name it goes now."""
+    files = {row["hash"]: (name, row) for name, row in catalog.rows("file") if not row["dropped"]}
+    for key, row in catalog.rows("shot"):
+        if not row["dropped"] and row["film"] in files:
+            name, file = files[row["film"]]
+            yield key, {**row, "file": name}, file
+
+
 def funnel(catalog: Catalog) -> dict[str, int]:
     """How many there are at each step of the way."""
     files, all_shots = [row for _, row in catalog.rows("file")], [row for _, row in catalog.rows("shot")]
-    kept = [row for row in all_shots if not row["dropped"]]
+    stay = [row for row in all_shots if not row["dropped"]]
     return {
         "files": len(files), "files good": sum(not row["dropped"] for row in files), "shots": len(all_shots),
-        "shots kept": len(kept), "captions": catalog.count("caption"), "shards": catalog.count("shard"),
+        "shots kept": len(stay), "captions": catalog.count("caption"), "shards": catalog.count("shard"),
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from ..worlds.captions import LANGUAGES, STYLES
 from ..worlds.captions import caption as words_for
 from ..worlds.scene import Actor, Scene
 from . import workers
-from .build import Note, source_folder
+from .build import Note, kept, source_folder
 from .catalog import Catalog, mark_of
 from .cut import Cut, clips, fitted_frames, fitted_size
 from .endpoint import Endpoint, Refused
@@ -31,17 +31,18 @@ PROMPT = (
 )
 SURE = 0.8  # probability from which on the probe's word is taken
 TOGETHER = {"chase", "meet", "circle"}
+KeptShot = tuple[str, dict[str, Any], dict[str, Any]]  # as build.kept gives them
 TOKENS_OF_PICTURE, TOKENS_OUT = 400, 220  # for the estimate
 
 
 def caption(catalog: Catalog, config: DataConfig, *, processes: int = 1, note: Note = print) -> dict[str, int]:
     """Words for every kept shot from every source that is set; a rerun asks for what is missing. Returns how many came."""
-    kept = [(key, row) for key, row in catalog.rows("shot") if not row["dropped"]]
-    wrote = {"sidecar": _sidecars(catalog, kept)}
+    shots = list(kept(catalog))
+    wrote = {"sidecar": _sidecars(catalog, shots)}
     if config.caption.probe:
-        wrote["probe"] = _read_back(catalog, kept, config, processes)
+        wrote["probe"] = _read_back(catalog, shots, config, processes, note)
     if config.caption.endpoint:
-        wrote["endpoint"] = _ask(catalog, kept, config, note)
+        wrote["endpoint"] = _ask(catalog, shots, config, note)
     for source, count in wrote.items():
         note(f"captions: {count} from the {source}")
     return wrote
@@ -75,12 +76,11 @@ def estimate(shots: int, config: CaptionConfig) -> tuple[int, float]:
     return into + out, into / 1e6 * config.price_in + out / 1e6 * config.price_out
 
 
-def _sidecars(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]]) -> int:
-    texts = {name: str(row.get("caption", "")).strip() for name, row in catalog.rows("file")}
+def _sidecars(catalog: Catalog, shots: list[KeptShot]) -> int:
     count = 0
     with catalog.together():
-        for key, row in kept:
-            text = texts[row["file"]]
+        for key, _, file in shots:
+            text = str(file.get("caption", "")).strip()
             if text:
                 style = "dense" if len(text) > 160 else "sentence"
                 words = {"style": style, "language": _language(text), "text": text}
@@ -91,15 +91,16 @@ def _sidecars(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]]) -> int:
     return count
 
 
-def _read_back(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]], config: DataConfig, processes: int) -> int:
+def _read_back(catalog: Catalog, shots: list[KeptShot], config: DataConfig, processes: int, note: Note) -> int:
     mark, count = mark_of(VERSION, config.caption.probe, probe_hash(config.caption.probe)), 0
-    for films in _missing(catalog, kept, "probe", mark):
+    for films in _missing(catalog, shots, "probe", mark):
         jobs = [(name, (path, cuts, interlaced, config.caption.probe)) for name, path, cuts, interlaced in films]
-        for _, found in workers.each(
+        for name, found in workers.each(
             read_film, jobs, processes=processes, seconds=600, memory_mb=config.ingest.memory_mb + 2048
         ):
-            if isinstance(found, workers.Failure):
-                raise RuntimeError(f"captions by the probe: {found.reason}")
+            if isinstance(found, workers.Failure):  # of this film alone: the others go on
+                note(f"probe: {name}: {found.reason}")
+                continue
             with catalog.together():
                 for key, captions in found.items():
                     catalog.put("caption", f"{key}:probe", mark, {"captions": captions})
@@ -157,21 +158,18 @@ def probe_hash(probe: str) -> str:
 
 
 def _missing(
-    catalog: Catalog, kept: list[tuple[str, dict[str, Any]]], source: str, mark: str, batch: int = 64
+    catalog: Catalog, shots: list[KeptShot], source: str, mark: str, batch: int = 64
 ) -> Iterator[list[tuple[str, Path, list[Cut], bool]]]:
     """Films with the cuts of theirs that have no words from `source`, a few films at a time."""
     folder = source_folder(catalog)
-    films: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for key, row in kept:
+    films: dict[str, tuple[dict[str, Any], list[Cut]]] = {}
+    for key, row, file in shots:
         if catalog.get("caption", f"{key}:{source}", mark) is None:
-            films.setdefault(row["file"], []).append((key, row))
+            films.setdefault(row["file"], (file, []))[1].append(_cut(key, row))
     names = sorted(films)
     for begin in range(0, len(names), batch):
-        some = []
-        for name in names[begin : begin + batch]:
-            file = catalog.get("file", name) or {}
-            some.append((name, folder / file["path"], [_cut(key, row) for key, row in films[name]], file["interlaced"]))
-        yield some
+        some = [(name, *films[name]) for name in names[begin : begin + batch]]
+        yield [(name, folder / file["path"], cuts, file["interlaced"]) for name, file, cuts in some]
 
 
 def _cut(key: str, row: dict[str, Any], fps: float = 12.0, most: int = 49) -> Cut:
@@ -181,9 +179,9 @@ def _cut(key: str, row: dict[str, Any], fps: float = 12.0, most: int = 49) -> Cu
     return Cut(key, row["start"], row["end"], row["from"], frames, height, width, fps)
 
 
-def _ask(catalog: Catalog, kept: list[tuple[str, dict[str, Any]]], config: DataConfig, note: Note) -> int:
+def _ask(catalog: Catalog, shots: list[KeptShot], config: DataConfig, note: Note) -> int:
     settings = config.caption
-    prompts = {key: prompt_for(row.get("text", "")) for key, row in kept}
+    prompts = {key: prompt_for(row.get("text", "")) for key, row, _ in shots}
     asked = VERSION, settings.endpoint, settings.model, settings.pictures
     marks = {key: mark_of(*asked, prompt) for key, prompt in prompts.items()}
     todo = [key for key, mark in marks.items() if catalog.get("caption", f"{key}:endpoint", mark) is None]

@@ -50,10 +50,13 @@ def fitted_frames(seconds: float, fps: float, most: int, step: int = 4) -> int:
 
 
 def clips(path: Path, cuts: Sequence[Cut], *, interlaced: bool = False) -> Iterator[tuple[Cut, np.ndarray]]:
-    """frames_THWC of every cut, in the order of their starts; they do not overlap. A film that breaks off ends the rest."""
+    """frames_THWC of every cut, in the order of their starts; they do not overlap. A film that breaks off ends the rest.
+
+    ValueError where not one picture comes.
+    """
     waiting = sorted(cuts, key=lambda cut: cut.start)
     taken: list[np.ndarray] = []
-    for picture in footage.pictures(path, interlaced=interlaced):
+    for picture in _readable(footage.pictures(path, interlaced=interlaced)):
         while waiting and picture.number >= waiting[0].end:
             yield _whole(waiting.pop(0), taken)
             taken = []
@@ -69,6 +72,18 @@ def clips(path: Path, cuts: Sequence[Cut], *, interlaced: bool = False) -> Itera
                 taken.append(shown)
     if waiting and taken:
         yield _whole(waiting.pop(0), taken)
+
+
+def _readable(pictures: Iterator[footage.Picture]) -> Iterator[footage.Picture]:
+    """Pictures up to where the film breaks off, if it does."""
+    any_came = False
+    try:
+        for picture in pictures:
+            any_came = True
+            yield picture
+    except ValueError:
+        if not any_came:
+            raise
 
 
 def _whole(cut: Cut, taken: list[np.ndarray]) -> tuple[Cut, np.ndarray]:

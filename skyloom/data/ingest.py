@@ -24,6 +24,7 @@ from .settings import IngestConfig
 VERSION = 2
 SIDECARS = (".json", ".txt", ".csv", ".jsonl")
 MANIFESTS = ("manifest.jsonl", "manifest.csv")
+NO_CONSENT = "consent: no"
 LARGEST_SIDECAR = 1 << 20  # bytes
 
 
@@ -113,7 +114,7 @@ def refused(row: dict[str, Any], config: IngestConfig) -> str:
     """Why a good file may not be used, or ""."""
     licence, consent = str(row.get("licence", "")), str(row.get("consent", "")).lower()
     if consent in ("no", "false", "0"):
-        return "consent: no"
+        return NO_CONSENT
     if config.need_consent and consent not in ("yes", "true", "1"):
         return f"consent: {consent or 'nothing said'}, wanted yes"
     if config.licences and licence not in config.licences:
@@ -124,13 +125,17 @@ def refused(row: dict[str, Any], config: IngestConfig) -> str:
 
 
 def mark_copies(catalog: Catalog) -> None:
-    """Of files with the same bytes, the first by name stays; the others say which it was."""
+    """Of files with the same bytes, the first by name stays; the others say which it was. Who said no said it of the bytes."""
     first: dict[str, str] = {}
-    for name, row in list(catalog.rows("file")):
+    rows = list(catalog.rows("file"))
+    refused = {row["hash"]: name for name, row in rows if row["dropped"] == NO_CONSENT}
+    for name, row in rows:
         if row["dropped"] and not row["dropped"].startswith("copy of "):
             continue
         of = first.setdefault(row["hash"], name)
         reason = "" if of == name else f"copy of {of}"
+        if row["hash"] in refused:
+            reason = f"copy of {refused[row['hash']]}, {NO_CONSENT}"
         if reason != row["dropped"]:
             mark = catalog.db.execute("SELECT mark FROM rows WHERE stage = 'file' AND key = ?", (name,)).fetchone()[0]
             catalog.put("file", name, mark, {**row, "dropped": reason})

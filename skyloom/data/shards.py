@@ -15,6 +15,7 @@ import io
 import json
 import os
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ import pyarrow.parquet as pq
 
 from ..base.checkpoint import read_weights, write_atomic
 from . import storage, workers
-from .build import Note, source_folder
+from .build import Note, kept, source_folder
 from .caption import captions_of
 from .catalog import Catalog, mark_of
 from .cut import Cut, clips, fitted_frames, fitted_size
@@ -61,19 +62,28 @@ class Shard:
 def encode(catalog: Catalog, model: Path, config: DataConfig, *, processes: int = 1, note: Note = print) -> int:
     """Brings shards and index up to date with the kept shots and their words; returns how many shards were written.
 
-    `model`: a folder with config.json and vae.safetensors. RuntimeError where a shot that was measured cannot be read any more.
+    `model`: a folder with config.json and vae.safetensors. A shot that was measured and cannot be read any more is dropped with
+    the reason, until shots are judged again.
     """
     folder = catalog.folder / "shards"
     folder.mkdir(exist_ok=True)
     for left in folder.glob(".*.part"):
         left.unlink()
-    vae = vae_hash(model)
-    wanted = planned(catalog, vae, config.encode)
+    vae, count = vae_hash(model), 0
     old = {row["key"]: row for row in index_rows(catalog.folder)}
-    missing = [shard for shard in wanted if catalog.get("shard", shard.name) is None or not (folder / shard.name).is_file()]
-    for shard, latents in _latents(catalog, missing, old, model, config, processes):
-        _write_shard(catalog, shard, latents, old)
-        note(f"shard {shard.name}: {len(shard.clips)} clips")
+    while True:
+        wanted, written = planned(catalog, vae, config.encode), []
+        failed: dict[str, str] = {}
+        missing = [shard for shard in wanted if catalog.get("shard", shard.name) is None or not (folder / shard.name).is_file()]
+        for shard, latents in _latents(catalog, missing, old, model, config, processes, failed):
+            _write_shard(catalog, shard, latents, old)
+            written.append(shard)
+            note(f"shard {shard.name}: {len(shard.clips)} clips")
+        count += len(written)
+        if not failed:
+            break
+        _drop(catalog, failed, note)  # then the shards hold other clips
+        old |= {row["key"]: row for row in _rows(catalog, written)}
     _write_index(catalog, wanted, vae)
     names = {shard.name for shard in wanted}
     for name in [name for name, _ in catalog.rows("shard") if name not in names]:
@@ -81,15 +91,21 @@ def encode(catalog: Catalog, model: Path, config: DataConfig, *, processes: int 
     for path in folder.glob("*.tar"):
         if path.name not in names:
             path.unlink()
-    return len(missing)
+    return count
+
+
+def _drop(catalog: Catalog, failed: dict[str, str], note: Note) -> None:
+    """Shots that cannot be encoded, with the reason: the others go on without them."""
+    with catalog.together():
+        for key, reason in failed.items():
+            catalog.put("shot", key, "", {**(catalog.get("shot", key) or {}), "dropped": [f"cannot be encoded: {reason}"]})
+    for reason, some in Counter(failed.values()).items():
+        note(f"cannot be encoded: {some} shots ({reason})")
 
 
 def planned(catalog: Catalog, vae: str, config: EncodeConfig) -> list[Shard]:
     """Which clips lie in which shard: a pure function of the kept shots, their words, the tokenizer and the settings."""
-    files = dict(catalog.rows("file"))
-    found = [
-        _clip(catalog, key, row, files[row["file"]], vae, config) for key, row in catalog.rows("shot") if not row["dropped"]
-    ]
+    found = [_clip(catalog, key, row, file, vae, config) for key, row, file in kept(catalog)]
     shards = []
     for split in SPLITS:
         members = [clip for clip in found if clip.split == split]
@@ -198,41 +214,60 @@ def _write_shard(catalog: Catalog, shard: Shard, latents: dict[str, bytes], old:
 
 
 def _latents(
-    catalog: Catalog, wanted: list[Shard], old: dict[str, dict[str, Any]], model: Path, config: DataConfig, processes: int
+    catalog: Catalog,
+    wanted: list[Shard],
+    old: dict[str, dict[str, Any]],
+    model: Path,
+    config: DataConfig,
+    processes: int,
+    failed: dict[str, str],
 ) -> Iterator[tuple[Shard, dict[str, bytes]]]:
     """Each shard, as soon as it can be written, with key -> npy bytes of its clips, less those that an old shard has.
 
-    One set of workers goes through all shards, film by film: to start them takes seconds.
+    A film is decoded once for all shards that it has clips in. Clips of which there is no picture any more go into `failed`,
+    with the reason, and the shards that want them are left out.
     """
     home = source_folder(catalog)
-    jobs: list[tuple[tuple[int, str], tuple[Any, ...]]] = []
-    found: dict[int, dict[str, dict[str, bytes]]] = {}
+    films: dict[str, list[Cut]] = {}
+    shard_of: dict[str, int] = {}
+    lacking: dict[int, set[str]] = {}
     for number, shard in enumerate(wanted):
-        films: dict[str, list[Cut]] = {}
+        lacking[number] = set()
         for clip in shard.clips:
             row = old.get(clip.cut.key)
             if not row or row["mark"] != clip.mark or not _place(catalog.folder, row["shard"]).is_file():
                 films.setdefault(clip.file, []).append(clip.cut)
-        if not films:
+                shard_of[clip.cut.key] = number
+                lacking[number].add(clip.cut.key)
+        if not lacking[number]:
             yield shard, {}
-        found[number] = {name: {} for name in films}
-        for name, cuts in sorted(films.items()):
-            file = catalog.get("file", name) or {}
-            jobs.append(((number, name), (home / file["path"], cuts, file["interlaced"], model)))
-    keys = {job: {cut.key for cut in arguments[1]} for job, arguments in jobs}
-    for (number, name), result in workers.each(
+    files = {name: catalog.get("file", name) or {} for name in films}
+    jobs = ((name, (home / files[name]["path"], cuts, files[name]["interlaced"], model)) for name, cuts in films.items())
+    found: dict[int, dict[str, bytes]] = {number: {} for number in lacking}
+    for name, result in workers.each(
         encode_film, jobs, processes=processes, seconds=3600, memory_mb=config.ingest.memory_mb + 4096
     ):
-        if isinstance(result, workers.Failure) or keys[number, name] - set(result):
-            reason = result.reason if isinstance(result, workers.Failure) else "it is shorter than before"
-            raise RuntimeError(f"{name}: cannot be encoded ({reason}). Run skyloom data build again, then encode.")
-        found[number][name] = {key: _npy(z) for key, z in result.items()}
-        if all(found[number].values()):
-            done = found.pop(number)
-            yield wanted[number], {key: data for part in done.values() for key, data in part.items()}
+        reason = result.reason if isinstance(result, workers.Failure) else "the film is shorter than before"
+        latents = {} if isinstance(result, workers.Failure) else result
+        for cut in films[name]:
+            if cut.key not in latents:
+                failed[cut.key] = reason
+                continue
+            number = shard_of[cut.key]
+            found[number][cut.key] = _npy(latents[cut.key])
+            if len(found[number]) == len(lacking[number]):
+                yield wanted[number], found.pop(number)
 
 
 def _write_index(catalog: Catalog, wanted: list[Shard], vae: str) -> None:
+    buffer = io.BytesIO()
+    table = pa.Table.from_pylist(_rows(catalog, wanted), schema=SCHEMA.with_metadata({"tokenizer": vae}))
+    pq.write_table(table, buffer)
+    write_atomic(catalog.folder / "index.parquet", buffer.getvalue())
+
+
+def _rows(catalog: Catalog, wanted: list[Shard]) -> list[dict[str, Any]]:
+    """The rows of the index that name the clips of these shards."""
     rows = []
     for shard in wanted:
         with tarfile.open(_place(catalog.folder, shard.name)) as tar:
@@ -246,9 +281,7 @@ def _write_index(catalog: Catalog, wanted: list[Shard], vae: str) -> None:
                 "start": clip.cut.start, "end": clip.cut.end, "captions": len(record["captions"]),
                 **{name: record[name] for name in ("frames", "height", "width", "fps", "source", "licence")},
             })  # fmt: skip
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({"tokenizer": vae})), buffer)
-    write_atomic(catalog.folder / "index.parquet", buffer.getvalue())
+    return rows
 
 
 SCHEMA = pa.schema([

@@ -62,9 +62,9 @@ def config(server):
 def catalog(tmp_path):
     with Catalog(tmp_path, write=True) as catalog:
         catalog.put("meta", "folder", "", {"path": str(tmp_path)})
-        catalog.put("file", "a.mp4", "", {"name": "a.mp4", "dropped": "", "caption": "一只狗在草地上跑"})
+        catalog.put("file", "a.mp4", "", {"name": "a.mp4", "hash": "a", "dropped": "", "caption": "一只狗在草地上跑"})
         for i in range(3):
-            catalog.put("shot", f"s{i}", "", {"file": "a.mp4", "dropped": ["dark: 1 > 0.7"] if i == 2 else []})
+            catalog.put("shot", f"s{i}", "", {"file": "a.mp4", "film": "a", "dropped": ["dark: 1 > 0.7"] if i == 2 else []})
             catalog.put_pictures(f"s{i}", [b"jpeg"] * 6)
         yield catalog
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skyloom.data import build, ingest, report
+from skyloom.data import build, ingest, report, shards
 from skyloom.data.catalog import Catalog
 from skyloom.data.settings import DataConfig, IngestConfig, ShotConfig
 
@@ -82,7 +82,12 @@ def traps(home, outside, good, rng):
     }  # fmt: skip
 
 
-def survive(tmp_path, good, count):
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return made.tiny_model(tmp_path_factory)
+
+
+def survive(tmp_path, good, model, count):
     home, outside = tmp_path / "in", tmp_path / "outside"
     home.mkdir()
     outside.mkdir()
@@ -97,9 +102,13 @@ def survive(tmp_path, good, count):
         ingest.ingest(catalog, home, config.ingest)
         build.measure(catalog, config)
         build.judge(catalog, config)
+        shards.encode(catalog, model, config, note=lambda line: None)
+        assert shards.check(catalog) == []
+        kept = [(key, row["file"]) for key, row, _ in build.kept(catalog)]
         rows, films = dict(catalog.rows("file")), dict(catalog.rows("film"))
         page = report.page(catalog)
     assert len(rows) == count
+    assert sorted((row["key"], row["file"]) for row in shards.index_rows(tmp_path / "set")) == kept != []
     assert all(row["dropped"] or row["hash"] in films for row in rows.values())
     assert {
         name: rows[name]["dropped"] for name in caught if not rows[name]["dropped"] or caught[name] not in rows[name]["dropped"]
@@ -110,10 +119,10 @@ def survive(tmp_path, good, count):
     assert len(os.listdir(home)) == count and "<script" not in page
 
 
-def test_some_hostile_files(tmp_path, good):
-    survive(tmp_path, good, 50)
+def test_some_hostile_files(tmp_path, good, model):
+    survive(tmp_path, good, model, 50)
 
 
 @pytest.mark.full
-def test_a_thousand_hostile_files(tmp_path, good):
-    survive(tmp_path, good, 1000)
+def test_a_thousand_hostile_files(tmp_path, good, model):
+    survive(tmp_path, good, model, 1000)

@@ -31,7 +31,8 @@ def encoded(folder, model, sizes, monkeypatch, name="clip"):
     with Catalog(folder, write=True) as catalog:
         for i, (height, width, frames) in enumerate(sizes):
             key, split = f"{name}{i:03d}", "heldout" if i % 5 == 4 else "train"
-            catalog.put("file", f"{key}.mp4", "", {"path": f"{key}.mp4", "licence": "CC0", "split": split, "interlaced": False})
+            file = {"path": f"{key}.mp4", "hash": key, "dropped": "", "licence": "CC0", "split": split, "interlaced": False}
+            catalog.put("file", f"{key}.mp4", "", file)
             end = frames if frames > 1 else 1
             shot = {
                 "start": 0,

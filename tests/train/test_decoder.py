@@ -35,7 +35,7 @@ def dataset(tmp_path_factory):
         for i, split in enumerate(("train", "heldout")):
             name = f"film{i}.mp4"
             footage.compress(home / name, landscape(np.random.default_rng(i + 1), 20, (64, 96)), 12)
-            catalog.put("file", name, "", {"path": name, "split": split, "interlaced": False})
+            catalog.put("file", name, "", {"path": name, "hash": name, "dropped": "", "split": split, "interlaced": False})
             shot = {"start": 0, "end": 20, "from": 0.0, "to": 20 / 12, "height": 64, "width": 96, "file": name, "film": name}
             catalog.put("shot", f"shot{i}", "", {**shot, "dropped": []})
     return folder

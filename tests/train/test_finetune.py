@@ -44,9 +44,9 @@ def dataset(base, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, Catalog(folder, write=True) as catalog:
         for i in range(8):
             key, width, split = f"clip{i}", 64 if i % 2 else 96, "heldout" if i > 5 else "train"
-            file = {"path": key, "licence": "CC-BY-4.0", "source": f"camera {i}", "split": split, "interlaced": False}
+            file = {"path": key, "hash": key, "dropped": "", "licence": "CC-BY-4.0", "source": f"camera {i}", "split": split}
             shot = {"start": 0, "end": 17, "from": 0.0, "to": 17 / 12, "height": 64, "width": width, "file": key, "film": key}
-            catalog.put("file", key, "", file)
+            catalog.put("file", key, "", {**file, "interlaced": False})
             catalog.put("shot", key, "", {**shot, "dropped": []})
             words = [{"style": "sentence", "language": "en", "text": "a red fox runs"}]
             catalog.put("caption", f"{key}:sidecar", "", {"captions": words})
