@@ -31,6 +31,8 @@ CONTAINERS = (
 OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
 HDR = {16: "pq", 18: "hlg"}  # transfer curves of ITU-R BT.2100
 MOST_PIXELS = 8192 * 8192  # of one picture
+FEW = 48  # pictures of a film whose first one tells enough
+PLACES = 4  # of a film, evenly, whose pictures tell whether it is interlaced
 UNEVEN = 0.25  # a rate is variable where gaps between frames differ by more than this share of the usual gap
 _SCALE = av.video.reformatter.Interpolation
 _HOW = {
@@ -114,7 +116,8 @@ def probe(path: str | Path) -> Footage:
         first = next(iter(_decoded(container, stream)), None)
         if first is None:
             raise ValueError("no picture can be decoded")
-        return _described(container, stream, first, stamps)
+        interlaced = bool(first.interlaced_frame) or (len(stamps) > FEW and _woven(container, stream))
+        return _described(container, stream, first, stamps, interlaced)
 
 
 def pictures(path: str | Path, *, interlaced: bool = False) -> Iterator[Picture]:
@@ -198,13 +201,21 @@ def _image_pictures(image: Image.Image) -> Iterator[Picture]:
     try:
         for number, frame in enumerate(ImageSequence.Iterator(image)):
             step = _duration(frame)
-            upright = ImageOps.exif_transpose(frame).convert("RGBA")
+            upright = _eight_bits(ImageOps.exif_transpose(frame)).convert("RGBA")
             ground = Image.new("RGBA", upright.size, "white")
             flat = Image.alpha_composite(ground, upright).convert("RGB")
             yield Picture(number, seconds, flat.height, flat.width, _image_converter(flat))
             seconds += step
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise ValueError(f"breaks off ({_reason(error)})") from error
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits or more as one of 8, which Pillow would cut off at white."""
+    if not image.mode.startswith("I"):
+        return image
+    levels = np.asarray(image)
+    return Image.fromarray((levels.clip(0, 65535) // 257).astype(np.uint8))
 
 
 def _image_converter(image: Image.Image) -> Callable[[int, int, str], np.ndarray]:
@@ -275,7 +286,18 @@ def _deinterlaced(stream: Any, frames: Iterator[Any]) -> Iterator[Any]:
                 break
 
 
-def _described(container: Any, stream: Any, first: Any, stamps: list[float | None]) -> Footage:
+def _woven(container: Any, stream: Any) -> bool:
+    """Whether a film holds interlaced pictures further on: a look at PLACES of them, where it can be wound to."""
+    length = stream.duration or (container.duration and int(container.duration / av.time_base / stream.time_base)) or 0
+    for place in range(1, PLACES + 1):
+        with contextlib.suppress(av.FFmpegError, ValueError):
+            container.seek((stream.start_time or 0) + length * place // (PLACES + 1), stream=stream)
+            if any(frame.interlaced_frame for frame in itertools.islice(_decoded(container, stream), 2)):
+                return True
+    return False
+
+
+def _described(container: Any, stream: Any, first: Any, stamps: list[float | None], interlaced: bool) -> Footage:
     """`stamps`: a time for each packet; bare streams have none."""
     times = sorted(stamp for stamp in stamps if stamp is not None)
     gaps = np.diff(times)
@@ -300,7 +322,7 @@ def _described(container: Any, stream: Any, first: Any, stamps: list[float | Non
         bits=max((part.bits for part in parts), default=8),
         rotation=int(first.rotation) % 360,
         variable=_uneven(gaps),
-        interlaced=bool(first.interlaced_frame),
+        interlaced=interlaced,
         hdr=HDR.get(int(stream.codec_context.color_trc or 0), ""),
         alpha=any(part.is_alpha for part in parts),
         audio=bool(container.streams.audio),

@@ -201,8 +201,8 @@ def _missing_end(file: dict[str, Any]) -> str:
     return holds if missing > max(0.5, 0.05 * file["promised"]) else ""
 
 
-def _time_for(rows: dict[str, dict[str, Any]], config: DataConfig) -> float:
-    """Seconds that the longest of the films may take: so much a picture on a busy machine is slow but alive."""
-    most = max((row["frames"] for row in rows.values()), default=0)
+def _time_for(rows: dict[str, dict[str, Any]], config: DataConfig) -> dict[str, float]:
+    """Seconds that each of the films may take: so much a picture on a busy machine is slow but alive."""
     alone = config.detect == DetectConfig() and not config.shots.transnet
-    return config.ingest.seconds_to_read + (0.1 if alone else 0.3) * most
+    each = 0.1 if alone else 0.3
+    return {digest: config.ingest.seconds_to_read + each * row["frames"] for digest, row in rows.items()}

@@ -39,7 +39,11 @@ def connect(executor: str) -> Callable[[], object]:
 
 
 def each(
-    work: Callable[..., Any], items: Iterable[tuple[Any, tuple[Any, ...]]], *, seconds: float, memory_mb: int
+    work: Callable[..., Any],
+    items: Iterable[tuple[Any, tuple[Any, ...]]],
+    *,
+    seconds: float | dict[Any, float],
+    memory_mb: int,
 ) -> Iterator[tuple[Any, Any]]:
     """As `workers.each`, on the cluster that this process is connected to. RuntimeError where a task dies time after time."""
     import ray
@@ -51,7 +55,8 @@ def each(
     try:
         while True:
             while len(waiting) < most and (some := list(itertools.islice(queue, BATCH))):
-                waiting.append(task.remote(work, some, seconds, memory_mb))
+                theirs = {name: seconds[name] for name, _ in some} if isinstance(seconds, dict) else seconds
+                waiting.append(task.remote(work, some, theirs, memory_mb))
             if not waiting:
                 return
             done, waiting = ray.wait(waiting, num_returns=1)
@@ -65,7 +70,7 @@ def each(
 
 
 def batch(
-    work: Callable[..., Any], items: list[tuple[Any, tuple[Any, ...]]], seconds: float, memory_mb: int
+    work: Callable[..., Any], items: list[tuple[Any, tuple[Any, ...]]], seconds: float | dict[Any, float], memory_mb: int
 ) -> list[tuple[Any, Any]]:
     """Runs on a node: the results of a few items, each read in a bounded process beside the task."""
     return list(workers.local(work, items, processes=1, seconds=seconds, memory_mb=memory_mb))

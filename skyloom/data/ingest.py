@@ -9,6 +9,7 @@ Words about a file come from beside it: `clip.mp4.json` or `clip.json`, `clip.tx
 
 import csv
 import hashlib
+import io
 import json
 import os
 import stat
@@ -21,9 +22,10 @@ from . import workers
 from .catalog import Catalog, mark_of
 from .settings import IngestConfig
 
-VERSION = 2
+VERSION = 3
 SIDECARS = (".json", ".txt", ".csv", ".jsonl")
 MANIFESTS = ("manifest.jsonl", "manifest.csv")
+SLOWEST = 10e6  # bytes a second that a disk gives at least; a file is read twice, for its hash and for its packets
 NO_CONSENT = "consent: no"
 LARGEST_SIDECAR = 1 << 20  # bytes
 
@@ -31,14 +33,16 @@ LARGEST_SIDECAR = 1 << 20  # bytes
 def ingest(catalog: Catalog, folder: Path, config: IngestConfig, *, processes: int = 1) -> int:
     """Brings the stage "file" up to date with the folder; returns how many files were read anew.
 
-    ValueError for a folder that is none or a manifest that cannot be read.
+    ValueError for a folder that is none, or the data set's own, or a manifest that cannot be read.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: is no folder. Wanted one with footage in it.")
+    if folder.resolve() == catalog.folder.resolve():
+        raise ValueError(f"{folder}: holds the data set itself. Wanted another folder for one of them: -o {folder / 'set'}.")
     catalog.put("meta", "folder", "", {"path": str(folder.resolve())})
     manifest = read_manifest(folder)
     seen, waiting = set(), {}
-    for path in files_under(folder):
+    for path in files_under(folder, catalog.folder.resolve()):
         name = shown_name(path, folder)
         seen.add(name)
         words = words_of(path, folder, manifest)
@@ -46,9 +50,8 @@ def ingest(catalog: Catalog, folder: Path, config: IngestConfig, *, processes: i
         if catalog.get("file", name, mark) is None:
             waiting[name] = (path, words, mark)
     jobs = ((name, (path, folder)) for name, (path, _, _) in waiting.items())
-    for name, found in workers.each(
-        read_file, jobs, processes=processes, seconds=config.seconds_to_read, memory_mb=config.memory_mb
-    ):
+    seconds = {name: config.seconds_to_read + _size(path) / SLOWEST for name, (path, _, _) in waiting.items()}
+    for name, found in workers.each(read_file, jobs, processes=processes, seconds=seconds, memory_mb=config.memory_mb):
         path, words, mark = waiting[name]
         row = found if isinstance(found, dict) else {"dropped": found.reason}
         row = {"name": name, "path": os.path.relpath(path, folder), **words, "dropped": "", **row}
@@ -60,10 +63,10 @@ def ingest(catalog: Catalog, folder: Path, config: IngestConfig, *, processes: i
     return len(waiting)
 
 
-def files_under(folder: Path) -> Iterator[Path]:
-    """All files that may be footage, in the order of their names; no hidden ones, no sidecars."""
+def files_under(folder: Path, own: Path) -> Iterator[Path]:
+    """All files that may be footage, in the order of their names; no hidden ones, no sidecars, nothing in the folder `own`."""
     for root, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and (f != own.name or Path(root, f).resolve() != own))
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() not in SIDECARS:
                 yield Path(root, name)
@@ -73,8 +76,9 @@ def files_under(folder: Path) -> Iterator[Path]:
 
 
 def shown_name(path: Path, folder: Path) -> str:
-    """The path inside the folder as text that can be printed and stored; bytes that are none become escapes."""
-    return os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
+    """The path inside the folder as text that can be printed and stored; bytes that are none become escapes, and so do
+    backslashes: two files never share a name."""
+    return os.fsencode(path.relative_to(folder).as_posix()).replace(b"\\", rb"\\").decode("utf-8", "backslashreplace")
 
 
 def read_file(path: Path, folder: Path) -> dict[str, Any]:
@@ -148,9 +152,9 @@ def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
             try:
                 text = path.read_text(encoding="utf-8-sig")
                 if path.suffix == ".csv":
-                    rows = list(csv.DictReader(text.splitlines()))
+                    rows = list(csv.DictReader(io.StringIO(text)))
                 else:
-                    rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+                    rows = [json.loads(line) for line in text.split("\n") if line.strip()]
                 return {str(row["file"]): _fields(row) for row in rows}
             except (ValueError, KeyError, TypeError, csv.Error) as error:
                 raise ValueError(f"{path}: cannot be read ({error}). Wanted rows with a field 'file'.") from None
@@ -184,7 +188,19 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
     words = {str(key): value for key, value in row.items() if key and value not in (None, "") and key not in taken}
     if "license" in words:
         words.setdefault("licence", words.pop("license"))
-    return words
+    return json.loads(whole_text(json.dumps(words, ensure_ascii=False)))
+
+
+def whole_text(text: str) -> str:
+    """Without halves of characters, which JSON may hold and no file can: a mark stands in their place."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
 
 
 def _mark(path: Path, words: dict[str, Any], config: IngestConfig) -> str:

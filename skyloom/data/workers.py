@@ -30,6 +30,7 @@ class Worker:
     process: Any
     pipe: Connection
     item: Any = None
+    seconds: float = 0.0
     deadline: float = 0.0
 
 
@@ -63,7 +64,7 @@ def each(
     items: Iterable[tuple[Any, tuple[Any, ...]]],  # (name of the item, arguments of `work`)
     *,
     processes: int,
-    seconds: float,
+    seconds: float | dict[Any, float],  # that an item may take; by their names where they differ
     memory_mb: int,
 ) -> Iterator[tuple[Any, Any]]:
     """(name, result or Failure) of every item, as they come. `work` is a function that a fresh process can import.
@@ -79,7 +80,12 @@ def each(
 
 
 def local(
-    work: Callable[..., Any], items: Iterable[tuple[Any, tuple[Any, ...]]], *, processes: int, seconds: float, memory_mb: int
+    work: Callable[..., Any],
+    items: Iterable[tuple[Any, tuple[Any, ...]]],
+    *,
+    processes: int,
+    seconds: float | dict[Any, float],
+    memory_mb: int,
 ) -> Iterator[tuple[Any, Any]]:
     """`each` on this machine."""
     queue = iter(items)
@@ -91,14 +97,15 @@ def local(
                 if worker is None:
                     worker = _hire(memory_mb)
                     workers.append(worker)
-                worker.item, worker.deadline = (name,), time.monotonic() + seconds
+                worker.item, worker.seconds = (name,), seconds[name] if isinstance(seconds, dict) else seconds
+                worker.deadline = time.monotonic() + worker.seconds
                 worker.pipe.send((work, arguments))
             busy = [w for w in workers if w.item is not None]
             if not busy:
                 return
             ready = wait([w.pipe for w in busy], timeout=max(0.0, min(w.deadline for w in busy) - time.monotonic()))
             for worker in busy:
-                result = _collect(worker, worker.pipe in ready, seconds, memory_mb)
+                result = _collect(worker, worker.pipe in ready)
                 if result is not None:
                     name, worker.item = worker.item[0], None
                     if not worker.process.is_alive():
@@ -121,7 +128,7 @@ def _hire(memory_mb: int) -> Worker:
     return Worker(process, ours)
 
 
-def _collect(worker: Worker, ready: bool, seconds: float, memory_mb: int) -> tuple[Any] | None:
+def _collect(worker: Worker, ready: bool) -> tuple[Any] | None:
     """The result in a tuple, or None while the worker is at work."""
     if ready:
         try:
@@ -134,7 +141,7 @@ def _collect(worker: Worker, ready: bool, seconds: float, memory_mb: int) -> tup
             return (Failure(f"killed its reader ({name})"),)
     if time.monotonic() >= worker.deadline:
         _dismiss(worker)
-        return (Failure(f"took longer than {seconds:g} s to read"),)
+        return (Failure(f"took longer than {worker.seconds:g} s to read"),)
     return None
 
 

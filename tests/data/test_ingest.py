@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from skyloom.base import footage
+from skyloom.data import ingest as ingest_room
 from skyloom.data.catalog import Catalog
 from skyloom.data.ingest import ingest
 from skyloom.data.settings import IngestConfig
@@ -67,6 +68,16 @@ def test_half_pictures_are_woven_into_one(folder):
     assert len(shown(path, interlaced=True)) == 10
 
 
+def test_half_pictures_are_seen_where_a_film_does_not_begin_with_them(folder):
+    """A recording that begins with a title: some encoders mark those pictures as whole."""
+    flags = {"codec": "mpeg2video", "options": {"flags": "+ilme+ildct", "b": "4M", "g": "12"}}
+    title = made.write(folder / "a.ts", made.film(1, 30), codec="mpeg2video", options={"b": "4M"})
+    rest = made.write(folder / "b.ts", made.film(2, 90), **flags)
+    assert not footage.probe(title).interlaced and footage.probe(rest).interlaced
+    (folder / "c.ts").write_bytes(title.read_bytes() + rest.read_bytes())
+    assert footage.probe(folder / "c.ts").interlaced
+
+
 @pytest.mark.parametrize("trc,hdr", [(16, "pq"), (18, "hlg"), (1, "")])
 def test_ten_bits_and_high_range(folder, trc, hdr):
     path = made.write(
@@ -121,6 +132,14 @@ def test_stills_are_films_of_one_picture(folder):
     assert shown(folder / "b.jpg")[0].shape == (160, 96, 3)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_grey_of_sixteen_bits_keeps_its_levels(folder, name):
+    levels = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(levels).save(folder / name)
+    [picture] = shown(folder / name)
+    assert np.abs(picture[..., 0].astype(int) - levels // 257).max() <= 1
+
+
 def test_sound_alone_says_so(folder, tmp_path):
     made.sound(folder / "a.m4a")
     assert rows_of(tmp_path)["a.m4a"]["dropped"] == "only sound, no picture"
@@ -136,6 +155,47 @@ def test_words_come_from_beside_the_file_and_from_the_manifest(folder, tmp_path)
     assert rows["a.png"]["caption"] == "a hill"
     assert (rows["b.png"]["licence"], rows["b.png"]["mood"], rows["b.png"]["width"]) == ("CC0", "calm", 160)
     assert (rows["c.png"]["licence"], rows["c.png"]["source"]) == ("MIT", "archive")
+
+
+def test_a_manifest_holds_captions_of_several_lines(folder, tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(made.film(ord(name[0]), 1)[0]).save(folder / name)
+    text = "one\u2028two\x0bthree"
+    rows = [{"file": "a.png", "caption": text}, {"file": "b.png", "caption": "half \ud83d of a fox"}]
+    (folder / "manifest.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii="\ud83d" in row["caption"]) for row in rows))
+    found = rows_of(tmp_path)
+    assert found["a.png"]["caption"] == text and found["b.png"]["caption"] == "half \ufffd of a fox"
+    (folder / "manifest.jsonl").unlink()
+    (folder / "manifest.csv").write_text('file,caption\na.png,"one\ntwo"\n')
+    assert rows_of(tmp_path)["a.png"]["caption"] == "one\ntwo"
+
+
+def test_the_data_set_may_lie_among_the_footage(folder):
+    Image.fromarray(made.film(1, 1)[0]).save(folder / "a.png")
+    for _ in range(2):
+        with Catalog(folder / "made" / "set", write=True) as catalog:
+            ingest(catalog, folder, IngestConfig())
+            assert [name for name, _ in catalog.rows("file")] == ["a.png"]
+    with Catalog(folder, write=True) as catalog, pytest.raises(ValueError, match="holds the data set itself"):
+        ingest(catalog, folder, IngestConfig())
+
+
+def test_two_files_never_share_a_name(folder, tmp_path):
+    image = made.write(tmp_path / "a.mp4", made.film(frames=4)).read_bytes()
+    with open(os.fsencode(folder) + b"/\xff.mp4", "wb") as file:
+        file.write(image)
+    (folder / r"\xff.mp4").write_bytes(image + b"x")
+    assert set(rows_of(tmp_path)) == {r"\xff.mp4", r"\\xff.mp4"}
+
+
+def test_a_large_file_has_more_time(folder, tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(ingest_room.workers, "each", lambda work, jobs, seconds, **_: given.update(seconds) or [])
+    (folder / "small.mp4").write_bytes(b"x")
+    with open(folder / "large.mp4", "wb") as file:
+        file.truncate(20_000_000_000)
+    rows_of(tmp_path)
+    assert given["small.mp4"] == pytest.approx(60, abs=0.1) and given["large.mp4"] == 60 + 2000
 
 
 def test_what_may_not_be_used_is_dropped_with_its_reason(folder, tmp_path):

@@ -50,6 +50,11 @@ def test_what_hangs_is_given_up():
     assert run(["hang"], seconds=4) == {"hang": Failure("took longer than 4 s to read")}
 
 
+def test_each_piece_of_work_may_have_its_own_time():
+    found = run(["hang", "fine"], seconds={"hang": 3, "fine": 60}, processes=1)
+    assert found == {"hang": Failure("took longer than 3 s to read"), "fine": "finefine"}
+
+
 def test_an_abandoned_run_leaves_no_process():
     running = each(task, [("a", ("a",)), ("hang", ("hang",))], processes=2, seconds=60, memory_mb=256)
     assert next(running)[0] == "a"
