@@ -6,7 +6,9 @@ overwrite each other; `pick` mixes them for training, 95 of 100 times synthetic 
 
 import base64
 import json
+import re
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from ..worlds.scene import Actor, Scene
 from . import workers
 from .build import Note, kept, source_folder
 from .catalog import Catalog, mark_of
-from .cut import Cut, clips, fitted_frames, fitted_size
+from .cut import Cut, clips, fitted_frames, fitted_size, stills
 from .endpoint import Endpoint, Refused
+from .ingest import whole_text
 from .settings import CaptionConfig, DataConfig
 
 VERSION = 2
@@ -32,7 +35,12 @@ PROMPT = (
 SURE = 0.8  # probability from which on the probe's word is taken
 TOGETHER = {"chase", "meet", "circle"}
 KeptShot = tuple[str, dict[str, Any], dict[str, Any]]  # as build.kept gives them
-TOKENS_OF_PICTURE, TOKENS_OUT = 400, 220  # for the estimate
+TOKENS_OF_PICTURE, TOKENS_OUT = 400, 220  # for the estimate: of a picture of 512 pixels
+ASKED = 2  # times that a shot is asked about whose answer is of no use
+
+
+class Unusable(Refused):
+    """An answer without captions; asked again the endpoint may give some."""
 
 
 def caption(catalog: Catalog, config: DataConfig, *, processes: int = 1, note: Note = print) -> dict[str, int]:
@@ -42,7 +50,7 @@ def caption(catalog: Catalog, config: DataConfig, *, processes: int = 1, note: N
     if config.caption.probe:
         wrote["probe"] = _read_back(catalog, shots, config, processes, note)
     if config.caption.endpoint:
-        wrote["endpoint"] = _ask(catalog, shots, config, note)
+        wrote["endpoint"] = _ask(catalog, shots, config, processes, note)
     for source, count in wrote.items():
         note(f"captions: {count} from the {source}")
     return wrote
@@ -71,7 +79,8 @@ def pick(captions: list[dict[str, str]], rng: np.random.Generator, synthetic: fl
 
 def estimate(shots: int, config: CaptionConfig) -> tuple[int, float]:
     """Tokens and dollars that the endpoint would take for so many shots."""
-    into = shots * (config.pictures * TOKENS_OF_PICTURE + len(PROMPT) // 4)
+    picture = TOKENS_OF_PICTURE * (config.long_side / 512) ** 2
+    into = shots * (round(config.pictures * picture) + len(PROMPT) // 4)
     out = shots * TOKENS_OUT
     return into + out, into / 1e6 * config.price_in + out / 1e6 * config.price_out
 
@@ -93,7 +102,8 @@ def _sidecars(catalog: Catalog, shots: list[KeptShot]) -> int:
 
 def _read_back(catalog: Catalog, shots: list[KeptShot], config: DataConfig, processes: int, note: Note) -> int:
     mark, count = mark_of(VERSION, config.caption.probe, probe_hash(config.caption.probe)), 0
-    for films in _missing(catalog, shots, "probe", mark):
+    missing = [shot for shot in shots if catalog.get("caption", f"{shot[0]}:probe", mark) is None]
+    for films in _films(catalog, missing):
         jobs = [(name, (path, cuts, interlaced, config.caption.probe)) for name, path, cuts, interlaced in films]
         for name, found in workers.each(
             read_film, jobs, processes=processes, seconds=600, memory_mb=config.ingest.memory_mb + 2048
@@ -157,15 +167,12 @@ def probe_hash(probe: str) -> str:
     raise FileNotFoundError(f"no probe at {probe}: wanted probe.json and probe.safetensors there. Try `skyloom train probe`.")
 
 
-def _missing(
-    catalog: Catalog, shots: list[KeptShot], source: str, mark: str, batch: int = 64
-) -> Iterator[list[tuple[str, Path, list[Cut], bool]]]:
-    """Films with the cuts of theirs that have no words from `source`, a few films at a time."""
+def _films(catalog: Catalog, shots: list[KeptShot], batch: int = 64) -> Iterator[list[tuple[str, Path, list[Cut], bool]]]:
+    """The films of these shots, each with its cuts, a few films at a time."""
     folder = source_folder(catalog)
     films: dict[str, tuple[dict[str, Any], list[Cut]]] = {}
     for key, row, file in shots:
-        if catalog.get("caption", f"{key}:{source}", mark) is None:
-            films.setdefault(row["file"], (file, []))[1].append(_cut(key, row))
+        films.setdefault(row["file"], (file, []))[1].append(_cut(key, row))
     names = sorted(films)
     for begin in range(0, len(names), batch):
         some = [(name, *films[name]) for name in names[begin : begin + batch]]
@@ -179,27 +186,68 @@ def _cut(key: str, row: dict[str, Any], fps: float = 12.0, most: int = 49) -> Cu
     return Cut(key, row["start"], row["end"], row["from"], frames, height, width, fps)
 
 
-def _ask(catalog: Catalog, shots: list[KeptShot], config: DataConfig, note: Note) -> int:
+def _ask(catalog: Catalog, shots: list[KeptShot], config: DataConfig, processes: int, note: Note) -> int:
+    """A few questions wait for their answers at a time, while workers take pictures out of the next film."""
     settings = config.caption
     prompts = {key: prompt_for(row.get("text", "")) for key, row, _ in shots}
-    asked = VERSION, settings.endpoint, settings.model, settings.pictures
+    asked = VERSION, settings.endpoint, settings.model, settings.pictures, settings.long_side
     marks = {key: mark_of(*asked, prompt) for key, prompt in prompts.items()}
-    todo = [key for key, mark in marks.items() if catalog.get("caption", f"{key}:endpoint", mark) is None]
+    todo = [shot for shot in shots if catalog.get("caption", f"{shot[0]}:endpoint", marks[shot[0]]) is None]
     tokens, dollars = estimate(len(todo), settings)
     note(f"endpoint: {len(todo)} shots, about {tokens} tokens, ${dollars:.2f}, {len(todo) / settings.per_minute:.1f} minutes")
     if settings.most_cost and dollars > settings.most_cost:
         raise ValueError(f"captions would cost about ${dollars:.2f}, more than caption.most_cost={settings.most_cost:g}.")
-    server, count = Endpoint(settings), 0
-    for key in todo:
-        pictures = [_data_url(jpeg) for jpeg in catalog.pictures(key)[: settings.pictures]]
+    server, waiting = Endpoint(settings), dict[Future[list[dict[str, str]]], str]()
+
+    def settle(most: int) -> int:
+        """Keeps answers until at most so many questions wait; returns how many came."""
+        count = 0
+        while len(waiting) > most:
+            for done in wait(waiting, return_when=FIRST_COMPLETED).done:
+                key = waiting.pop(done)
+                try:
+                    words = done.result()
+                except Refused as error:  # of this shot alone: the others go on
+                    note(f"endpoint: {key}: {error}")
+                    continue
+                catalog.put("caption", f"{key}:endpoint", marks[key], {"captions": words, "model": settings.model})
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(max(1, settings.at_once)) as pool:
         try:
-            answer = server.ask(prompts[key], pictures)
-        except Refused as error:  # of this shot alone: the others go on
-            note(f"endpoint: {key}: {error}")
+            count = 0
+            for key, jpegs in _looks(catalog, todo, config, processes, note):
+                waiting[pool.submit(_answer, server, prompts[key], [_data_url(jpeg) for jpeg in jpegs])] = key
+                count += settle(2 * settings.at_once)
+            return count + settle(0)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _looks(
+    catalog: Catalog, shots: list[KeptShot], config: DataConfig, processes: int, note: Note
+) -> Iterator[tuple[str, list[bytes]]]:
+    """Every shot with the pictures that the endpoint sees of it."""
+    seen = config.caption.pictures, config.caption.long_side
+    for films in _films(catalog, shots):
+        jobs = [(name, (path, cuts, interlaced, *seen)) for name, path, cuts, interlaced in films]
+        for name, found in workers.each(stills, jobs, processes=processes, seconds=3600, memory_mb=config.ingest.memory_mb):
+            if isinstance(found, workers.Failure):
+                note(f"endpoint: {name}: {found.reason}")
+            else:
+                yield from ((key, jpegs) for key, jpegs in found.items() if jpegs)
+
+
+def _answer(server: Endpoint, prompt: str, urls: list[str]) -> list[dict[str, str]]:
+    """Runs in a thread: the captions of a shot. Refused where time after time no answer holds them."""
+    for _ in range(ASKED - 1):
+        try:
+            return parsed(server.ask(prompt, urls))
+        except Unusable:
             continue
-        catalog.put("caption", f"{key}:endpoint", marks[key], {"captions": parsed(answer), "model": settings.model})
-        count += 1
-    return count
+    return parsed(server.ask(prompt, urls))
 
 
 def prompt_for(text: str) -> str:
@@ -209,18 +257,21 @@ def prompt_for(text: str) -> str:
 
 
 def parsed(answer: str) -> list[dict[str, str]]:
-    """The model's JSON, also inside a code fence, as captions; plain text counts as a dense one."""
-    text = answer.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
-    try:
-        record = json.loads(text)
-        words = [
-            (style, str(record[name]).strip())
-            for name, style in (("short", "sentence"), ("dense", "dense"))
-            if record.get(name)
-        ]
-    except (ValueError, AttributeError, TypeError):
-        words = [("dense", text)]
-    return [{"style": style, "language": _language(text), "text": text} for style, text in words if text]
+    """The first JSON object of the answer that has words, whatever stands around it, as captions.
+
+    Unusable where there is none: half an object, a refusal in prose or thinking aloud are no captions.
+    """
+    text = answer.rpartition("</think>")[2].partition("<think>")[0]
+    for begin in (match.start() for match in re.finditer("{", text)):
+        try:
+            record, _ = json.JSONDecoder().raw_decode(text, begin)
+        except (ValueError, RecursionError):
+            continue
+        said = ((style, record.get(name)) for name, style in (("short", "sentence"), ("dense", "dense")))
+        words = [(style, whole_text(text.strip())) for style, text in said if isinstance(text, str) and text.strip()]
+        if words:
+            return [{"style": style, "language": _language(text), "text": text} for style, text in words]
+    raise Unusable(f"no JSON object with short or dense in the answer: {' '.join(answer.split())[:80]!r}")
 
 
 def _data_url(jpeg: bytes) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from ..base import footage
@@ -56,7 +57,7 @@ def clips(path: Path, cuts: Sequence[Cut], *, interlaced: bool = False) -> Itera
     """
     waiting = sorted(cuts, key=lambda cut: cut.start)
     taken: list[np.ndarray] = []
-    for picture in _readable(footage.pictures(path, interlaced=interlaced)):
+    for picture in readable(footage.pictures(path, interlaced=interlaced)):
         while waiting and picture.number >= waiting[0].end:
             yield _whole(waiting.pop(0), taken)
             taken = []
@@ -74,7 +75,25 @@ def clips(path: Path, cuts: Sequence[Cut], *, interlaced: bool = False) -> Itera
         yield _whole(waiting.pop(0), taken)
 
 
-def _readable(pictures: Iterator[footage.Picture]) -> Iterator[footage.Picture]:
+def stills(path: Path, cuts: Sequence[Cut], interlaced: bool, count: int, long_side: int) -> dict[str, list[bytes]]:
+    """Runs in a worker: `count` pictures of each cut, evenly, as JPEG of at most `long_side` pixels."""
+    wanted: dict[int, list[str]] = {}
+    for cut in cuts:
+        some = min(count, cut.end - cut.start)
+        for number in cut.start + ((np.arange(some) + 0.5) * (cut.end - cut.start) / some).astype(int):
+            wanted.setdefault(int(number), []).append(cut.key)
+    found: dict[str, list[bytes]] = {cut.key: [] for cut in cuts}
+    for picture in readable(footage.pictures(path, interlaced=interlaced)):
+        for key in wanted.get(picture.number, ()):
+            rgb = picture.rgb(long_side)
+            jpeg = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+            found[key].append(jpeg.tobytes())
+        if picture.number >= max(wanted):
+            break
+    return found
+
+
+def readable(pictures: Iterator[footage.Picture]) -> Iterator[footage.Picture]:
     """Pictures up to where the film breaks off, if it does."""
     any_came = False
     try:

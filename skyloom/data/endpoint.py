@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import random
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -29,7 +30,7 @@ class Endpoint:
     def __init__(self, config: CaptionConfig, sleep: Any = time.sleep):
         if not config.endpoint.startswith(("http://", "https://")):
             raise ValueError(f"caption.endpoint={config.endpoint!r}: wanted an address like http://127.0.0.1:8000/v1.")
-        self.config, self.sleep, self.next_at = config, sleep, 0.0
+        self.config, self.sleep, self.next_at, self.lock = config, sleep, 0.0, threading.Lock()
 
     def ask(self, prompt: str, data_urls: list[str]) -> str:
         """The text of the answer. Refused for what cannot be answered, ConnectionError after config.tries."""
@@ -84,10 +85,13 @@ class Endpoint:
         return said
 
     def _keep_rate(self) -> None:
-        now = time.monotonic()
-        if now < self.next_at:
-            self.sleep(self.next_at - now)
-        self.next_at = max(now, self.next_at) + 60 / self.config.per_minute
+        """Several threads may ask: each takes the next place, then waits for it."""
+        with self.lock:
+            now = time.monotonic()
+            mine = max(now, self.next_at)
+            self.next_at = mine + 60 / self.config.per_minute
+        if mine > now:
+            self.sleep(mine - now)
 
 
 def _asked_wait(header: str | None) -> float | None:

@@ -82,6 +82,7 @@ class CaptionConfig:
     model: str = "default"  # that the endpoint shall use
     key_variable: str = "SKYLOOM_CAPTION_KEY"  # the environment variable that holds the endpoint's key
     per_minute: float = 60.0  # requests
+    at_once: int = 4  # that wait for their answers
     tries: int = 5
     timeout: float = 60.0  # seconds for one answer
     pictures: int = 4  # of each shot that the endpoint sees

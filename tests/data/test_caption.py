@@ -1,12 +1,18 @@
 """Words for shots: sources side by side, an endpoint that fails before it answers, a probe's reading as a scene."""
 
+import base64
+import dataclasses
+import io
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import footage_files as made
 import numpy as np
 import pytest
+from PIL import Image
 
+from skyloom.base import footage
 from skyloom.data import caption
 from skyloom.data.catalog import Catalog
 from skyloom.data.endpoint import Endpoint, Refused
@@ -17,12 +23,12 @@ from skyloom.worlds.captions import caption as words_for
 ANSWER = {"short": "a dog runs", "dense": "a brown dog runs over wet grass"}
 
 
-class Server(HTTPServer):
-    """A stand-in: gives the codes in `script` one after another, then answers."""
+class Server(ThreadingHTTPServer):
+    """A stand-in: gives the codes in `script` one after another, then answers, with the texts in `says` first."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.script, self.asked, self.keys = [], [], []
+        self.script, self.says, self.asked, self.keys, self.together = [], [], [], [], threading.Barrier(1)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -31,8 +37,10 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         server.keys.append((self.path, self.headers.get("Authorization")))
+        server.together.wait(timeout=20)
         code = server.script.pop(0) if server.script else 200
-        text = json.dumps({"choices": [{"message": {"content": f"```json\n{json.dumps(ANSWER)}\n```"}}]})
+        said = server.says.pop(0) if server.says else f"```json\n{json.dumps(ANSWER)}\n```"
+        text = json.dumps({"choices": [{"message": {"content": said}}]})
         body = (text if code == 200 else "{}").encode()
         self.send_response(code)
         if code == 429:
@@ -55,17 +63,25 @@ def server():
 
 @pytest.fixture
 def config(server):
-    return CaptionConfig(endpoint=f"http://127.0.0.1:{server.server_port}/v1", model="eye", per_minute=1e6)
+    return CaptionConfig(endpoint=f"http://127.0.0.1:{server.server_port}/v1", model="eye", per_minute=1e6, at_once=1)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    path = tmp_path_factory.mktemp("film") / "a.mp4"
+    footage.compress(path, made.film(1, 36, (288, 480)), 24)
+    return path
 
 
 @pytest.fixture
-def catalog(tmp_path):
+def catalog(tmp_path, film):
     with Catalog(tmp_path, write=True) as catalog:
-        catalog.put("meta", "folder", "", {"path": str(tmp_path)})
-        catalog.put("file", "a.mp4", "", {"name": "a.mp4", "hash": "a", "dropped": "", "caption": "一只狗在草地上跑"})
+        catalog.put("meta", "folder", "", {"path": str(film.parent)})
+        file = {"name": "a.mp4", "path": "a.mp4", "hash": "a", "dropped": "", "interlaced": False}
+        catalog.put("file", "a.mp4", "", {**file, "caption": "一只狗在草地上跑"})
         for i in range(3):
-            catalog.put("shot", f"s{i}", "", {"file": "a.mp4", "film": "a", "dropped": ["dark: 1 > 0.7"] if i == 2 else []})
-            catalog.put_pictures(f"s{i}", [b"jpeg"] * 6)
+            shot = {"file": "a.mp4", "film": "a", "dropped": ["dark: 1 > 0.7"] if i == 2 else [], "height": 288, "width": 480}
+            catalog.put("shot", f"s{i}", "", {**shot, "start": 12 * i, "end": 12 * i + 12, "from": i / 2, "to": (i + 1) / 2})
         yield catalog
 
 
@@ -138,11 +154,53 @@ def test_the_cost_is_told_and_bounded(catalog, server, config):
     assert 1e6 < tokens < 3e6 and 3 < dollars < 6
 
 
+def test_the_endpoint_sees_as_many_and_as_large_pictures_as_are_set(catalog, server, config):
+    more = dataclasses.replace(config, pictures=6, long_side=384)
+    caption.caption(catalog, DataConfig(caption=more), note=str)
+    told = [part["image_url"]["url"] for part in server.asked[0]["messages"][0]["content"] if part["type"] == "image_url"]
+    sizes = {Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).size for url in told}
+    assert len(set(told)) == 6 and sizes == {(384, 230)}
+    assert caption.estimate(1, more)[0] < 1.5 * caption.estimate(1, config)[0]
+
+
+def test_questions_wait_together(catalog, server, config):
+    server.together = threading.Barrier(2)  # answers come only where two are asked at a time
+    found = caption.caption(catalog, DataConfig(caption=dataclasses.replace(config, at_once=2)), note=str)
+    assert found["endpoint"] == 2
+
+
+DENSE = json.dumps({"dense": "a dog {runs}"})
+
+
 @pytest.mark.parametrize(
-    "text,styles", [("plain words", ["dense"]), ('{"dense": "x"}', ["dense"]), ("[1]", ["dense"]), ("  ", [])]
+    "text,styles",
+    [
+        (DENSE, ["dense"]), (f"Here is the JSON: {DENSE} Enjoy!", ["dense"]),
+        (f"```json\n{json.dumps(ANSWER)}\n```", ["sentence", "dense"]),
+        (f'<think>{{"dense": "no"}} or so</think>{DENSE}', ["dense"]), (f'hm, {{"dense": "no"}}</think>{DENSE}', ["dense"]),
+        (json.dumps({"captions": [ANSWER]}), ["sentence", "dense"]),
+    ],
+)  # fmt: skip
+def test_captions_are_found_in_what_stands_around_them(text, styles):
+    found = caption.parsed(text)
+    assert [words["style"] for words in found] == styles and "no" not in [words["text"] for words in found]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DENSE[:-4], "I cannot.", '{"caption": "a dog"}', '{"dense": ""}', '{"dense": 3}', "[1]", "  ", f"<think>{DENSE}"],
 )
-def test_any_answer_is_words(text, styles):
-    assert [words["style"] for words in caption.parsed(text)] == styles
+def test_what_is_no_caption_is_refused(text):
+    with pytest.raises(Refused, match="no JSON object with short or dense"):
+        caption.parsed(text)
+
+
+def test_a_useless_answer_is_asked_again_and_then_left(catalog, server, config):
+    server.says, notes = [DENSE[:-4], DENSE, "Sorry.", "Sorry."], []
+    assert caption.caption(catalog, DataConfig(caption=config), note=notes.append)["endpoint"] == 1
+    assert len(server.asked) == 4 and any("s1: no JSON object" in note for note in notes)
+    assert [c["source"] for c in caption.captions_of(catalog, "s1")] == ["sidecar"]
+    assert caption.caption(catalog, DataConfig(caption=config), note=str)["endpoint"] == 1  # a rerun asks for what is missing
 
 
 def test_training_mixes_machine_and_people():
