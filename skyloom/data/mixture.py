@@ -133,10 +133,17 @@ class Mixture:
         return self._collate(number, range(first, first + size), np.random.default_rng((self.seed, 23, step)))
 
     def held_out(self, most: int = HELD_OUT) -> dict[str, Batch]:
-        """Clips that are never trained on, always the same, by the name of their set (of several) and shape."""
+        """Clips that are never trained on, always the same, by the name of their set (of several) and shape.
+
+        Sets whose folders have one name are told apart by their numbers: holiday, holiday-2.
+        """
+        names: dict[Path, str] = {}
+        for folder in dict.fromkeys(source.folder for source, _ in self.sets):
+            before = sum(other.name == folder.name for other in names)
+            names[folder] = f"{folder.name}-{before + 1}" if before else folder.name
         found: dict[str, Batch] = {}
         for group in self.kept:
-            name = f"{group.folder.name}:{group.name}" if len(self.sets) > 1 else group.name
+            name = f"{names[group.folder]}:{group.name}" if len(self.sets) > 1 else group.name
             found[name] = self._batch(group, group.rows[:most], np.random.default_rng(99), 0.0)
         return found
 

@@ -9,6 +9,7 @@ then removes what the index no longer names. Latents made once are taken over fr
 source, so that no clip has a sister on the other side; a sidecar may name the split itself.
 """
 
+import dataclasses
 import functools
 import hashlib
 import io
@@ -51,6 +52,7 @@ class Clip:
     split: str
     mark: str  # of its latents
     record: dict[str, Any]  # KEY.json
+    said: bool = False  # whether a sidecar named the split
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ def _drop(catalog: Catalog, failed: dict[str, str], note: Note) -> None:
 
 def planned(catalog: Catalog, vae: str, config: EncodeConfig) -> list[Shard]:
     """Which clips lie in which shard: a pure function of the kept shots, their words, the tokenizer and the settings."""
-    found = [_clip(catalog, key, row, file, vae, config) for key, row, file in kept(catalog)]
+    clips = [_clip(catalog, key, row, file, vae, config) for key, row, file in kept(catalog)]
+    found = _held_out(clips, config)
     shards = []
     for split in SPLITS:
         members = [clip for clip in found if clip.split == split]
@@ -116,10 +119,23 @@ def planned(catalog: Catalog, vae: str, config: EncodeConfig) -> list[Shard]:
     return shards
 
 
-def split_of(source: str, config: EncodeConfig) -> str:
-    """Held out or not, by the name of the source alone: it stays so whatever else comes in."""
-    share = int(hashlib.sha256(f"{config.seed}|{source}".encode()).hexdigest()[:8], 16) / 16**8
-    return "heldout" if share < config.held_out else "train"
+def _held_out(clips: list[Clip], config: EncodeConfig) -> list[Clip]:
+    """The clips, with the source of the least place held out where by chance none is and there are others to train on.
+
+    Of films that come in later one may take its part; none that was trained on before is held out for them.
+    """
+    drawn = {str(clip.record["source"]) for clip in clips if not clip.said}
+    sources = {str(clip.record["source"]) for clip in clips}
+    if not drawn or not config.held_out or len(sources) < 2 or any(clip.split == "heldout" for clip in clips):
+        return clips
+    least = min(drawn, key=lambda source: place_of(source, config))
+    chosen = lambda clip: clip.record["source"] == least and not clip.said  # noqa: E731
+    return [dataclasses.replace(clip, split="heldout") if chosen(clip) else clip for clip in clips]
+
+
+def place_of(source: str, config: EncodeConfig) -> float:
+    """0..1, by the name of the source alone; those below `held_out` are held out, and stay so whatever else comes in."""
+    return int(hashlib.sha256(f"{config.seed}|{source}".encode()).hexdigest()[:8], 16) / 16**8
 
 
 def index_rows(folder: Path) -> list[dict[str, Any]]:
@@ -195,8 +211,8 @@ def _clip(catalog: Catalog, key: str, row: dict[str, Any], file: dict[str, Any],
         "licence": str(file.get("licence", "")), "captions": captions_of(catalog, key),
     }  # fmt: skip
     said = str(file.get("split", "")).lower()
-    split = said if said in SPLITS else split_of(source, config)
-    return Clip(cut, row["file"], split, mark_of(VERSION, cut, vae), record)
+    drawn = "heldout" if place_of(source, config) < config.held_out else "train"
+    return Clip(cut, row["file"], said if said in SPLITS else drawn, mark_of(VERSION, cut, vae), record, said in SPLITS)
 
 
 def _write_shard(catalog: Catalog, shard: Shard, latents: dict[str, bytes], old: dict[str, dict[str, Any]]) -> None:

@@ -70,10 +70,14 @@ def main(
     config = bundle.config = with_buckets(config, mixture)
     c, model = config.model, bundle.dit
     state = checkpoint.load_latest(run)
+    begun = {"lora": options.lora, "packed": options.pack}
     if state:
         mixture.restore(state["data"])
+        if state.get("options", begun) != begun:
+            told = ["--pack" if state["options"]["packed"] else "no --pack", f"--lora {state['options']['lora']}"]
+            raise ValueError(f"{run} was begun with {' and '.join(told)}. Go on with them, or take another folder.")
     checkpoint.claim(run, to_json(config), ("vae", "text", "dit", "model", "fps"))
-    about = {"base": str(init), "sets": mixture.about(), "lora": options.lora, "packed": options.pack}
+    about = {"base": str(init), "sets": mixture.about(), **begun}
     checkpoint.write_atomic(run / "data.json", json.dumps(about, ensure_ascii=False, indent=1))
     torch.manual_seed(c.seed)
     model.train()
@@ -119,7 +123,7 @@ def main(
             looked = now
         if rank == 0 and (last or improved or now - saved > save_minutes * 60):
             kept = {"model": optim.learned(model), "optimiser": optimiser.state_dict(), "ema": ema.average}
-            checkpoint.save(run, step, {**kept, "best": best, "data": mixture.state()}, best=improved)
+            checkpoint.save(run, step, {**kept, "best": best, "data": mixture.state(), "options": begun}, best=improved)
             bundle.config = dataclasses.replace(config, trained=config.trained + step)
             export(averaged(bundle, ema), run / "export", options, str(init))
             saved = now

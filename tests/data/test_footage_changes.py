@@ -105,6 +105,20 @@ def test_copies_of_a_film_without_consent_are_without(home, model, name):
     assert sorted(map(bool, reasons(home).values())) == [False, False, True]
 
 
+def test_of_several_sources_one_is_held_out_and_stays_so_where_films_come_in(home, model):
+    before: set[str] = set()
+    for seed in range(3, 7):
+        footage.compress(home / f"{seed}.mp4", made.film(seed, 24), 24)
+        data("build", home, model, "encode.held_out=1e-9")
+        rows = shards.index_rows(home.parent / "set")
+        held, trained = ({row["file"] for row in rows if row["split"] == split} for split in ("heldout", "train"))
+        assert len(held) == 1 and trained
+        assert not held & before  # nothing that was trained on
+        before = trained
+    data("build", home, model, "encode.held_out=0")
+    assert {row["split"] for row in shards.index_rows(home.parent / "set")} == {"train"}
+
+
 def test_a_long_film_is_decoded_once_for_all_its_shards(home, model, monkeypatch):
     footage.compress(home / "long.mp4", np.concatenate([made.film(seed, 24) for seed in (3, 4, 5, 6)]), 24)
     data("build", home, model, "--no-encode")

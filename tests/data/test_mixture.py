@@ -147,6 +147,14 @@ def test_sets_are_mixed_by_their_weights(dataset, model, tmp_path, monkeypatch):
     ]  # fmt: skip
 
 
+def test_sets_in_folders_of_one_name_are_both_checked_on(dataset, model, tmp_path, monkeypatch):
+    other = encoded(tmp_path / dataset.name, model, SIZES[:5], monkeypatch, "else")
+    held = mixed(model, Source(dataset), Source(other)).held_out()
+    assert {name.split(":")[0] for name in held} == {dataset.name, f"{dataset.name}-2"}
+    words = {caption.split()[0] for batch in held.values() for caption in batch.captions}
+    assert words == {"clip", "else"}
+
+
 def test_data_that_changed_is_refused(dataset, model, tmp_path, monkeypatch):
     state = mixed(model, Source(dataset)).state()
     other = encoded(tmp_path / "other", model, SIZES[:6], monkeypatch)

@@ -104,6 +104,12 @@ def test_a_run_that_stops_goes_on_to_the_same_bits(dataset, base, tmp_path):
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_a_run_goes_on_as_it_was_begun(dataset, base, tmp_path):
+    train(dataset, base, tmp_path / "mine", options=Options(tokens=96, pack=True))
+    with pytest.raises(ValueError, match="was begun with --pack"):
+        train(dataset, base, tmp_path / "mine", options=Options(tokens=96))
+
+
 def test_packs_train_and_their_loss_is_that_of_their_clips(dataset, base, tmp_path):
     train(dataset, base, tmp_path / "mine", options=Options(tokens=96, pack=True))
     scores = [row["val17x64x64"] for row in rows(tmp_path / "mine") if "val17x64x64" in row]
