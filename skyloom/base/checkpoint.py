@@ -28,10 +28,32 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         beside.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Removes what writers left beside their files when they were killed; those at work keep theirs."""
+    for path in folder.glob(".*"):
+        writer = path.name.rpartition(".")[2]
+        if writer.isdecimal() and path.is_file() and not _alive(int(writer)):
+            path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    if os.name == "nt":
+        return True  # there asking would end it
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def save(run: Path, step: int, state: dict[str, Any], *, best: bool = False) -> None:
     """Writes the checkpoint of `step` and drops all but the last two; with `best` also replaces best.pt."""
     folder = run / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".*.pt"):
+        left.unlink()
     names = [f"{step:08d}.pt"] + (["best.pt"] if best else [])
     for name in names:
         beside = folder / f".{name}"
@@ -53,6 +75,7 @@ def load_latest(run: Path) -> dict[str, Any] | None:
 
 def claim(run: Path, config_json: str, parts: tuple[str, ...]) -> None:
     """Opens a run folder; refuses one that was begun with other settings in the named parts of the config."""
+    sweep(run)
     path = run / "config.json"
     if path.exists():
         old, new = _flat(json.loads(path.read_text())), _flat(json.loads(config_json))

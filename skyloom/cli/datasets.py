@@ -156,10 +156,13 @@ def data_show(dataset: str, /, *, json: Flag = False, check: Flag = False) -> No
 @contextlib.contextmanager
 def _writing(out: str, *, new: bool = True) -> "Iterator[Catalog]":
     """The catalogue of a data set, this process's alone; one under a URL is sent back afterwards."""
+    from ..base.checkpoint import sweep
     from ..data import storage
     from ..data.catalog import Catalog
 
     with storage.opened(out, write=True) as folder, Catalog(folder, write=new) as catalog:
+        sweep(folder)
+        sweep(folder / "shards")
         yield catalog
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.checkpoint import write_atomic
+from ..base.checkpoint import sweep, write_atomic
 from . import shards, workers
 from .build import source_folder
 from .catalog import Catalog
@@ -39,6 +39,7 @@ def load_pool(dataset: Path, config: DataConfig, folder: Path, frames: int, *, p
     if not any(clip.split == "train" for clip in wanted):
         raise ValueError(f"{dataset}: no clip to train on. See `skyloom data show {dataset}`.")
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     films: dict[str, list[Cut]] = {}
     for clip in wanted:
         if not (folder / f"{clip.cut.key}.npy").is_file():

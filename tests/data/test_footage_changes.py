@@ -1,5 +1,8 @@
 """Footage that breaks, moves, goes, or may not be used any more: the data set follows, and the rest of it goes on."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import footage_files as made
@@ -117,6 +120,19 @@ def test_of_several_sources_one_is_held_out_and_stays_so_where_films_come_in(hom
         before = trained
     data("build", home, model, "encode.held_out=0")
     assert {row["split"] for row in shards.index_rows(home.parent / "set")} == {"train"}
+
+
+def test_what_killed_writers_left_is_swept_away(home, model):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = home.parent / "set"
+    (folder / "shards").mkdir(parents=True)
+    left = [folder / f".index.parquet.{dead.pid}", folder / "shards" / f".train.tar.{dead.pid}"]
+    ours = folder / f".report.html.{os.getpid()}"
+    for path in (*left, ours):
+        path.write_bytes(b"half")
+    data("ingest", home, model)
+    assert ours.exists() and not any(path.exists() for path in left)
 
 
 def test_a_long_film_is_decoded_once_for_all_its_shards(home, model, monkeypatch):
