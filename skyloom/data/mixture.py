@@ -8,6 +8,7 @@ too, with any number of processes.
 
 import functools
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,22 @@ class Mixture:
         z_BCTHW = decode_int8(np.stack(latents), self.gain_C)
         nobody = torch.zeros(len(latents), z_BCTHW.shape[2], 0, 8)
         return Batch(z_BCTHW, torch.zeros(len(latents), *z_BCTHW.shape[2:]), nobody, [], captions, str(group.bucket.frames))
+
+
+class Ahead:
+    """The batches of a mixture or of packs, the next one read by a thread while the last one is learned from.
+
+    A batch depends on its step alone, so nothing is lost where a run stops in between.
+    """
+
+    def __init__(self, batches: Any):
+        self.batches, self.reader = batches, ThreadPoolExecutor(1)
+        self.coming: dict[int, Future[Any]] = {}
+
+    def batch(self, step: int) -> Any:
+        found = (self.coming.get(step) or self.reader.submit(self.batches.batch, step)).result()
+        self.coming = {step + 1: self.reader.submit(self.batches.batch, step + 1)}
+        return found
 
 
 @functools.lru_cache(maxsize=8)

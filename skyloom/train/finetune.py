@@ -19,7 +19,7 @@ from ..base.log import Log, save_sheet
 from ..base.sizes import Ruler
 from ..config import Config, override, to_json, unaided
 from ..data.loader import Batch
-from ..data.mixture import STILLS, Mixture, Source
+from ..data.mixture import STILLS, Ahead, Mixture, Source
 from ..data.packing import Pack, Packs
 from ..data.shards import vae_hash
 from ..diffusion.patterns import training_levels
@@ -66,7 +66,7 @@ def main(
     bundle = load_bundle(init)
     config = bundle.config = settled(bundle.config, run.parent.name, settings or {}, options)
     mixture = mix(sources, config, bundle, vae_hash(find_model(init)), options)
-    batches = Packs(mixture, *sizes_of(config, options)) if options.pack else mixture
+    batches = Ahead(Packs(mixture, *sizes_of(config, options)) if options.pack else mixture)
     config = bundle.config = with_buckets(config, mixture)
     c, model = config.model, bundle.dit
     state = checkpoint.load_latest(run)

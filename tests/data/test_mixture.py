@@ -14,7 +14,7 @@ from skyloom.config import from_json
 from skyloom.data import mixture, shards
 from skyloom.data.caption import pick
 from skyloom.data.catalog import Catalog
-from skyloom.data.mixture import Mixture, Source, given_frames
+from skyloom.data.mixture import Ahead, Mixture, Source, given_frames
 from skyloom.data.packing import Packs
 from skyloom.data.settings import DataConfig
 
@@ -205,6 +205,18 @@ def test_packs_hold_whole_clips_of_all_shapes(dataset, model):
         full.append(sum(tokens) / 400)
     assert {(13, 6, 10), (13, 10, 6), (3, 6, 10), (1, 4, 4)} <= set(seen)  # films of 49 and 9 frames, stills
     assert np.mean(full) > 0.9 and max(len(packs.batch(step).clips) for step in range(80)) > 5
+
+
+def test_batches_read_ahead_are_the_same(dataset, model):
+    alone, read = mixed(model, Source(dataset)), []
+    inner = mixed(model, Source(dataset))
+    made = inner.batch
+    inner.batch = lambda step: (read.append(step), made(step))[1]
+    ahead = Ahead(inner)
+    for step in (0, 1, 2, 7, 8, 1):
+        assert torch.equal(ahead.batch(step).z_BCTHW, alone.batch(step).z_BCTHW)
+    ahead.reader.shutdown()
+    assert read == [0, 1, 2, 3, 7, 8, 9, 1, 2]  # each once, and one more than was asked for
 
 
 def test_packs_go_on_from_any_step(dataset, model):
