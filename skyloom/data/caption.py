@@ -106,7 +106,7 @@ def _read_back(catalog: Catalog, shots: list[KeptShot], config: DataConfig, proc
     for films in _films(catalog, missing):
         jobs = [(name, (path, cuts, interlaced, config.caption.probe)) for name, path, cuts, interlaced in films]
         for name, found in workers.each(
-            read_film, jobs, processes=processes, seconds=600, memory_mb=config.ingest.memory_mb + 2048
+            read_film, jobs, processes=processes, seconds=3600, memory_mb=config.ingest.memory_mb + 2048
         ):
             if isinstance(found, workers.Failure):  # of this film alone: the others go on
                 note(f"probe: {name}: {found.reason}")

@@ -259,9 +259,10 @@ def _latents(
             yield shard, {}
     files = {name: catalog.get("file", name) or {} for name in films}
     jobs = ((name, (home / files[name]["path"], cuts, files[name]["interlaced"], model)) for name, cuts in films.items())
+    seconds = {name: max(3600.0, 0.1 * file.get("frames", 0)) for name, file in files.items()}
     found: dict[int, dict[str, bytes]] = {number: {} for number in lacking}
     for name, result in workers.each(
-        encode_film, jobs, processes=processes, seconds=3600, memory_mb=config.ingest.memory_mb + 4096
+        encode_film, jobs, processes=processes, seconds=seconds, memory_mb=config.ingest.memory_mb + 4096
     ):
         reason = result.reason if isinstance(result, workers.Failure) else "the film is shorter than before"
         latents = {} if isinstance(result, workers.Failure) else result
