@@ -52,17 +52,15 @@ def under_fire(count: int) -> str:
             build.measure(catalog, config)
             build.judge(catalog, config)
             shards.encode(catalog, find_model("storybook"), config, note=lambda line: None)
-            rows, films = dict(catalog.rows("file")), dict(catalog.rows("film"))
+            rows = dict(catalog.rows("file"))
             encoded, wrong = shards.index_rows(catalog.folder), shards.check(catalog)
         seconds = time.perf_counter() - began
         secret = hashlib.sha256((outside / "secret.mp4").read_bytes()).hexdigest()
         read = sum(row.get("hash") == secret for row in rows.values())
         changed = state_of(outside) != before or len(os.listdir(home)) != count
-    whole = [row for row in rows.values() if not row["dropped"]]
-    cut = sum(bool(films[row["hash"]]["broken"]) for row in whole)
     why = Counter(kind_of(row["dropped"]) for row in rows.values() if row["dropped"])
     lost = sum(why[reason] for reason in why if reason.startswith(BROKEN))
-    told = [(f"taken in, {cut} of them up to where they break off", len(whole)), *why.most_common()]
+    told = [("taken in", sum(not row["dropped"] for row in rows.values())), *why.most_common()]
     facts = (
         f"{count} files, {len(rows)} rows; {lost} lost their reader; read from outside of the folder: {read}; changed in it or "
         f"outside: {'something' if changed else 'nothing'}; {len(encoded)} shots encoded, {len(wrong)} shards wrong; "

@@ -34,6 +34,10 @@ MOST_PIXELS = 8192 * 8192  # of one picture
 FEW = 48  # pictures of a film whose first one tells enough
 PLACES = 4  # of a film, evenly, whose pictures tell whether it is interlaced
 UNEVEN = 0.25  # a rate is variable where gaps between frames differ by more than this share of the usual gap
+UNREADABLE = (  # what Pillow raises for pictures that are broken
+    OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error,
+    Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
 _SCALE = av.video.reformatter.Interpolation
 _HOW = {
     "fast": _SCALE.AREA,  # where much is scaled down
@@ -169,7 +173,7 @@ def _image(path: str | Path) -> Iterator[Image.Image | None]:
             image = None
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise ValueError(f"has more than {Image.MAX_IMAGE_PIXELS} pixels") from None
-        except (OSError, ValueError, SyntaxError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"a picture that cannot be read ({_reason(error)})") from error
         with image or contextlib.nullcontext():
             yield image
@@ -181,7 +185,7 @@ def _probe_image(image: Image.Image) -> Footage:
         ends = list(itertools.accumulate(_duration(frame) for frame in ImageSequence.Iterator(image)))
         image.seek(0)
         height, width = np.asarray(ImageOps.exif_transpose(image)).shape[:2]
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"a picture that cannot be read ({_reason(error)})") from error
     alpha, codec = image.has_transparency_data, (image.format or "image").lower()
     if frames == 1:
@@ -206,7 +210,7 @@ def _image_pictures(image: Image.Image) -> Iterator[Picture]:
             flat = Image.alpha_composite(ground, upright).convert("RGB")
             yield Picture(number, seconds, flat.height, flat.width, _image_converter(flat))
             seconds += step
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"breaks off ({_reason(error)})") from error
 
 

@@ -132,6 +132,19 @@ def test_stills_are_films_of_one_picture(folder):
     assert shown(folder / "b.jpg")[0].shape == (160, 96, 3)
 
 
+def test_animations_that_break_off_anywhere_say_so(folder):
+    """Pillow has many errors for them."""
+    whole = made.animation(folder / "a.gif", made.film(frames=3, size=(16, 16)), alpha=False).read_bytes()
+    kinds = set()
+    for end in range(16, len(whole), 3):
+        (folder / "b.gif").write_bytes(whole[:end])
+        try:
+            kinds.add(footage.probe(folder / "b.gif").kind)
+        except ValueError as error:
+            kinds.add(str(error).partition(" (")[0])
+    assert {"film", "a picture that cannot be read"} <= kinds
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 def test_grey_of_sixteen_bits_keeps_its_levels(folder, name):
     levels = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
