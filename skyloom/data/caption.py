@@ -5,6 +5,7 @@ overwrite each other; `pick` mixes them for training, 95 of 100 times synthetic 
 """
 
 import base64
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -201,17 +202,21 @@ def _ask(catalog: Catalog, shots: list[KeptShot], config: DataConfig, processes:
 
     def settle(most: int) -> int:
         """Keeps answers until at most so many questions wait; returns how many came."""
-        count = 0
-        while len(waiting) > most:
+        count, trouble = 0, None
+        while len(waiting) > most and not trouble:
             for done in wait(waiting, return_when=FIRST_COMPLETED).done:
                 key = waiting.pop(done)
                 try:
-                    words = done.result()
+                    words = {"captions": done.result(), "model": settings.model}
                 except Refused as error:  # of this shot alone: the others go on
                     note(f"endpoint: {key}: {error}")
-                    continue
-                catalog.put("caption", f"{key}:endpoint", marks[key], {"captions": words, "model": settings.model})
-                count += 1
+                except ConnectionError as error:
+                    trouble = error
+                else:
+                    catalog.put("caption", f"{key}:endpoint", marks[key], words)
+                    count += 1
+        if trouble:
+            raise trouble
         return count
 
     with ThreadPoolExecutor(max(1, settings.at_once)) as pool:
@@ -222,7 +227,11 @@ def _ask(catalog: Catalog, shots: list[KeptShot], config: DataConfig, processes:
                 count += settle(2 * settings.at_once)
             return count + settle(0)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for future in [future for future in waiting if future.cancel()]:
+                del waiting[future]
+            while waiting:  # asked already, and paid for
+                with contextlib.suppress(ConnectionError):
+                    settle(0)
             raise
 
 

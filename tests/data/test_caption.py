@@ -169,6 +169,13 @@ def test_questions_wait_together(catalog, server, config):
     assert found["endpoint"] == 2
 
 
+def test_an_answer_that_came_is_kept_where_another_did_not(catalog, server, config):
+    server.together, server.script = threading.Barrier(2), [401]
+    with pytest.raises(ConnectionError, match="SKYLOOM_CAPTION_KEY"):
+        caption.caption(catalog, DataConfig(caption=dataclasses.replace(config, at_once=2)), note=str)
+    assert catalog.count("caption") == 3  # two from the sidecar
+
+
 DENSE = json.dumps({"dense": "a dog {runs}"})
 
 
