@@ -59,6 +59,8 @@ def test_a_grey_sky_is_asked_for_gently():
         weather: wording({"place": "desert", "light": "day", "weather": weather}) for weather in ("rain", "snow", "stars", "")
     }
     assert [pull_towards(asked[weather]) for weather in asked] == [GENTLY, GENTLY, 1, 1]
+    dim = [wording({"place": "desert", "light": light, "weather": "rain"}) for light in ("night", "overcast")]
+    assert [pull_towards(text) for text in dim] == [1, 1]  # no sun there
 
 
 def test_a_still_has_the_size_that_is_asked_for_and_noise_of_its_own(bundle):
