@@ -47,7 +47,10 @@ def data_build(
     encode:
         Whether to make latents and shards too.
     """
-    from ..data import build, caption, report, shards, workers
+    from ..data import workers
+
+    workers.prepare("skyloom.data.build", *(("skyloom.data.encode", "skyloom.models.vae") if encode else ()))
+    from ..data import build, caption, report, shards
     from ..models.bundle import find_model
 
     weights, home = find_model(model) if encode else None, _footage(folder, executor)

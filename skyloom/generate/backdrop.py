@@ -43,8 +43,8 @@ SKIES = {
     "rain": WEATHER_CLAUSES["rain"][0],
     "snow": WEATHER_CLAUSES["snow"][0],
 }  # weathers that a sky shows by itself; what falls from it is drawn on its own (falling.py)
-GREY, DIM, GENTLY = ("rain", "snow"), ("overcast", "night"), 0.6  # weathers of a grey sky, lights without a sun, and how hard a
-# prompt pulls where such weather meets another light
+GREY, DIM = ("rain", "snow"), ("overcast", "night")  # weathers of a grey sky, and lights without a sun
+GENTLY = 0.6  # how hard a prompt pulls where such weather meets another light
 
 Sample = Callable[[str, Tensor, patterns.Pattern], Tensor]  # a prompt, noise_1C1HW and what is known -> latents
 
