@@ -34,6 +34,7 @@ LOOK, TELL = 0.05, 0.3  # seconds between two looks whether a film is still want
 GATHER = 0.03  # seconds that a still waits for others to be filmed with it
 HANDED = 1.0  # seconds that a job waits for this worker before another one may have it
 SWEEP = 30.0  # seconds between two looks for what has expired
+RETRIES = (5, 30, 120, 600, 3600, 3 * 3600, 8 * 3600, 12 * 3600)  # seconds between two tries of a delivery: a day
 
 
 class Queue:
@@ -62,8 +63,14 @@ class Queue:
 
     def deliver(self, connection: Any, endpoint: str, event: str, id: str) -> None:
         envelope = {"id": f"evt_{secrets.token_hex(16)}", "object": "event", "created_at": int(time.time()), "type": event}
-        options = self._options(HOOKS, DELIVER, f"{envelope['id']}")
-        self.client.enqueue_in_transaction(connection, options, endpoint, envelope | {"data": {"id": id}})  # type: ignore[arg-type]
+        self.post(connection, endpoint, envelope | {"data": {"id": id}})
+
+    def post(self, connection: Any, endpoint: str, envelope: dict[str, Any], tried: int = 0) -> None:
+        """Queue one try of a delivery, after `tried` others; until its time it waits in the database and holds no place."""
+        options = self._options(HOOKS, DELIVER, f"{envelope['id']}#{tried}") | {"priority": 1 + tried}
+        if tried:
+            options["delay_seconds"] = RETRIES[tried - 1]
+        self.client.enqueue_in_transaction(connection, options, endpoint, envelope, tried)  # type: ignore[arg-type]
 
     def cancel(self, job: Job) -> bool:
         """Close an open job as cancelled. False where it is closed already."""
@@ -139,7 +146,7 @@ class Worker:
         DBOS(config=_config(self.settings, self.id))
         post = DBOS.step(name="post")(lambda endpoint, envelope: self.work.post(endpoint, envelope))
         DBOS.workflow(name=MAKE)(lambda id: self.film(id))
-        DBOS.workflow(name=DELIVER)(lambda endpoint, envelope: _deliver(post, endpoint, envelope))
+        DBOS.workflow(name=DELIVER)(lambda endpoint, envelope, tried=0: self._deliver(post, endpoint, envelope, tried))
         self.store.beat(self.id, self.host, self.models)
         DBOS.launch()
         poll = self.settings.poll
@@ -185,6 +192,14 @@ class Worker:
                     lane.join()
         finally:
             self.busy.release()
+
+    def _deliver(
+        self, post: Callable[[str, dict[str, Any]], bool], endpoint: str, envelope: dict[str, Any], tried: int
+    ) -> None:
+        """Post one event; where it is not taken, queue the next try of it, which outlives a restart."""
+        if not post(endpoint, envelope) and tried < len(RETRIES):
+            with self.store.engine.begin() as c:
+                self.queue.post(c, endpoint, envelope, tried + 1)
 
     def _company(self, id: str) -> list[str]:
         """The job and those that wait here for the same; none where it was filmed with another."""
@@ -349,17 +364,6 @@ def _config(settings: Settings, worker: str) -> DBOSConfig:
         "log_level": "ERROR",
         "use_listen_notify": False,
     }
-
-
-RETRIES = (5, 30, 120, 600, 3600, 3 * 3600, 12 * 3600)  # seconds between two tries of a delivery
-
-
-def _deliver(post: Callable[[str, dict[str, Any]], bool], endpoint: str, envelope: dict[str, Any]) -> None:
-    """Post one event until it is taken. The waits outlive a restart."""
-    for wait in (*RETRIES, None):
-        if post(endpoint, envelope) or wait is None:
-            return
-        DBOS.sleep(wait)
 
 
 def _hold(path: Path) -> IO[str]:

@@ -9,8 +9,10 @@ import time
 import pytest
 from conftest import Server, until
 
+from skyloom.server import jobs
 from skyloom.server.jobs import Worker, is_held
 from skyloom.server.media import FILM
+from skyloom.server.tables import jobs as rows
 
 
 class Play:
@@ -19,6 +21,7 @@ class Play:
     def __init__(self):
         self.begun, self.go, self.made, self.dropped = threading.Event(), threading.Event(), [], []
         self.error, self.delete = None, lambda: None
+        self.posted, self.dead = [], set()
 
     def kin(self, job):
         return None
@@ -40,7 +43,8 @@ class Play:
         self.dropped.append(id)
 
     def post(self, endpoint, envelope):
-        return True
+        self.posted.append(endpoint)
+        return endpoint not in self.dead
 
     def tidy(self):
         pass
@@ -189,12 +193,41 @@ def test_an_expired_film_is_gone(stage):
     path = server.service.media.put(film.id, FILM, b"film")
     job = server.service.store.get(film.id)
     with server.service.store.engine.begin() as c:
-        from skyloom.server.tables import jobs
-
-        c.execute(jobs.update().where(jobs.c.id == job.id).values(expires=time.time() - 1))
+        c.execute(rows.update().where(rows.c.id == job.id).values(expires=time.time() - 1))
     assert film.id not in [video.id for video in client.videos.list()]
     server.service.tidy()
     assert server.service.store.get(film.id) is None and not path.exists()
+
+
+def deliver(server, *endpoints):
+    with server.service.store.engine.begin() as c:
+        for endpoint in endpoints:
+            server.service.queue.deliver(c, endpoint, "video.completed", "video_x")
+
+
+def test_an_endpoint_that_is_dead_holds_up_no_other(stage):
+    server, _, play = stage
+    play.dead.add("dead")
+    deliver(server, *["dead"] * 20)
+    until(lambda: len(play.posted) >= 20)
+    deliver(server, "alive")
+    until(lambda: "alive" in play.posted, 10)
+
+
+def test_a_delivery_is_tried_for_a_day_and_outlives_its_worker(stage, monkeypatch):
+    server, _, play = stage
+    assert 86_400 <= sum(jobs.RETRIES) < 90_000
+    monkeypatch.setattr(jobs, "RETRIES", (0.5, 0.5))
+    play.dead.add("ear")
+    deliver(server, "ear")
+    until(lambda: play.posted)
+    assert server.worker.stop(5)
+    assert play.posted == ["ear"]
+    server.worker = Worker(server.settings, server.service.store, play)
+    server.worker.start()
+    until(lambda: len(play.posted) == 3, 20)
+    time.sleep(1)
+    assert len(play.posted) == 3
 
 
 @pytest.mark.full
