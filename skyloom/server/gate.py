@@ -1,4 +1,5 @@
-"""What every call passes first: a request id, the Host and Origin checks, a ceiling on its body, a line in the log.
+"""What every call passes first: a request id, the Host and Origin checks, no NUL in its address, a ceiling on its body, a line
+in the log.
 
 Host and Origin keep pages of other sites from talking to a server on loopback through somebody's browser (DNS rebinding).
 """
@@ -18,6 +19,7 @@ log = logging.getLogger("skyloom.server.http")
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # others are one to the figures: anybody invents more
 DISCARD = 4  # times the ceiling that is read and thrown away, so that the sender gets to hear the answer
 
 
@@ -47,6 +49,7 @@ class Gate:
 
         try:
             self._check_origin(scope)
+            _check_address(scope)
             length = _header(scope, b"content-length")
             if length and length.isdigit() and int(length) > self.settings.max_body:
                 await _discard(receive, DISCARD * self.settings.max_body)
@@ -62,7 +65,7 @@ class Gate:
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             spent = time.perf_counter() - began
-            self.seen(scope["method"], route, status, spent)
+            self.seen(scope["method"] if scope["method"] in METHODS else "other", route, status, spent)
             where = {"method": scope["method"], "path": scope["path"], "status": status}
             level = logging.DEBUG if status < 400 and scope["method"] == "GET" else logging.INFO
             log.log(level, "call", extra={"request": request, "milliseconds": round(1000 * spent, 1), **where})
@@ -75,12 +78,28 @@ class Gate:
                 403, f"Host {host[:80]!r}: this server does not go by that name. Add it to hosts.", code="wrong_host"
             )
         origin = _header(scope, b"origin")
-        if origin and urlsplit(origin).netloc != host and origin not in self.settings.origins:
+        if origin and _place(origin) != host and origin not in self.settings.origins:
             raise ApiError(403, f"Origin {origin[:80]!r}: pages from there may not call this server.", code="wrong_origin")
 
 
 def _header(scope: Message, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def _check_address(scope: Message) -> None:
+    """ApiError for a NUL character, which no id and no search has, and which PostgreSQL takes in no text."""
+    if "\0" in scope["path"]:
+        raise ApiError(404, "The path holds a NUL character: nothing here is called so.", code="not_found")
+    if b"%00" in scope["query_string"]:
+        raise ApiError(400, "The query holds a NUL character: leave it out.", code="invalid_value")
+
+
+def _place(url: str) -> str:
+    """Host and port; "" where there is none to be read."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
 
 
 def _name(url: str) -> str:

@@ -120,6 +120,15 @@ def test_bad_values_are_told_once(quiet, changes, param, status):
         ("GET", "/v1/nothing", None, {}, 404),
         ("PUT", "/v1/videos", b"", {}, 405),
         ("POST", "/v1/videos", {"prompt": "\ud800"}, {}, 400),
+        ("POST", "/v1/videos", {"prompt": "a fox\0"}, {}, 400),
+        ("POST", "/v1/videos", {"prompt": "a fox", "storyboard": [{"at": 0, "prompt": "a\0"}]}, {}, 400),
+        ("POST", "/v1/videos", {"prompt": "a fox", "storyboard": '[{"at": 0, "prompt": "a\\u0000"}]'}, {}, 400),
+        ("POST", "/v1/videos", {"prompt": "a fox", "characters": [{"id": "\0"}]}, {}, 400),
+        ("GET", "/v1/videos/%00", None, {}, 404),
+        ("GET", "/v1/videos?after=%00", None, {}, 400),
+        ("GET", "/v1/skyloom/videos?search=%00", None, {}, 400),
+        ("GET", "/v1/videos/characters/%00", None, {}, 404),
+        ("GET", "/v1/webhook_endpoints/%00", None, {}, 404),
         ("POST", "/v1/videos/video_nope/remix", {"prompt": "x"}, {}, 404),
         (
             "POST",
@@ -215,6 +224,8 @@ def test_pages_of_other_sites_stay_out(quiet):
     assert raw(quiet, "GET", "/v1/videos", host="evil.example")[0] == 403
     assert raw(quiet, "GET", "/v1/videos", origin="https://evil.example")[0] == 403
     assert raw(quiet, "GET", "/v1/videos", origin="null")[0] == 403
+    for broken in ("http://[", "//[::1", "http://[x]"):
+        assert raw(quiet, "GET", "/v1/videos", origin=broken)[0] == 403
     assert raw(quiet, "GET", "/v1/videos", origin=quiet.url)[0] == 200
 
 
@@ -238,6 +249,14 @@ def test_figures_for_prometheus(client, quiet):
         text = answer.read().decode()
     assert 'skyloom_jobs{state="queued"} 1.0' in text
     assert 'skyloom_http_requests_total{method="POST",route="/v1/videos",status="200"}' in text
+
+
+def test_nobody_adds_figures_by_inventing_methods(quiet):
+    for name in ("FOX", "CAT", "get"):
+        raw(quiet, name, "/v1/videos")
+    with urllib.request.urlopen(f"{quiet.url}/metrics") as answer:
+        text = answer.read().decode()
+    assert 'method="other"' in text and not any(f'method="{name}"' in text for name in ("FOX", "CAT", "get"))
 
 
 def test_the_first_call_builds_nothing(tmp_path, model, monkeypatch):
