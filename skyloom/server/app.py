@@ -1,7 +1,6 @@
 """The web application: what all routes share - who calls, how bodies are read, how errors look - and the plain pages."""
 
 import contextlib
-import json
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -45,9 +45,9 @@ async def read_body(request: Request, _caller: Annotated[Caller, Depends(caller_
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         try:
-            return json.loads(await request.body())
-        except (ValueError, RecursionError):
-            raise ApiError(400, "The body is not valid JSON.", code="invalid_json") from None
+            return await run_in_threadpool(wire.read_json, await request.body())
+        except ValueError as error:
+            raise ApiError(400, f"The body {error}.", code="invalid_json") from None
     if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
         most = service_of(request).settings.max_body
         async with request.form(max_files=32, max_fields=PARTS, max_part_size=most) as form:  # its files are closed after it

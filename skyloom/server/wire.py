@@ -18,6 +18,7 @@ from pydantic import (
     InstanceOf,
     ValidationError,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic.json_schema import models_json_schema
 
@@ -26,6 +27,7 @@ from .examples import EXAMPLES
 
 M = TypeVar("M", bound="Call")
 PROMPT = 32_000  # characters
+MOST_PARTS = 100_000  # objects, lists and commas of one JSON text, those in its strings too
 
 
 class ApiError(Exception):
@@ -65,14 +67,24 @@ class Upload:
 File = Annotated[InstanceOf[Upload], WithJsonSchema({"type": "string", "format": "binary"})]
 
 
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON text. ValueError where it is none, or has more parts than any call needs.
+
+    Parts are counted before anything is made of them: a few bytes each, they would take a hundred times as much memory.
+    """
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    count = data.count(b"{") + data.count(b"[") + data.count(b",")
+    if count > MOST_PARTS:
+        raise ValueError(f"has {count} objects, lists and commas: at most {MOST_PARTS} are read")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("is not valid JSON") from None
+
+
 def _structure(value: Any) -> Any:
     """JSON text in place of a list or an object, as forms carry it."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            raise ValueError("is not valid JSON") from None
-    return value
+    return read_json(value) if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") else value
 
 
 def _text(value: Any) -> Any:
@@ -85,6 +97,13 @@ Text = Annotated[str, BeforeValidator(_text)]
 
 class Call(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, protected_namespaces=())
+
+    @field_validator("*")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("holds a NUL character: leave it out")
+        return value
 
 
 class Reference(Call):

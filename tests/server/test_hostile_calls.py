@@ -90,6 +90,24 @@ def test_bombs_burst_in_a_process_of_their_own(client, quiet):
     alive(quiet)
 
 
+@pytest.mark.parametrize("form", [False, True])
+def test_json_of_millions_of_parts_is_counted_and_not_read(quiet, monkeypatch, form):
+    """A part is three bytes here and a hundred in memory."""
+    monkeypatch.setattr("json.loads", lambda *_, **__: pytest.fail("it was read"))
+    parts, headers = b"[" + b"{}," * 2_000_000 + b"{}]", {"content-type": "application/json"}
+    if form:
+        parts = b'--b\r\ncontent-disposition: form-data; name="storyboard"\r\n\r\n' + parts
+        parts += b'\r\n--b\r\ncontent-disposition: form-data; name="prompt"\r\n\r\na fox\r\n--b--\r\n'
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+    connection = http.client.HTTPConnection("127.0.0.1", quiet.port)
+    connection.request("POST", "/v1/videos", parts, headers)
+    with connection.getresponse() as answer:
+        text = answer.read().decode()
+    assert answer.status == 400 and "4000002 objects, lists and commas: at most 100000" in text
+    connection.close()
+    alive(quiet)
+
+
 @pytest.mark.parametrize(
     "data",
     [
