@@ -103,7 +103,7 @@ def create_app(settings: Settings, service: Service | None = None) -> Gate:
 
 def _add_pages(app: FastAPI) -> None:
     @app.get("/healthz", tags=["operations"])
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:  # waits for no thread
         """The process answers."""
         return {"status": "ok", "version": __version__}
 

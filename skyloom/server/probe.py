@@ -25,40 +25,52 @@ def main(path: str, budget: int, wanted: str = "0", root: str = "", longest: str
 
         return provenance.about(Path(path), Path(root))
     from ..base.clips import look  # these load the codecs under the limits
-    from ..base.video import read_video
     from ..generate.takes import check_length
 
-    frame, _ = read_video(path, max_frames=1)
-    height, width = frame.shape[1:3]
-    most = budget // (height * width)
+    about = look(path)
+    most = budget // (about.height * about.width)
     if not most:
-        return {"error": f"is too large: {width}x{height} pixels."}
+        return {"error": f"is too large: {about.width}x{about.height} pixels."}
     try:
-        check_length(path, look(path).seconds, float(longest))
+        check_length(path, about.seconds, float(longest))
     except ValueError as error:
         return {"error": str(error).removeprefix(f"{path}: ")}
-    frames, fps = read_video(path, max_frames=most + 1)
-    if len(frames) > most:
-        return {"error": f"is too long: more than {most} frames of {width}x{height}."}
-    about = {"width": width, "height": height, "frames": len(frames), "seconds": len(frames) / fps}
+    frames, pictures = _seen(path, about.frames, int(wanted) if wanted.isdecimal() else int(wanted == "part"), most)
+    if frames > most:
+        return {"error": f"is too long: more than {most} frames of {about.width}x{about.height}."}
+    facts: dict[str, Any] = {"width": about.width, "height": about.height, "frames": frames}
+    facts["seconds"] = frames / (about.fps or 1)
     if wanted == "mask":
-        return about | {"pictures": [_mask(path)] if path.endswith((".png", ".webp")) else []}
+        return facts | {"pictures": [_mask(path)] if path.endswith((".png", ".webp")) else []}
     if wanted == "part":
-        about |= _part(path) if len(frames) == 1 else {"unfit": "it moves. Give a picture."}
-        wanted = "1"
-    return about | {"pictures": _some(frames, int(wanted)), "recipe": _recipe(path)}
+        facts |= _part(path) if frames == 1 else {"unfit": "it moves. Give a picture."}
+    return facts | {"pictures": pictures, "recipe": _recipe(path)}
 
 
-def _some(frames: Any, count: int) -> list[str]:
-    """That many of the frames, evenly over the whole, the middle one where it is one."""
+def _seen(path: str, told: int, count: int, most: int) -> tuple[int, list[str]]:
+    """Decode every frame, up to one more than `most`, and keep none: how many there are, and `count` of them printed, evenly
+    over as many as the container `told` of, the middle one where it is one. A file that breaks off gives what it has."""
     from PIL import Image
 
-    count = min(count, len(frames))
-    chosen = [(2 * i + 1) * len(frames) // (2 * count) for i in range(count)]
-    images = [Image.fromarray(frames[i]) for i in chosen]
-    for image in images:
-        image.thumbnail((SIDE, SIDE))
-    return [_printed(image) for image in images]
+    from ..base.footage import pictures
+
+    count = min(count, max(told, 1))
+    chosen = {(2 * i + 1) * told // (2 * count) for i in range(count)}
+    frames, last = 0, None
+    printed: list[str] = []
+    try:
+        for last in pictures(path):
+            if last.number in chosen:
+                printed.append(_printed(Image.fromarray(last.rgb(SIDE))))
+            frames = last.number + 1
+            if frames > most:
+                break
+    except ValueError:
+        if not frames:
+            raise
+    if count and not printed and last:  # it ended before the first that was chosen
+        printed = [_printed(Image.fromarray(last.rgb(SIDE)))]
+    return frames, printed
 
 
 def _part(path: str) -> dict[str, Any]:

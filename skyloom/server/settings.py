@@ -50,7 +50,7 @@ class Settings:
     max_steps: int = 100
     max_waiting: int = 1000  # jobs in the queue
     max_waiting_per_key: int = 200
-    max_decode: int = 2**29  # pixels times frames of one upload
+    max_decode: int = 2**30  # pixels times frames of one upload: 19 s of 1792x1024 at 30 frames a second
     media_domains: tuple[str, ...] = ()  # from which pictures and clips may be fetched by URL
 
     sign: bool = True  # a C2PA manifest in every film and picture

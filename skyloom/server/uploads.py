@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ PICTURES, CLIPS = ("png", "jpg", "webp"), ("mp4", "webm")
 LARGEST = 2**26  # pixels of one picture
 PREFIX = "skyloom-upload-"  # of temporary files
 PATIENCE = 120  # seconds for one probe, on a busy machine too
+AT_ONCE, WAITING = 2, 14  # probes that run, and more that wait for it, each in a thread that answers no other call
+_one_of_few, _places = threading.BoundedSemaphore(AT_ONCE), threading.BoundedSemaphore(AT_ONCE + WAITING)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,16 @@ def sweep(older: float = 600) -> None:
 
 def probe(path: Path, budget: int, wanted: int | str = 0, root: Path | str = "", longest: float = 0) -> dict[str, Any]:
     """Decode a file in a limited process: {"width", "height", "frames", "seconds", "pictures", ...}, or {"error"}."""
+    if not _places.acquire(blocking=False):
+        raise ApiError(503, "Too many uploads are being looked at. Try again soon.", code="busy", wait=5)
+    try:
+        with _one_of_few:
+            return _probed(path, budget, wanted, root, longest)
+    finally:
+        _places.release()
+
+
+def _probed(path: Path, budget: int, wanted: int | str, root: Path | str, longest: float) -> dict[str, Any]:
     given = (str(value) for value in (path, budget, wanted, root, longest))
     command = [sys.executable, "-m", f"{__package__}.probe", *given]
     package = Path(__file__).parent.parent.parent
