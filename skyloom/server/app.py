@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
@@ -60,6 +60,7 @@ async def read_body(request: Request, _caller: Annotated[Caller, Depends(caller_
 Calls = Annotated[Caller, Depends(caller_of)]
 Body = Annotated[Any, Depends(read_body)]
 Served = Annotated[Service, Depends(service_of)]
+Repeat = Annotated[str | None, Header(description="a repeated call with the same key makes one job", max_length=255)]
 FAILURES: dict[int | str, dict[str, Any]] = {
     code: {"model": wire.ErrorBody} for code in (400, 401, 403, 404, 409, 413, 415, 429, 503)
 }

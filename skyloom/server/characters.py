@@ -19,10 +19,10 @@ from .auth import Caller
 from .media import FILM, PART, PORTRAIT, Media
 from .moderation import Moderator
 from .settings import Settings
-from .store import Character, Job, Store
+from .store import Character, ConflictError, Job, Store
 from .tables import new_id
 from .uploads import CLIPS, PICTURES, Facts
-from .wire import ApiError, Cast, CharacterCreate, Upload
+from .wire import ApiError, Cast, CharacterCreate, Upload, fingerprint
 
 MOST = 2  # in one film
 LOOKS = ("colour", "size", "number")  # facts that belong to the noun behind them
@@ -34,8 +34,16 @@ class Characters:
     def __init__(self, settings: Settings, store: Store, media: Media, moderator: Moderator):
         self.settings, self.store, self.media, self.moderator = settings, store, media, moderator
 
-    def create(self, call: CharacterCreate, source: Job | None, caller: Caller) -> Character:
+    def create(self, call: CharacterCreate, source: Job | None, caller: Caller, idempotency: str | None = None) -> Character:
         """One from an upload, or from a finished film of this server. ApiError 400 where it cannot be read or named so."""
+        told = fingerprint(call)
+        try:
+            made = self.store.repeated_character(caller.owner, idempotency, told) if idempotency else None
+            return made or self._make(call, source, caller, idempotency, told)
+        except ConflictError as error:
+            raise ApiError(409, str(error), code="idempotency_conflict") from None
+
+    def _make(self, call: CharacterCreate, source: Job | None, caller: Caller, idempotency: str | None, told: str) -> Character:
         name = " ".join(call.name.split())
         if not re.search(r"[^\W_]", name):
             raise ApiError(400, "'name' has no letter in it.", param="name", code="invalid_value")
@@ -46,14 +54,19 @@ class Characters:
         if words:
             self.moderator.check_prompt(words, "description")
         character = Character(caller.owner, name, " ".join(words.split()), new_id("char"))
+        kept = False
         try:
             self.media.put(character.id, PORTRAIT, facts.pictures[0])
             if facts.part and facts.alone:
                 self.media.put(character.id, PART, facts.part)
-            return self.store.add_character(character)
+            added = self.store.add_character(character, idempotency, told)
+            kept = added.id == character.id
+            return added
         except OSError as error:
-            self.media.drop(character.id)
             raise ApiError(503, f"The picture cannot be stored: {error.strerror}.", code="disk_full", wait=60) from None
+        finally:
+            if not kept:
+                self.media.drop(character.id)
 
     def _looked_at(self, call: CharacterCreate, source: Job | None) -> Facts:
         """The clip, decoded once; the frame in its middle comes along."""

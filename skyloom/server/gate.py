@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from . import logs
 from .settings import LOOPBACK, Settings
 from .wire import ApiError
 
@@ -37,6 +38,7 @@ class Gate:
             return
         request, began, status = f"req_{secrets.token_hex(12)}", time.perf_counter(), 500
         scope.setdefault("state", {})["request"] = request
+        logs.request.set(request)  # whatever is logged meanwhile, such as a new job, tells of it
         started = ended = False
 
         async def answer(message: Message) -> None:

@@ -2,20 +2,22 @@
 
 import asyncio
 import base64
+import contextlib
 import functools
 import io
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Annotated, Any
 
+import anyio
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
-from . import wire
-from .app import Body, Calls, Served, takes
+from . import provenance, wire
+from .app import Body, Calls, Repeat, Served, takes
 from .auth import Caller
 from .media import STILL
 from .service import Service
@@ -24,30 +26,47 @@ from .wire import ApiError, ImageEdit, ImageGenerate
 
 router = APIRouter(prefix="/v1", tags=["images"])
 PATIENCE = 570  # seconds: a little less than the client waits
+OTHERS = ("webp", "jpeg")  # formats than that of the still
 LOOK = 0.1  # seconds between two looks at the jobs
 
 
 @router.post("/images/generations", openapi_extra=takes(wire.ImageGenerate))
-async def generate(service: Served, caller: Calls, body: Body, request: Request) -> Response:
+async def generate(service: Served, caller: Calls, body: Body, request: Request, idempotency_key: Repeat = None) -> Response:
     """Stills of a prompt. They are jobs like films; the answer comes when all are made."""
     caller.need("write")
-    return await _answer(service, caller, wire.check(ImageGenerate, body), request)
+    call = await run_in_threadpool(service.read, ImageGenerate, body, caller)
+    return await _answer(service, caller, call, request, idempotency_key)
 
 
 @router.post("/images/edits", openapi_extra=takes(wire.ImageEdit))
-async def edit(service: Served, caller: Calls, body: Body, request: Request) -> Response:
+async def edit(service: Served, caller: Calls, body: Body, request: Request, idempotency_key: Repeat = None) -> Response:
     """A picture again with other words: all of it, or where a mask is transparent or white."""
     caller.need("write")
-    return await _answer(service, caller, wire.check(ImageEdit, body), request)
+    call = await run_in_threadpool(service.read, ImageEdit, body, caller)
+    return await _answer(service, caller, call, request, idempotency_key)
 
 
-async def _answer(service: Service, caller: Caller, call: ImageGenerate, request: Request) -> Response:
-    jobs = await run_in_threadpool(service.create_images, call, caller)
+async def _answer(service: Service, caller: Caller, call: ImageGenerate, request: Request, idempotency: str | None) -> Response:
+    jobs = await run_in_threadpool(service.create_images, call, caller, idempotency)
+    lasting = _while_wanted(service, () if idempotency else jobs)  # who has such a key may come back for them
     if call.stream:
-        return StreamingResponse(_stream(service, caller, jobs, call, request), media_type="text/event-stream")
-    done = [await _finished(service, caller, job, request) for job in jobs]
+        stream = _stream(service, caller, jobs, call, request, lasting)
+        return StreamingResponse(stream, media_type="text/event-stream")
+    async with lasting:
+        done = [await _finished(service, caller, job, request) for job in jobs]
     data = [await run_in_threadpool(_item, service, job, call, request) for job in done]
     return JSONResponse({"created": int(done[0].created), "data": data, **_about(call, done[0])})
+
+
+@contextlib.asynccontextmanager
+async def _while_wanted(service: Service, jobs: Iterable[Job]) -> AsyncIterator[None]:
+    """Whatever of the jobs is open at the end is cancelled: nobody waits for it any more."""
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):  # also where this task is itself being cancelled
+            for job in jobs:
+                await run_in_threadpool(service.cancel, job)
 
 
 @router.get("/images/{id}/content", response_class=FileResponse)
@@ -64,11 +83,10 @@ def image_content(service: Served, caller: Calls, id: Annotated[str, Path(max_le
 async def _finished(
     service: Service, caller: Caller, job: Job, request: Request, or_else: Callable[[Job], bool] = lambda job: False
 ) -> Job:
-    """Wait until a job is done, or something else is so. ApiError where it fails or lasts too long; a hang-up cancels it."""
+    """Wait until a job is done, or something else is so. ApiError where it fails, lasts too long, or the caller hangs up."""
     deadline = time.monotonic() + PATIENCE
     while job.open and not or_else(job):
         if await request.is_disconnected() or time.monotonic() > deadline:
-            await run_in_threadpool(service.cancel, job)
             raise ApiError(503, "The image was not made in time: the queue is long.", code="timeout", wait=130)
         await asyncio.sleep(LOOK)
         job = await run_in_threadpool(service.find, job.id, caller, "image")
@@ -86,16 +104,21 @@ def _item(service: Service, job: Job, call: ImageGenerate, request: Request) -> 
 
 def _encoded(service: Service, job: Job, call: ImageGenerate) -> str:
     """The file in the wanted format, signed; other formats than png are made for this answer."""
-    return _in_format(service, service.media.path(job.id, STILL).read_bytes(), call)
+    data = service.media.path(job.id, STILL).read_bytes()
+    return base64.b64encode(_in_format(service, job, data, call) if call.output_format in OTHERS else data).decode()
 
 
-def _in_format(service: Service, data: bytes, call: ImageGenerate) -> str:
-    if call.output_format in ("webp", "jpeg"):
-        buffer = io.BytesIO()
-        quality = 90 if call.output_compression is None else call.output_compression
-        Image.open(io.BytesIO(data)).save(buffer, call.output_format.upper(), quality=quality)
-        data = service.signed(buffer.getvalue(), f"image/{call.output_format}")
-    return base64.b64encode(data).decode()
+def _in_format(service: Service, job: Job, data: bytes, call: ImageGenerate) -> bytes:
+    """A PNG of ours in the wanted format, with a manifest that says the same as that of the still."""
+    with Image.open(io.BytesIO(data)) as image:
+        recipe = json.loads(image.info.get("Comment", "null"))  # of a picture on its way there is none
+        if call.output_format in OTHERS:
+            buffer = io.BytesIO()
+            quality = 90 if call.output_compression is None else call.output_compression
+            image.save(buffer, call.output_format.upper(), quality=quality)
+            data = buffer.getvalue()
+    sources = provenance.sources_of(job, service.media)
+    return service.signed(data, f"image/{call.output_format or 'png'}", recipe, sources)
 
 
 def _about(call: ImageGenerate, job: Job) -> dict[str, Any]:
@@ -104,9 +127,22 @@ def _about(call: ImageGenerate, job: Job) -> dict[str, Any]:
 
 
 async def _stream(
-    service: Service, caller: Caller, jobs: list[Job], call: ImageGenerate, request: Request
+    service: Service,
+    caller: Caller,
+    jobs: list[Job],
+    call: ImageGenerate,
+    request: Request,
+    lasting: contextlib.AbstractAsyncContextManager[None],
 ) -> AsyncIterator[str]:
     """One completed event a still, in the order that they were asked for, each after its partial pictures."""
+    async with lasting:
+        async for text in _events(service, caller, jobs, call, request):
+            yield text
+
+
+async def _events(
+    service: Service, caller: Caller, jobs: list[Job], call: ImageGenerate, request: Request
+) -> AsyncIterator[str]:
     kind = "image_edit" if isinstance(call, ImageEdit) else "image_generation"
     for job in jobs:
         sent = 0
@@ -114,8 +150,9 @@ async def _stream(
             while job.open or sent < _ready(service, job, call):
                 while sent < _ready(service, job, call):
                     data = await run_in_threadpool(service.media.partial(job.id, sent).read_bytes)
-                    shown = await run_in_threadpool(_in_format, service, data, call)
-                    yield _event(f"{kind}.partial_image", shown, call, job, partial_image_index=sent)
+                    shown = await run_in_threadpool(_in_format, service, job, data, call)
+                    text = base64.b64encode(shown).decode()
+                    yield _event(f"{kind}.partial_image", text, call, job, partial_image_index=sent)
                     sent += 1
                 if job.open:
                     job = await _finished(service, caller, job, request, functools.partial(_more, service, call, sent))

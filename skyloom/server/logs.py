@@ -4,9 +4,11 @@ import json
 import logging
 import sys
 import time
+from contextvars import ContextVar
 from typing import Any
 
-FIELDS = ("request", "job", "worker", "attempt", "code", "method", "path", "status", "milliseconds", "endpoint")
+FIELDS = ("job", "worker", "attempt", "code", "method", "path", "status", "milliseconds", "endpoint", "file", "error")
+request: ContextVar[str | None] = ContextVar("request", default=None)  # the call that is being answered
 
 
 class AsJson(logging.Formatter):
@@ -14,6 +16,7 @@ class AsJson(logging.Formatter):
         when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line: dict[str, Any] = {"time": f"{when}.{int(record.msecs):03d}Z", "level": record.levelname.lower()}
         line |= {"logger": record.name, "message": record.getMessage()}
+        line |= {"request": id} if (id := getattr(record, "request", request.get())) else {}
         line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)

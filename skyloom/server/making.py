@@ -18,7 +18,7 @@ from ..generate import Film, Request, fingerprint, generate, load_bundle
 from . import catalog, cuts
 from .media import FILM, PREVIEW, SPRITES, STILL, THUMBNAIL, Media
 from .orders import with_files
-from .provenance import COMPONENT, INPUT, PARENT, Source
+from .provenance import Source, sources_of
 from .settings import Settings
 from .store import Job
 
@@ -168,17 +168,7 @@ class Maker:
         return text.replace(f"{self.media.path(job.id, '')}/", "")
 
     def _put(self, job: Job, name: str, data: bytes, mime: str, recipe: dict[str, Any] | None) -> None:
-        self.media.put(job.id, name, self.sign(data, mime, recipe, self._sources(job)) if self.sign else data)
-
-    def _sources(self, job: Job) -> list[Source]:
-        """The files that a job's film is made from, by the ids of this server's films where they are such."""
-        pieces = [piece["film"] for piece in job.request.get("pieces", [])]
-        relations = {"clip": PARENT, "to": COMPONENT} | dict.fromkeys(pieces, COMPONENT)
-        titles = {id: id for id in pieces} | job.request.get("titles", {})
-        return [
-            Source(self.media.path(job.id, name), titles.get(option, name), relations.get(option, INPUT))
-            for option, name in job.request.get("inputs", {}).items()
-        ]
+        self.media.put(job.id, name, self.sign(data, mime, recipe, sources_of(job, self.media)) if self.sign else data)
 
 
 def public(recipe: dict[str, Any]) -> dict[str, Any]:

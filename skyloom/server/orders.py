@@ -1,7 +1,7 @@
 """Calls -> jobs: everything that can be checked without the model's weights is checked here, before anything is stored."""
 
 import hashlib
-import json
+import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ from ..config import Config
 from ..generate import Request
 from ..generate.request import influences
 from ..generate.takes import check_fit
-from . import catalog, cuts, limits, parts, steering, uploads
+from ..worlds.prompt import LONGEST
+from . import catalog, cuts, limits, parts, steering, uploads, wire
 from .auth import Caller
 from .catalog import Catalog
 from .characters import Characters, Company
@@ -26,7 +27,6 @@ from .tables import new_id
 from .uploads import CLIPS, Facts
 from .wire import (
     ApiError,
-    ById,
     Controls,
     ImageEdit,
     ImageGenerate,
@@ -39,8 +39,9 @@ from .wire import (
     VideoRemix,
 )  # fmt: skip
 
+log = logging.getLogger("skyloom.server")
 DEFAULT_SECONDS, DEFAULT_SIZE, DEFAULT_IMAGE = "4", "720x1280", "1024x1024"  # of the API that this stands in for
-PRIORITY = 50
+PRIORITY = 50  # whoever wants to go before others, by less, needs the scope admin
 STRENGTH = 0.6  # of an edit: how much of the film is made anew
 OPTIONS = ("seed", "steps", "guidance", "negative", "language", "quality", "interval")  # that generate() knows by the same name
 
@@ -142,25 +143,28 @@ class Orders:
         job = self._row("video", call, caller, idempotency, columns)
         return self._store(job, cuts.copies(request, self.media), caller)
 
-    def images(self, call: ImageGenerate, caller: Caller) -> list[Job]:
+    def images(self, call: ImageGenerate, caller: Caller, idempotency: str | None = None) -> list[Job]:
         """n stills with one seed after another."""
         size = DEFAULT_IMAGE if call.size in (None, "auto") else str(call.size)
-        return self.put_stills(self._order("image", call, call.prompt, call.model, size, 0), call, caller)
+        return self.put_stills(self._order("image", call, call.prompt, call.model, size, 0), call, caller, idempotency)
 
-    def image_edits(self, call: ImageEdit, caller: Caller) -> list[Job]:
+    def image_edits(self, call: ImageEdit, caller: Caller, idempotency: str | None = None) -> list[Job]:
         """The same, beginning with a picture."""
-        return self.put_stills(steering.still(self, call), call, caller)
+        return self.put_stills(steering.still(self, call), call, caller, idempotency)
 
-    def put_stills(self, order: Order, call: ImageGenerate, caller: Caller) -> list[Job]:
+    def put_stills(self, order: Order, call: ImageGenerate, caller: Caller, idempotency: str | None) -> list[Job]:
         """All n of them, or none."""
         order.partials = call.partial_images or 0 if call.stream else 0
-        first, jobs = order.options["seed"], []
+        self._finish(order)
+        first, jobs, new = order.options["seed"], [], []
         try:
-            for i in range(call.n):
+            for i in range(call.n or 1):
                 order.options = order.options | {"seed": (first + i) % 2**63}
-                jobs.append(self._put(order, caller, None))
+                job = self._job(order, caller, _nth(idempotency, i))
+                jobs.append(self._store(job, order.files.values(), caller))
+                new += [job] if jobs[-1].id == job.id else []  # the others are those of the call that this one repeats
         except ApiError:
-            for job in jobs:
+            for job in new:
                 self.store.delete(job.id)
                 self.media.drop(job.id)
             raise
@@ -254,9 +258,8 @@ class Orders:
         ends = [start if card.until is None else card.until for card, start in zip(cards, starts, strict=True)]
         shots = []
         for i, (card, end) in enumerate(zip(cards, ends, strict=True)):
-            text = card.prompt or call.prompt
-            self.moderator.check_prompt(text, "storyboard")
-            shots.append({"start": card.at, "end": end, "text": company.told(text), "cut": card.cut})
+            text = company.told(card.prompt or call.prompt)
+            shots.append({"start": card.at, "end": end, "text": text, "cut": card.cut})
             if card.image:
                 self.add_picture(order, f"shots.{i}", card.image, "storyboard")
         if ends[-1] > self.settings.max_seconds:
@@ -323,10 +326,37 @@ class Orders:
 
     def _put(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
         """Store the files, then the job with its place in the queue."""
+        self._finish(order)
+        return self._store(self._job(order, caller, idempotency), order.files.values(), caller)
+
+    def _finish(self, order: Order) -> None:
+        """Look at everything once more, now that it is as the model will read it."""
+        options = order.options
+        options["prompt"] = self._read(order, options["prompt"], "prompt")
+        if options.get("then"):
+            options["then"] = self._read(order, options["then"], "then")
+        if options.get("shots"):
+            options["shots"] = [shot | {"text": self._read(order, shot["text"], "storyboard")} for shot in options["shots"]]
+        if options.get("negative"):
+            films_it = options.get("guidance", 2) <= 1  # so little, and it is followed instead of avoided
+            options["negative"] = self._read(order, options["negative"], "negative", judged=films_it)
+        _check_request(options, {option: name for option, (name, _) in order.files.items()})
+        parts.check(self, order)
+
+    def _read(self, order: Order, text: str, param: str, judged: bool = True) -> str:
+        """As much of a text as the model reads; ApiError 400 where it may not be filmed. The order's own prompt was judged."""
+        if judged and text != order.prompt:
+            self.moderator.check_prompt(text, param)
+        text = " ".join(text.split()) if len(text) > LONGEST else text
+        if len(text) <= LONGEST:
+            return text
+        kept = text[: LONGEST + 1].rpartition(" ")[0] or text[:LONGEST]
+        order.notes.append(f"{param!r} has {len(text)} characters: the first {len(kept)} are read")
+        return kept
+
+    def _job(self, order: Order, caller: Caller, idempotency: str | None) -> Job:
         said = {name: value for name in ("notes", "characters", "partials", "titles") if (value := getattr(order, name))}
         names = {option: name for option, (name, _) in order.files.items()}
-        _check_request(order.options, names)
-        parts.check(self, order)
         columns = {
             "model": order.model or self.catalog.names()[0],
             "prompt": order.prompt,
@@ -335,18 +365,20 @@ class Orders:
             "request": {"options": order.options, "inputs": names, "rate": order.rate, "native": order.shown} | said,
             "source": order.source,
         }
-        job = self._row(order.kind, order.call, caller, idempotency, columns)
-        return self._store(job, order.files.values(), caller)
+        return self._row(order.kind, order.call, caller, idempotency, columns)
 
     def _row(self, kind: str, call: Controls | VideoCut, caller: Caller, repeat: str | None, columns: dict[str, Any]) -> Job:
-        if repeat and len(repeat) > 255:
-            raise ApiError(400, "Idempotency-Key has more than 255 characters.", code="invalid_value")
+        if call.priority is not None and call.priority < PRIORITY and "admin" not in caller.scopes:
+            message = (
+                f"priority={call.priority}: to go before others needs a key with the scope admin. Wanted {PRIORITY} to 100."
+            )
+            raise ApiError(403, message, param="priority", code="missing_scope")
         return Job(
             kind=kind,
             owner=caller.owner,
             priority=PRIORITY if call.priority is None else call.priority,
             idempotency=repeat or None,
-            fingerprint=_fingerprint(call),
+            fingerprint=wire.fingerprint(call, columns["source"]),
             id=new_id(kind),
             **columns,
         )
@@ -359,6 +391,7 @@ class Orders:
                 self.media.put(job.id, name, data)
             added = self.store.add(job, self.queue.put, **ceilings, daily=caller.daily)  # type: ignore[arg-type]
             kept = added.id == job.id
+            log.info("queued" if kept else "repeated", extra={"job": added.id})
             return added
         except LimitError as error:
             left = limits.headers(self.settings, self.store, caller.owner, caller.daily)
@@ -370,6 +403,11 @@ class Orders:
         finally:
             if not kept and job.request["inputs"]:
                 self.media.drop(job.id)
+
+
+def _nth(idempotency: str | None, number: int) -> str | None:
+    """The idempotency key of one of several jobs of a call: the call's own of the first, and such as no header can hold."""
+    return f"{hashlib.sha256(idempotency.encode()).hexdigest()}\n{number}" if idempotency and number else idempotency
 
 
 def with_files(options: dict[str, Any], paths: dict[str, str]) -> dict[str, Any]:
@@ -397,12 +435,3 @@ def _check_request(options: dict[str, Any], names: dict[str, str]) -> None:
         same = ("negative", "seed", "seconds", "size", "interval", "expand", "curve", "loop", "outpaint", "vary", "then")
         param = next((own.get(name, name) for name in (*own, *same, "cast") if said.startswith(name)), "prompt")
         raise ApiError(400, said, param=param, code="invalid_value") from None
-
-
-def _fingerprint(call: Controls | VideoCut) -> str:
-    """Of a call, to tell a repeat from another one with the same idempotency key."""
-    plain = lambda value: hashlib.sha256(value.data).hexdigest() if isinstance(value, Upload) else str(value)  # noqa: E731
-    tree = {name: getattr(call, name) for name in type(call).model_fields}
-    plain_value = lambda value: value.model_dump() if isinstance(value, Reference | ById) else value  # noqa: E731
-    tree = {name: plain_value(value) for name, value in tree.items()}
-    return hashlib.sha256(json.dumps([type(call).__name__, tree], sort_keys=True, default=plain).encode()).hexdigest()

@@ -25,7 +25,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .. import __version__
 from ..base.video import read_recipe, write_whole
+from .media import Media
 from .settings import Settings
+from .store import Job
 
 log = logging.getLogger("skyloom.server")
 ROOT, CHAIN, KEY = "root.pem", "chain.pem", "key.pem"
@@ -50,6 +52,17 @@ class Source:
     path: Path
     title: str
     relation: str  # PARENT, at most one; COMPONENT or INPUT
+
+
+def sources_of(job: Job, media: Media) -> list[Source]:
+    """The files that a job's film is made from, by the ids of this server's films where they are such."""
+    pieces = [piece["film"] for piece in job.request.get("pieces", [])]
+    relations = {"clip": PARENT, "to": COMPONENT} | dict.fromkeys(pieces, COMPONENT)
+    titles = {id: id for id in pieces} | job.request.get("titles", {})
+    return [
+        Source(media.path(job.id, name), titles.get(option, name), relations.get(option, INPUT))
+        for option, name in job.request.get("inputs", {}).items()
+    ]
 
 
 class Signer:

@@ -5,11 +5,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import uploads
+from ..base.video import encode, read_video
+from . import uploads, wire
 from .auth import Caller
 from .catalog import Catalog
 from .characters import Characters
 from .jobs import Queue
+from .media import FILM, STILL
 from .moderation import Moderator
 from .orders import Orders
 from .provenance import Signer, Source
@@ -17,7 +19,7 @@ from .settings import Settings
 from .storage import open_media
 from .store import Job, Store
 from .webhooks import Webhooks
-from .wire import ApiError, ImageEdit, ImageGenerate, Video
+from .wire import ApiError, ImageEdit, ImageGenerate, M, Upload, Video
 
 POLL = (100, 5000)  # milliseconds between two polls, at the least and at the most
 
@@ -42,8 +44,27 @@ class Service:
         self.queue.close()
         self.store.close()
 
-    def create_images(self, call: ImageGenerate, caller: Caller) -> list[Job]:
-        return self.orders.image_edits(call, caller) if isinstance(call, ImageEdit) else self.orders.images(call, caller)
+    def create_images(self, call: ImageGenerate, caller: Caller, idempotency: str | None = None) -> list[Job]:
+        if isinstance(call, ImageEdit):
+            return self.orders.image_edits(call, caller, idempotency)
+        return self.orders.images(call, caller, idempotency)
+
+    def read(self, model: type[M], body: Any, caller: Caller) -> M:
+        """A checked call, with the pictures in it that it names by `file_id`. ApiError 400 or 404 says what is wrong."""
+        return wire.with_files(wire.check(model, body), lambda id, param: self._picture(id, param, caller))
+
+    def _picture(self, id: str, param: str, caller: Caller) -> Upload:
+        """A still of this server, or the first frame of a film."""
+        still = id.startswith("image_")
+        try:
+            job = self.find(id, caller, "image" if still else "video")
+        except ApiError as error:
+            raise ApiError(400, f"{param!r}: {error}", param=param, code=error.code) from None
+        path = self.media.path(job.id, STILL if still else FILM)
+        if job.status != "completed" or not path.is_file():
+            message = f"{param!r}: {job.id} is {job.status}, only a completed one can be used."
+            raise ApiError(400, message, param=param, code="video_not_ready")
+        return Upload(path.read_bytes() if still else encode(read_video(path, max_frames=1)[0], 1, "png"))
 
     def signed(self, data: bytes, mime: str, recipe: dict[str, Any] | None = None, sources: Sequence[Source] = ()) -> bytes:
         """The data of a film or picture with a manifest in it, where this server signs."""

@@ -32,7 +32,10 @@ class Settings:
     port: int = 8440
     model: str = "storybook"  # a shipped model's name, or a folder with weights
     models: tuple[str, ...] = ()  # others that a request may name
-    aliases: tuple[str, ...] = ("sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-2025-12-08", "sora-2-pro-2025-10-06")
+    aliases: tuple[str, ...] = (  # hosted models, for films and for stills, whose names are taken for the first one
+        *("sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-2025-12-08", "sora-2-pro-2025-10-06"),
+        *("gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2", "dall-e-2", "dall-e-3"),
+    )
     workers: int = 1  # processes that film
     together: int = 4  # stills that a worker films in one call of the model; 1 films each alone, to the byte as ever
     drain: float = 60  # seconds that a stopping worker has for the film in hand

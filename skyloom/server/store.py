@@ -13,10 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from . import tables
-from .tables import characters, endpoints, jobs, keys, new_id, workers
+from .tables import characters, endpoints, jobs, keys, new_id, repeats, workers
 
 OPEN = ("queued", "in_progress")
 ONE_BY_ONE = "SELECT pg_advisory_xact_lock(7329846)"  # until its end, one transaction that adds a job
+OTHER = "this Idempotency-Key was used for another request: take a new one."
 MOST_RELATED = 200  # jobs that one look at relatives, or at what ended, finds
 SHOW: dict[str, tuple[sa.ColumnElement[bool], ...]] = {  # what of a list of jobs is wanted
     "all": (),
@@ -149,7 +150,7 @@ class Store:
         if row is None or job.idempotency is None:
             raise RuntimeError("the job could not be stored. Try again.")
         if row["fingerprint"] != job.fingerprint:
-            raise ConflictError("this Idempotency-Key was used for another request: take a new one.")
+            raise ConflictError(OTHER)
         return _job(row)
 
     def get(self, id: str) -> Job | None:
@@ -356,11 +357,31 @@ class Store:
 
     # characters
 
-    def add_character(self, character: Character) -> Character:
+    def add_character(self, character: Character, idempotency: str | None = None, fingerprint: str = "") -> Character:
+        """A new one, or that which the same idempotency key made. ConflictError where that came with another request."""
         character = dataclasses.replace(character, id=character.id or new_id("char"), created=time.time())
-        with self.engine.begin() as c:
-            c.execute(characters.insert().values(**dataclasses.asdict(character)))
+        try:
+            with self.engine.begin() as c:
+                c.execute(characters.insert().values(**dataclasses.asdict(character)))
+                if idempotency:
+                    values = {"idempotency": idempotency, "fingerprint": fingerprint, "made": character.id}
+                    c.execute(repeats.insert().values(owner=character.owner, **values))
+        except sa.exc.IntegrityError:
+            if made := self.repeated_character(character.owner, idempotency, fingerprint):
+                return made
+            raise
         return character
+
+    def repeated_character(self, owner: str, idempotency: str | None, fingerprint: str) -> Character | None:
+        """What a call with that idempotency key made before. ConflictError where that was another call."""
+        with self.engine.connect() as c:
+            query = repeats.select().where(repeats.c.owner == owner, repeats.c.idempotency == idempotency)
+            row = c.execute(query).mappings().first()
+        if row is None:
+            return None
+        if row["fingerprint"] != fingerprint:
+            raise ConflictError(OTHER)
+        return self.character(row["made"])
 
     def characters(self, owner: str | None) -> list[Character]:
         query = characters.select().order_by(characters.c.id)
@@ -375,6 +396,7 @@ class Store:
 
     def delete_character(self, id: str) -> bool:
         with self.engine.begin() as c:
+            c.execute(repeats.delete().where(repeats.c.made == id))
             return c.execute(characters.delete().where(characters.c.id == id)).rowcount > 0
 
     # webhook endpoints

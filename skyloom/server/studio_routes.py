@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from .. import generate
 from ..models.vocabulary import Vocabulary
 from ..worlds.expand import expand
-from ..worlds.prompt import emoji_to_words
+from ..worlds.prompt import LONGEST, emoji_to_words
 from . import catalog, hints, provenance, uploads, wire
 from .app import Body, Calls, Served
 from .media import FILM
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/v1/skyloom", tags=["studio"])
 class PromptRead(wire.Call):
     """A prompt to be read, not filmed."""
 
-    prompt: str
+    prompt: str = Field(max_length=wire.PROMPT)
     seed: int = 0  # of the expansion: another one tells it otherwise
 
 
@@ -64,7 +65,7 @@ def read_prompt(service: Served, caller: Calls, body: Body) -> dict[str, Any]:
     caller.need("read")
     call = wire.check(PromptRead, body)
     try:
-        request = generate.Request(call.prompt, seed=call.seed)  # the same checks as for a film
+        request = generate.Request(call.prompt[:LONGEST], seed=call.seed)  # the same checks as for a film, which reads no more
         prompt, wordless = emoji_to_words(request.prompt)
         expanded = expand(prompt, request.seed)
     except ValueError as error:

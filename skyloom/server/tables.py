@@ -78,6 +78,15 @@ characters = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
 )
 
+repeats = sa.Table(  # calls with an idempotency key that made a character
+    "skyloom_repeats",
+    metadata,
+    sa.Column("owner", sa.String(64), primary_key=True),
+    sa.Column("idempotency", sa.String(255), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("made", sa.String(64), nullable=False, index=True),  # its id
+)
+
 workers = sa.Table(
     "skyloom_workers",
     metadata,

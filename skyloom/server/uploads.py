@@ -139,8 +139,6 @@ def picture_of(
     value: Upload | Reference, param: str, settings: Settings, kinds: tuple[str, ...] = PICTURES, wanted: int | str = 0
 ) -> Facts:
     """A picture that came as a file, a data: URL, or an address that may be fetched; `wanted` as of `examine`."""
-    if isinstance(value, Reference) and value.file_id:
-        raise ApiError(400, f"{param!r}: this server keeps no files by id. Send the picture.", param=param, code="unsupported")
     data = value.data if isinstance(value, Upload) else _at_url(value.image_url or "", param, settings)
     return examine(data, kinds, param, settings, wanted)
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from . import limits, wire
-from .app import Body, Calls, Served, takes
+from .app import Body, Calls, Repeat, Served, takes
 from .auth import Caller
 from .media import FILM, PORTRAIT, PREVIEW, SPRITES, THUMBNAIL
 from .service import Service
@@ -25,7 +25,6 @@ VARIANTS = {
     "spritesheet": (SPRITES, "image/jpeg"),
 }
 Id = Annotated[str, Path(max_length=200)]
-Repeat = Annotated[str | None, Header(description="a repeated call with the same key makes one job")]
 WATCH = 0.2  # seconds between two looks at a job that somebody watches
 
 
@@ -45,7 +44,7 @@ def _shown(service: Service, job: Job, response: Response) -> dict[str, Any]:
 def create(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
     """Put a film into the queue. The answer comes when it is safely there."""
     caller.need("write")
-    call = wire.check(wire.VideoCreate, body)
+    call = service.read(wire.VideoCreate, body, caller)
     named = {name: value for name in ("video", "to", "like") if isinstance(value := getattr(call, name), wire.ById)}
     sources = {name: service.find(value.id, caller) for name, value in named.items()}
     job = service.orders.create(call, sources, caller, idempotency_key)
@@ -56,7 +55,7 @@ def create(service: Served, caller: Calls, body: Body, response: Response, idemp
 def edit(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
     """Film a clip again with other words, all of it or where a mask is white."""
     caller.need("write")
-    call = wire.check(wire.VideoEdit, body)
+    call = service.read(wire.VideoEdit, body, caller)
     job = service.orders.edit(call, _source(service, caller, call.video), caller, idempotency_key)
     return _made(service, caller, job, response)
 
@@ -65,7 +64,7 @@ def edit(service: Served, caller: Calls, body: Body, response: Response, idempot
 def extend(service: Served, caller: Calls, body: Body, response: Response, idempotency_key: Repeat = None) -> dict[str, Any]:
     """Go on where a clip ends; the new film is the whole."""
     caller.need("write")
-    call = wire.check(wire.VideoExtend, body)
+    call = service.read(wire.VideoExtend, body, caller)
     job = service.orders.extend(call, _source(service, caller, call.video), caller, idempotency_key)
     return _made(service, caller, job, response)
 
@@ -85,7 +84,7 @@ def remix(
 ) -> dict[str, Any]:
     """Film a finished film again with other words."""
     caller.need("write")
-    call = wire.check(wire.VideoRemix, body)
+    call = service.read(wire.VideoRemix, body, caller)
     job = service.orders.remix(service.find(id, caller), call, caller, idempotency_key)
     return _made(service, caller, job, response)
 
@@ -96,11 +95,12 @@ def _source(service: Service, caller: Caller, video: Any) -> Job | None:
 
 
 @router.post("/videos/characters", response_model=Character, openapi_extra=takes(wire.CharacterCreate))
-def create_character(service: Served, caller: Calls, body: Body) -> dict[str, Any]:
+def create_character(service: Served, caller: Calls, body: Body, idempotency_key: Repeat = None) -> dict[str, Any]:
     """Keep somebody from a clip, a picture or a film, to be named in prompts."""
     caller.need("write")
     call = wire.check(wire.CharacterCreate, body)
-    return service.characters.shown(service.characters.create(call, _source(service, caller, call.video), caller))
+    source = _source(service, caller, call.video)
+    return service.characters.shown(service.characters.create(call, source, caller, idempotency_key))
 
 
 @router.get("/videos/characters", response_model=CharacterPage)

@@ -5,7 +5,9 @@ of the Videos API; ours are marked "own".
 """
 
 import difflib
+import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -23,6 +25,7 @@ from pydantic import (
 from pydantic.json_schema import models_json_schema
 
 from ..generate.request import LONGEST_NAME, MOST_CAST
+from ..worlds.prompt import LONGEST
 from .examples import EXAMPLES
 
 M = TypeVar("M", bound="Call")
@@ -107,7 +110,7 @@ class Call(BaseModel):
 
 
 class Reference(Call):
-    """A picture by URL (https: or data:) or by the id of a film of this server."""
+    """A picture by URL (https: or data:), or by the id of a still of this server or of a film, whose first frame it then is."""
 
     image_url: str | None = None
     file_id: str | None = None
@@ -188,13 +191,17 @@ class Controls(Call):
     cast: Annotated[list[Part] | None, BeforeValidator(_structure)] = Field(
         None, max_length=MOST_CAST, description="own: pictures of who plays the parts that the prompt, or a card, speaks of"
     )
-    priority: int | None = Field(None, ge=0, le=100, description="own: a lower one goes first; 50 unless given")
+    priority: int | None = Field(
+        None, ge=0, le=100, description="own: a lower one goes first; 50 unless given, less only for admins"
+    )
     user: str | None = Field(None, max_length=512, description="taken and not used")
     safety_identifier: str | None = Field(None, max_length=512, description="taken and not used")
 
 
 class VideoCreate(Controls):
-    prompt: str = Field(min_length=1, max_length=PROMPT)
+    prompt: str = Field(
+        min_length=1, max_length=PROMPT, description=f"of more than {LONGEST} characters the beginning is read; a note says so"
+    )
     model: str | None = Field(None, max_length=200)
     seconds: Text | None = Field(None, max_length=12, description='"4", "8", "12", or any number that the server allows')
     size: str | None = Field(None, max_length=20, description="WIDTHxHEIGHT, square, wide or tall")
@@ -262,7 +269,9 @@ class VideoCut(Call):
 
     pieces: Annotated[list[Piece], BeforeValidator(_structure)] = Field(min_length=1, max_length=64)
     size: str | None = Field(None, max_length=20, description="of the whole; unless told, that of the pieces")
-    priority: int | None = Field(None, ge=0, le=100, description="a lower one goes first; 50 unless given")
+    priority: int | None = Field(
+        None, ge=0, le=100, description="a lower one goes first; 50 unless given, less only for admins"
+    )
 
 
 class CharacterCreate(Call):
@@ -275,7 +284,7 @@ class CharacterCreate(Call):
 class ImageGenerate(Controls):
     prompt: str = Field(min_length=1, max_length=PROMPT)
     model: str | None = Field(None, max_length=200)
-    n: int = Field(1, ge=1, le=10)
+    n: int | None = Field(None, ge=1, le=10, description="1 unless given")
     size: str | None = Field(None, max_length=20)
     quality: str | None = Field(None, max_length=20)  # type: ignore[assignment]
     response_format: Literal["b64_json", "url"] | None = None
@@ -412,6 +421,28 @@ def check(model: type[M], tree: Any) -> M:
         raise ApiError(400, f"Missing required parameter: {param!r}.", param=param, code="missing_required_parameter")
     said = first["msg"].removeprefix("Value error, ")
     raise ApiError(400, f"Invalid value for {param!r}: {said[:1].lower()}{said[1:]}.", param=param, code="invalid_value")
+
+
+def with_files(value: Any, read: Callable[[str, str], Upload], param: str = "") -> Any:
+    """A call with files in place of references by id; `read` makes one of id and parameter."""
+    if isinstance(value, Reference):
+        return read(value.file_id, param) if value.file_id else value
+    if isinstance(value, list):
+        return [with_files(each, read, param) for each in value]
+    if isinstance(value, Call):
+        fields = {name: with_files(getattr(value, name), read, param or name) for name in type(value).model_fields}
+        return value.model_copy(update=fields)
+    return value
+
+
+def fingerprint(call: Call, about: str | None = None) -> str:
+    """Of a call, to tell a repeat from another one with the same idempotency key; `about`: what its path names."""
+    plain = lambda value: hashlib.sha256(value.data).hexdigest() if isinstance(value, Upload) else str(value)  # noqa: E731
+    tree = {name: getattr(call, name) for name in type(call).model_fields}
+    plain_value = lambda value: value.model_dump() if isinstance(value, Reference | ById) else value  # noqa: E731
+    tree = {name: plain_value(value) for name, value in tree.items()}
+    told = [type(call).__name__, tree] if about is None else [type(call).__name__, tree, about]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=plain).encode()).hexdigest()
 
 
 CALLS: tuple[type[Call], ...] = (

@@ -2,16 +2,21 @@
 
 import http.client
 import json
+import re
 import urllib.error
 import urllib.request
 
+import numpy as np
 import openai
 import pydantic
 import pytest
 from conftest import Server
 
-from skyloom.server import auth
+from skyloom.base.video import encode
+from skyloom.server import auth, logs, wire
 
+CLIP = encode(np.full((6, 64, 64, 3), 90, np.uint8), 12, "mp4")
+FORM = {"headers": {"Content-Type": "multipart/form-data"}}
 SHORT = {"seconds": "0.5", "size": "64x64"}
 
 
@@ -88,8 +93,11 @@ def test_pages_in_both_orders(client):
         ({"seconds": "-4"}, "seconds", 400),
         ({"model": "sora-9"}, "model", 404),
         ({"prompt": "  "}, "prompt", 400),
-        ({"prompt": "x" * 3000}, "prompt", 400),
+        ({"prompt": "x" * 32_001}, "prompt", 400),
         ({"prompt": "a beheading in the snow"}, "prompt", 400),
+        ({"prompt": "a fox " * 1000 + "beheading"}, "prompt", 400),
+        ({"extra_body": {"storyboard": '[{"at": 0, "prompt": "a beheading"}]'}}, "storyboard", 400),
+        ({"extra_body": {"negative": "a beheading", "guidance": 0}}, "negative", 400),
         ({"extra_body": {"steps": 10**6}}, "steps", 400),
         ({"extra_body": {"sed": 1}}, "sed", 400),
         ({"extra_body": {"characters": [{"id": "c"}]}}, "characters", 400),
@@ -173,6 +181,89 @@ def test_an_idempotency_key_makes_one_job(client, quiet):
     with pytest.raises(openai.ConflictError) as error:
         client.videos.create(prompt="a cat", **SHORT, extra_headers=header)
     assert error.value.response.headers["x-should-retry"] == "false"
+
+
+def test_the_beginning_of_a_long_prompt_is_read_and_a_note_says_so(client, quiet):
+    words = "a red fox runs " * 2000
+    extra = {"storyboard": json.dumps([{"at": 0, "prompt": words}]), "negative": "a cat"}
+    film = client.videos.create(prompt=words, **SHORT, extra_body=extra)
+    options = quiet.service.store.get(film.id).request["options"]
+    assert film.prompt == words and words.startswith(options["prompt"]) and 1990 < len(options["prompt"]) <= 2000
+    assert options["shots"][0]["text"] == options["prompt"]
+    told = "has 29999 characters: the first 2000 are read"
+    assert film.notes == [f"'prompt' {told}", f"'storyboard' {told}"]
+    _, _, read = raw(quiet, "POST", "/v1/skyloom/prompt", {"prompt": words})
+    assert words.startswith(read["prompt"])
+
+
+def test_every_text_that_is_filmed_is_judged(client, quiet, monkeypatch):
+    """Also what a film is led to, and what comes of it when a description takes the place of a name."""
+    with pytest.raises(openai.BadRequestError) as error:
+        body = {"then": "a beheading", "to": ("t.mp4", CLIP, "video/mp4"), "video": ("v.mp4", CLIP, "video/mp4")}
+        files = {name: body.pop(name) for name in ("to", "video")}
+        client.post("/videos", body={"prompt": "a fox", **body}, files=files, cast_to=dict, options=FORM)
+    assert (error.value.param, error.value.code) == ("then", "moderation_blocked")
+    made = client.videos.create_character(name="Rusty", video=("c.mp4", CLIP, "video/mp4"), extra_body={"description": "a be"})
+    ask = lambda: client.videos.create(prompt="Rusty heading home", **SHORT, extra_body={"characters": [{"id": made.id}]})  # noqa: E731
+    ask()
+    monkeypatch.setattr(quiet.service.moderator, "pattern", re.compile("be heading"))
+    with pytest.raises(openai.BadRequestError) as error:
+        ask()
+    assert error.value.code == "moderation_blocked"
+    client.delete(f"/videos/characters/{made.id}", cast_to=dict)
+
+
+def test_the_names_of_hosted_models_are_taken(client, quiet):
+    for model in ("sora-2-pro", "gpt-image-1", "dall-e-3"):
+        order = quiet.service.orders
+        jobs = order.images(wire.check(wire.ImageGenerate, {"prompt": "a fox", "n": None, "model": model}), auth.Caller())
+        assert [job.model for job in jobs] == [model]
+        quiet.service.delete(jobs[0])
+
+
+def test_a_key_stands_for_one_path(client, quiet):
+    films = [client.videos.create(prompt="a fox", **SHORT) for _ in range(2)]
+    for film in films:
+        job = quiet.service.store.claim(film.id, "w")
+        quiet.service.media.put(film.id, "film.mp4", CLIP)
+        assert quiet.service.store.complete(job, {}, 0, lambda c: None)
+    header = {"Idempotency-Key": "remix"}
+    first = client.videos.remix(films[0].id, prompt="a cat", extra_headers=header)
+    assert client.videos.remix(films[0].id, prompt="a cat", extra_headers=header).id == first.id
+    with pytest.raises(openai.ConflictError):
+        client.videos.remix(films[1].id, prompt="a cat", extra_headers=header)
+
+
+def test_a_character_is_made_once_for_a_key(client, quiet):
+    header = {"extra_headers": {"Idempotency-Key": "somebody"}}
+    made = [client.videos.create_character(name="Rusty", video=("c.mp4", CLIP, "video/mp4"), **header) for _ in range(2)]
+    assert made[0].id == made[1].id and len(quiet.service.store.characters(None)) == 1
+    with pytest.raises(openai.ConflictError):
+        client.videos.create_character(name="Tom", video=("c.mp4", CLIP, "video/mp4"), **header)
+    client.delete(f"/videos/characters/{made[0].id}", cast_to=dict)
+    assert client.videos.create_character(name="Rusty", video=("c.mp4", CLIP, "video/mp4"), **header).id != made[0].id
+    for character in quiet.service.store.characters(None):
+        quiet.service.characters.delete(character)
+
+
+def test_only_admins_go_before_others(quiet, monkeypatch):
+    monkeypatch.setattr(type(quiet.settings), "__setattr__", object.__setattr__)
+    monkeypatch.setattr(quiet.settings, "require_key", True)
+    alice, admin = (auth.new_key(quiet.service.store, "x", scopes)[0] for scopes in (("read", "write"), ("write", "admin")))
+    for priority in (50, 100):
+        quiet.client(alice).videos.create(prompt="a fox", **SHORT, extra_body={"priority": priority})
+    with pytest.raises(openai.PermissionDeniedError, match="priority=49") as error:
+        quiet.client(alice).videos.create(prompt="a fox", **SHORT, extra_body={"priority": 49})
+    assert (error.value.param, error.value.code) == ("priority", "missing_scope")
+    quiet.client(admin).videos.create(prompt="a fox", **SHORT, extra_body={"priority": 1})
+
+
+def test_the_log_ties_a_call_to_its_job(quiet, capsys):
+    logs.set_up()
+    _, headers, film = raw(quiet, "POST", "/v1/videos", {"prompt": "a fox", **SHORT})
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (line,) = [line for line in lines if line["message"] == "queued"]
+    assert (line["request"], line["job"]) == (headers["x-request-id"], film["id"])
 
 
 def test_a_waiting_job_is_cancelled_at_once(client, quiet):

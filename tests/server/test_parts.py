@@ -98,7 +98,7 @@ def test_in_edits_stills_and_variations(client, tmp_path):
         ([part("fox"), part("Fox")], "each once"),
         ([part("fox")] * 5, "cast"),
         ([{"name": "fox"}], "cast.0.image"),
-        ([{"name": "fox", "image": {"file_id": "f"}}], "keeps no files by id"),
+        ([{"name": "fox", "image": {"file_id": "f"}}], "No video with the id 'f'"),
     ],
 )
 def test_what_cannot_play(client, cast, told):
