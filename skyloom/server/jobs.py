@@ -41,7 +41,7 @@ class Queue:
     """Puts jobs and webhook events into the queue, inside the caller's transaction."""
 
     def __init__(self, settings: Settings, store: Store):
-        self.store = store
+        self.store, self.keep = store, settings.keep
         run_dbos_database_migrations(queue_url(settings))
         self.client = DBOSClient(system_database_url=queue_url(settings), application_name=NAME)
 
@@ -74,7 +74,7 @@ class Queue:
 
     def cancel(self, job: Job) -> bool:
         """Close an open job as cancelled. False where it is closed already."""
-        return self.store.cancel(job.id, lambda c: self.announce(c, job, "video.failed"))
+        return self.store.cancel(job.id, lambda c: self.announce(c, job, "video.failed"), self.keep)
 
     def stray(self) -> list[Job]:
         """Open jobs, older than a few seconds, that are in no queue and in nobody's hands."""
@@ -288,7 +288,7 @@ class Worker:
 
     def _fail(self, job: Job, code: str, message: str) -> None:
         log.warning("failed", extra={"job": job.id, "code": code})
-        self.store.fail(job, code, message, lambda c: self.queue.announce(c, job, "video.failed"))
+        self.store.fail(job, code, message, lambda c: self.queue.announce(c, job, "video.failed"), self.settings.keep)
         self._let_go(job)
 
     def _let_go(self, job: Job) -> None:

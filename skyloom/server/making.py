@@ -79,9 +79,15 @@ class Maker:
         if "pieces" in job.request:
             return self._cut(job, paths, on_step)
         request = Request(**with_files(job.request["options"], paths))
+        marks: list[float] = []
+
+        def on_each(done: int, steps: int) -> None:
+            marks.append(time.perf_counter())
+            on_step(done, steps)
+
         try:
             bundle = joint.of(self.bundle(request.model)) if joint else self.bundle(request.model)
-            film = generate(request, bundle, on_step, self._show(job, request.resolved().steps or 1))
+            film = generate(request, bundle, on_each, self._show(job, request.resolved().steps or 1))
         except ValueError as error:
             raise ValueError(self._without_paths(job, str(error))) from error
         if joint:
@@ -89,6 +95,7 @@ class Maker:
         if self.judge:
             self.judge(film.frames)
         written = self._write(job, film, lambda frame: self._finish(frame, height, width))
+        written["seconds_spent"]["step"] = round((marks[-1] - marks[0]) / (len(marks) - 1), 4) if len(marks) > 1 else None
         self.media.path(job.id, PREVIEW).unlink(missing_ok=True)  # whoever asks for it now gets the thumbnail
         return written
 

@@ -54,6 +54,7 @@ def serve(settings: Settings) -> None:
     server.service = service
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # uvicorn repeats the signal to us when it is done: that was the way to stop
+    threading.Thread(target=_tidy, args=(service,), name="tidy", daemon=True).start()  # workers may be elsewhere, or busy
     with Crew(settings):
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
         at = f"http://{name}:{port}"
@@ -170,6 +171,14 @@ def work(settings: Settings) -> None:
     log.info("worker stopped", extra={"worker": worker.id})
     sys.stderr.flush()
     os._exit(0 if done else 1)  # threads of the queue may still sleep; nothing is left to save
+
+
+def _tidy(service: Service) -> None:
+    """Remove what expired, or was left by a process that was killed, while no server was there."""
+    try:
+        service.tidy()
+    except Exception:
+        log.exception("what has expired could not be removed; the next worker tries again")
 
 
 def _until_closed(stop: threading.Event) -> None:

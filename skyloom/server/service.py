@@ -17,7 +17,7 @@ from .orders import Orders
 from .provenance import Signer, Source
 from .settings import Settings
 from .storage import open_media
-from .store import Job, Store
+from .store import Ahead, Job, Past, Store
 from .webhooks import Webhooks
 from .wire import ApiError, ImageEdit, ImageGenerate, M, Upload, Video
 
@@ -75,8 +75,7 @@ class Service:
     def find(self, id: str, caller: Caller, kind: str = "video") -> Job:
         """A job that the caller may see. ApiError 404 for all others, the expired too."""
         job = self.store.get(id)
-        gone = job is None or job.kind != kind or (job.expires is not None and job.expires < time.time())
-        if job is None or gone or caller.sees not in (None, job.owner):
+        if job is None or job.kind != kind or job.expired or caller.sees not in (None, job.owner):
             raise ApiError(404, f"No {kind} with the id {id[:80]!r}.", param="id", code="not_found")
         return job
 
@@ -102,15 +101,17 @@ class Service:
 
     def videos(self, jobs: list[Job]) -> list[dict[str, Any]]:
         """Jobs as the Videos API shows them, with two more questions to the database, however many they are."""
-        pace = self.store.pace() if any(job.open for job in jobs) else None
-        places = self.store.positions() if any(job.status == "queued" for job in jobs) else {}
-        return [self.video(job, pace, places) for job in jobs]
+        past = self.store.past() if any(job.open for job in jobs) else []
+        waiting = {job.id for job in jobs if job.status == "queued"}
+        ahead = self.store.all_ahead(waiting) if waiting else {}
+        return [self.video(job, past, ahead.get(job.id, {})) for job in jobs]
 
-    def video(self, job: Job, pace: float | None = None, places: dict[str, int] | None = None) -> dict[str, Any]:
-        """A job as the Videos API shows it. `places` are those in the queue, where they are known already."""
-        result, position = job.result or {}, None
-        if job.status == "queued":
-            position = self.store.position(job) if places is None else places.get(job.id, 0)
+    def video(self, job: Job, past: list[Past] | None = None, ahead: Ahead | None = None) -> dict[str, Any]:
+        """A job as the Videos API shows it. `past` and `ahead` as the store has them, where they are known already."""
+        result = job.result or {}
+        if job.status == "queued" and ahead is None:
+            ahead = self.store.ahead(job)
+        position = sum((ahead or {}).values()) if job.status == "queued" else None
         whole = lambda time: None if time is None else int(time)  # noqa: E731
         return Video(
             id=job.id,
@@ -128,23 +129,25 @@ class Service:
             quality="standard",
             seed=job.request["options"].get("seed"),
             queue_position=position,
-            eta_seconds=self._eta(job, position, pace),
+            eta_seconds=self._eta(job, past, ahead or {}),
             native=job.request["native"],
             notes=job.request.get("notes", []) + result.get("notes", []),
             characters=job.request.get("characters", []),
         ).model_dump()
 
-    def _eta(self, job: Job, position: int | None, pace: float | None) -> float | None:
+    def _eta(self, job: Job, past: list[Past] | None, ahead: Ahead) -> float | None:
+        """Seconds until an open job is done, by those of its kind and length that were done before; None where none was."""
         if not job.open:
             return None
         spent = time.time() - (job.started or time.time())
         if job.status == "in_progress" and job.progress >= 10:
             return round(spent * (100 - job.progress) / job.progress, 1)
-        pace = self.store.pace() if pace is None else pace
-        if pace is None:
+        past = self.store.past() if past is None else past
+        own = pace(past, job.work, float(job.seconds))
+        if own is None:
             return None
-        ahead = 1 if position is None else position + 1
-        return round(max(0.1, pace * ahead / max(1, self.settings.workers) - (spent if position is None else 0)), 1)
+        first = sum(n * (pace(past, kind, seconds) or own) for (kind, seconds), n in ahead.items())  # a cut counts as a film
+        return round(max(0.1, own + first / max(1, self.settings.workers) - spent), 1)
 
     def poll_after(self, video: dict[str, Any]) -> int:
         """Milliseconds after which it is worth to ask again."""
@@ -170,3 +173,12 @@ class Service:
             self.media.drop(id)
         self.media.sweep(self.store.known)
         uploads.sweep()
+
+
+def pace(past: list[Past], work: str, seconds: float) -> float | None:
+    """Seconds that such a job takes: as those of about its length did, else in proportion to its length."""
+    same = [each for each in past if each.work == work]
+    near = [each.spent for each in same if seconds / 1.5 <= each.seconds <= 1.5 * seconds]
+    if near:
+        return sum(near) / len(near)
+    return seconds * sum(each.spent for each in same) / sum(each.seconds for each in same) if same else None

@@ -6,6 +6,7 @@ A job moves queued -> in_progress -> completed or failed, and back to queued whe
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +59,29 @@ class Job:
     @property
     def open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def expired(self) -> bool:
+        return self.expires is not None and self.expires < time.time()
+
+    @property
+    def work(self) -> str:
+        """What is to be done: "image", "video", or "cut", for which no model is asked."""
+        return "cut" if "pieces" in self.request else self.kind
+
+
+@dataclass(frozen=True)
+class Past:
+    """A job that was done, as far as it tells how long the next ones take."""
+
+    work: str  # as Job.work
+    seconds: float  # of the film
+    spent: float  # seconds from its begin to its end
+    waited: float  # seconds before that
+    step: float | None  # seconds of one step of the model
+
+
+Ahead = dict[tuple[str, float], int]  # jobs that go first, counted by kind and seconds of film
 
 
 @dataclass(frozen=True)
@@ -186,22 +210,29 @@ class Store:
         with self.engine.begin() as c:
             return c.execute(jobs.delete().where(jobs.c.id == id)).rowcount > 0
 
-    def cancel(self, id: str, also: InTransaction) -> bool:
+    def cancel(self, id: str, also: InTransaction, keep: float = 0) -> bool:
         """An open job becomes failed with the code "cancelled"; its worker finds out at its next step."""
         error = {"code": "cancelled", "message": "The job was cancelled."}
-        return self._close(sa.and_(jobs.c.id == id, jobs.c.status.in_(OPEN)), also, status="failed", error=error)
+        return self._close(sa.and_(jobs.c.id == id, jobs.c.status.in_(OPEN)), also, keep, status="failed", error=error)
 
-    def position(self, job: Job) -> int:
+    def ahead(self, job: Job) -> Ahead:
         """Jobs that go before this waiting one."""
         before = sa.or_(jobs.c.priority < job.priority, sa.and_(jobs.c.priority == job.priority, jobs.c.id < job.id))
+        query = sa.select(jobs.c.kind, jobs.c.seconds, sa.func.count()).where(jobs.c.status == "queued", before)
         with self.engine.connect() as c:
-            return _count(c, jobs.c.status == "queued", before)
+            return {(kind, float(text)): n for kind, text, n in c.execute(query.group_by(jobs.c.kind, jobs.c.seconds))}
 
-    def positions(self) -> dict[str, int]:
-        """All waiting jobs, each with how many go before it."""
-        query = sa.select(jobs.c.id).where(jobs.c.status == "queued").order_by(jobs.c.priority, jobs.c.id)
+    def all_ahead(self, ids: set[str]) -> dict[str, Ahead]:
+        """The same of many, those of the ids that wait."""
+        query = sa.select(jobs.c.id, jobs.c.kind, jobs.c.seconds).where(jobs.c.status == "queued")
+        counted: Counter[tuple[str, float]] = Counter()
+        found = {}
         with self.engine.connect() as c:
-            return {id: place for place, id in enumerate(c.execute(query).scalars())}
+            for id, kind, text in c.execute(query.order_by(jobs.c.priority, jobs.c.id)):
+                if id in ids:
+                    found[id] = dict(counted)
+                counted[kind, float(text)] += 1
+        return found
 
     def open_of(self, kind: str, owner: str | None) -> list[Job]:
         """Jobs of a kind that wait or are in hand, the newest last."""
@@ -221,19 +252,36 @@ class Store:
             below = self._all(jobs.select().where(jobs.c.source.in_(last)).order_by(jobs.c.id).limit(MOST_RELATED))
             last = [each.id for each in below if each.id not in found]
             found |= {each.id: each for each in below}
-        return list(found.values())
+        return [each for each in found.values() if not each.expired]
 
     def _all(self, query: sa.Select[Any]) -> list[Job]:
         with self.engine.connect() as c:
             return [_job(row) for row in c.execute(query).mappings()]
 
-    def pace(self) -> float | None:
-        """Seconds that one of the last films took, on average."""
+    def past(self) -> list[Past]:
+        """The last jobs that were done."""
+        columns = (jobs.c.kind, jobs.c.seconds, jobs.c.created, jobs.c.started, jobs.c.finished, jobs.c.result)
         done = sa.and_(jobs.c.status == "completed", jobs.c.started.is_not(None))
-        last = sa.select(jobs.c.started, jobs.c.finished).where(done).order_by(jobs.c.finished.desc()).limit(20)
+        query = sa.select(*columns).where(done).order_by(jobs.c.finished.desc()).limit(60)
         with self.engine.connect() as c:
-            spans = [finished - started for started, finished in c.execute(last)]
-        return sum(spans) / len(spans) if spans else None
+            rows = c.execute(query).all()
+        return [
+            Past(
+                kind if "weights" in result else "cut",  # which no weights made
+                float(seconds),
+                finished - started,
+                started - created,
+                result.get("seconds_spent", {}).get("step"),
+            )
+            for kind, seconds, created, started, finished, result in rows
+        ]
+
+    def failures(self) -> dict[str, int]:
+        """Jobs that failed and are still kept, by the code of their error."""
+        code = jobs.c.error["code"].as_string()
+        with self.engine.connect() as c:
+            query = sa.select(code, sa.func.count()).where(jobs.c.status == "failed").group_by(code)
+            return {code: n for code, n in c.execute(query)}
 
     def usage(self, owner: str) -> tuple[int, int, float | None]:
         """Of an owner: jobs that wait, jobs of the last 24 hours, and when the first of these was asked for."""
@@ -287,19 +335,19 @@ class Store:
             return _count(c, _held(job)) > 0
 
     def complete(self, job: Job, result: dict[str, Any], keep: float, also: InTransaction) -> bool:
-        expires = time.time() + keep if keep else None
-        return self._close(_held(job), also, status="completed", progress=100, result=result, expires=expires)
+        return self._close(_held(job), also, keep, status="completed", progress=100, result=result)
 
-    def fail(self, job: Job, code: str, message: str, also: InTransaction) -> bool:
-        return self._close(_held(job), also, status="failed", error={"code": code, "message": message})
+    def fail(self, job: Job, code: str, message: str, also: InTransaction, keep: float = 0) -> bool:
+        return self._close(_held(job), also, keep, status="failed", error={"code": code, "message": message})
 
     def release(self, job: Job, also: InTransaction) -> bool:
         """Hand a job back unfinished, as though it had not been begun."""
         values = {"status": "queued", "worker": None, "progress": 0, "started": None, "attempts": jobs.c.attempts - 1}
         return self._change(_held(job), also, **values)
 
-    def _close(self, which: sa.ColumnElement[bool], also: InTransaction, **values: Any) -> bool:
-        return self._change(which, also, finished=time.time(), **values)
+    def _close(self, which: sa.ColumnElement[bool], also: InTransaction, keep: float, **values: Any) -> bool:
+        now = time.time()
+        return self._change(which, also, finished=now, expires=now + keep if keep else None, **values)
 
     def _change(self, which: sa.ColumnElement[bool], also: InTransaction, **values: Any) -> bool:
         with self.engine.begin() as c:
