@@ -34,6 +34,7 @@ def serve(
     port: int | None = None,
     model: Model = None,
     workers: int | None = None,
+    no_worker: Flag = False,
     home: Home = None,
     database: str | None = None,
     metadata: bool | None = None,
@@ -49,6 +50,8 @@ def serve(
         Port to listen on [8440].
     workers:
         Processes that film [1]; 0 leaves that to `skyloom worker` elsewhere.
+    no_worker:
+        The same as --workers 0.
     database:
         postgresql://USER:PASSWORD@HOST/NAME, to share the queue between machines [SQLite in the home].
     metadata:
@@ -59,6 +62,9 @@ def serve(
     with _server_installed():
         from ..server import process, settings
 
+        if no_worker and workers:
+            raise ValueError(f"--no-worker and --workers {workers}: one of them.")
+        workers = 0 if no_worker else workers
         process.serve(
             settings.load(
                 home=home, host=host, port=port, model=model, workers=workers, database=database, metadata=metadata, mark=mark

@@ -5,6 +5,7 @@ A file of any size is made from the model's nearest: the trained size of the nea
 
 import functools
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,13 @@ def folder_of(model: str) -> Path:
         if (folder / "config.json").is_file() and (folder / "dit.safetensors").is_file():
             return folder
     raise FileNotFoundError(f"no model {model!r}: wanted a shipped model's name, or a folder with weights.")
+
+
+def stamp_of(model: str) -> Hashable:
+    """Something that changes with any file of a model, those in other stages of its run too."""
+    folder = folder_of(model)
+    files = [*folder.iterdir(), *(folder.parent.parent.glob("*/export/*.safetensors") if folder.name == "export" else ())]
+    return tuple(sorted((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files))
 
 
 @functools.lru_cache(maxsize=16)

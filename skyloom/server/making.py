@@ -49,15 +49,15 @@ class Maker:
 
     def __init__(self, settings: Settings, media: Media, sign: Sign | None = None, judge: Judge | None = None):
         self.settings, self.media, self.sign, self.judge = settings, media, sign, judge
-        self.stamps: dict[str, int] = {}
+        self.stamps: dict[str, Hashable] = {}  # of the models that were loaded
 
     def bundle(self, model: str) -> Any:
         """The model's weights; loaded anew where its files have changed since."""
-        stamp = (catalog.folder_of(model) / "dit.safetensors").stat().st_mtime_ns
-        if self.stamps.get(model) != stamp:
+        stamp = catalog.stamp_of(model)
+        if self.stamps.get(model, stamp) != stamp:
             load_bundle.cache_clear()
-            self.stamps = {model: stamp}
-        return load_bundle(model)
+        self.stamps[model] = stamp
+        return load_bundle(model)  # which keeps the last two
 
     def warm(self) -> str:
         """Load the default model; returns its fingerprint."""

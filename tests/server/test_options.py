@@ -3,7 +3,11 @@
 import dataclasses
 import io
 import logging
+import os
+import re
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +15,10 @@ from conftest import until
 
 from skyloom.base.video import read_recipe, read_video
 from skyloom.cli import run
+from skyloom.models import bundle
 from skyloom.server import logs, making, provenance
 from skyloom.server.media import FILM, STILL
+from skyloom.server.settings import Settings
 
 SHORT = {"prompt": "a red fox runs", "seconds": "0.5", "size": "64x64", "extra_body": {"steps": 1, "seed": 7}}
 
@@ -109,4 +115,37 @@ def test_the_flags_of_serve_reach_the_settings(tmp_path, monkeypatch):
     monkeypatch.setattr("skyloom.server.process.serve", seen.append)
     for flags in ([], ["--no-metadata", "--mark"]):
         assert run(["serve", "--home", str(tmp_path), *flags]) == 0
-    assert [(each.metadata, each.mark) for each in seen] == [(True, False), (False, True)]
+    assert [(each.metadata, each.mark, each.workers) for each in seen] == [(True, False, 1), (False, True, 1)]
+
+
+def test_a_server_without_workers(tmp_path, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr("skyloom.server.process.serve", seen.append)
+    for flags in (["--no-worker"], ["--workers", "0"], ["--no-worker", "--workers", "0"]):
+        assert run(["serve", "--home", str(tmp_path), *flags]) == 0
+    assert [each.workers for each in seen] == [0, 0, 0]
+    assert run(["serve", "--home", str(tmp_path), "--no-worker", "--workers", "2"]) == 2
+    assert "--no-worker and --workers 2: one of them." in capsys.readouterr().err
+
+
+def test_a_log_keeps_what_it_is_told():
+    """Every extra that the server logs is among the fields."""
+    told = {key for file in Path(logs.__file__).parent.glob("*.py") for each in re.findall(r"extra=\{(.*?)\}", file.read_text())
+            for key in re.findall(r'"(\w+)":', each)}  # fmt: skip
+    assert told - {"request"} <= set(logs.FIELDS) and {"file", "error"} <= told
+
+
+def test_models_are_loaded_once_and_again_when_any_file_changes(tmp_path, model, monkeypatch):
+    folders = [Path(shutil.copytree(model, tmp_path / name)) for name in ("one", "other")]
+    maker, loaded = making.Maker(Settings(home=str(tmp_path)), None), []
+    load = bundle.load_bundle
+    monkeypatch.setattr(bundle, "load_bundle", lambda name: loaded.append(Path(name).name) or load(name))
+    making.load_bundle.cache_clear()
+    for folder in (*folders, *folders):
+        maker.bundle(str(folder))
+    assert loaded == ["one", "other"]
+    for name in ("vae.safetensors", "vocabulary.json"):
+        os.utime(folders[0] / name, (1, 1))
+        maker.bundle(str(folders[0]))
+    assert loaded == ["one", "other", "one", "one"]
+    making.load_bundle.cache_clear()
