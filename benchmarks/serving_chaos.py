@@ -52,9 +52,9 @@ class Ear:
 def measure(folder: Path, a: argparse.Namespace) -> dict[str, Any]:
     """Callers ask for films, each with a key of its own that they repeat until it is answered; then everything is counted."""
     ear, model = Ear(), tiny_model(folder / "tiny")
-    stand = Stand(folder / "stand", model, workers=2, webhook_private=1, attempts=100, drain=5)
+    stand = Stand(folder / "stand", model, workers=2, webhook_private=1, drain=5)
     stand.ready()
-    hook = {"name": "ear", "url": ear.url, "event_types": ["video.completed"]}
+    hook = {"name": "ear", "url": ear.url, "event_types": ["video.completed", "video.failed"]}
     stand.call("POST", "/v1/webhook_endpoints", hook)
     told: dict[str, str] = {}
     end = time.monotonic() + a.seconds
@@ -128,13 +128,16 @@ def _rows(stand: Stand, where: str = "1=1") -> list[dict[str, Any]]:
 
 
 def _counted(stand: Stand, told: dict[str, str], ear: Ear) -> dict[str, int]:
-    """Every key has one film that plays; every film one event."""
+    """Every key has one film that plays, or one that was killed so often that it was given up; every film one event."""
     rows = {row["id"]: row for row in _rows(stand)}
     by_key = collections.Counter(row["idempotency"] for row in rows.values())
-    lost = [id for id in told.values() if id not in rows or rows[id]["status"] != "completed" or not _plays(stand, id)]
+    given_up = {id for id, row in rows.items() if row["status"] == "failed" and "worker_lost" in row["error"]}
+    kept = {id for id in set(rows) - given_up if rows[id]["status"] == "completed" and _plays(stand, id)}
+    lost = set(told.values()) - kept - given_up
     twice = [id for id in rows if len(ear.events[id]) > 1]
     return {
         "lost": len(lost),
+        "given_up": len(given_up),
         "doubled": sum(n > 1 for n in by_key.values()) + len(set(rows) - set(told.values())) + len(twice),
         "without_event": sum(not ear.events[id] for id in rows),
         "begun_again": sum(row["attempts"] > 1 for row in rows.values()),
@@ -175,6 +178,7 @@ def table(result: dict[str, Any]) -> str:
     return (
         f"{r['seconds']:g} s with {CALLERS} callers, 2 workers, kill -9 at random: {r['killed_workers']} times a worker, "
         f"{r['killed_api']} times the API. {r['asked']} films asked for, {r['begun_again']} of them begun more than once.\n\n"
+        f"{r.get('given_up', 0)} were in hand at three kills, and given up as the setting `attempts` has it. "
         f"**{r['lost']} lost, {r['doubled']} doubled, {r['without_event']} without their webhook.** Temporary files and "
         f"folders without a job: {r['left_at_once']} at the end, {r['left_after_housekeeping']} after housekeeping, "
         "which takes what is older than ten minutes (the benchmark makes it so old).\n"

@@ -209,7 +209,9 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         _replace(place, data)
     except OSError as error:
         advice = "Free some space or try another folder." if error.errno in (28, 122) else "Try another folder."
-        raise type(error)(f"{path}: could not be written ({error.strerror or error}). {advice}") from error
+        told = type(error)(f"{path}: could not be written ({error.strerror or error}). {advice}")
+        told.errno = error.errno  # whoever catches it may want to know that the disk is full
+        raise told from error
 
 
 def _replace(place: Path, data: bytes) -> None:

@@ -7,6 +7,8 @@ uploaded film speaks of; a clip from elsewhere has none, and then the picture is
 """
 
 import dataclasses
+import errno
+import os
 import re
 from typing import Any
 
@@ -63,7 +65,9 @@ class Characters:
             kept = added.id == character.id
             return added
         except OSError as error:
-            raise ApiError(503, f"The picture cannot be stored: {error.strerror}.", code="disk_full", wait=60) from None
+            raise ApiError(
+                503, f"The picture cannot be stored: {os.strerror(error.errno or errno.EIO)}.", code="disk_full", wait=60
+            ) from None
         finally:
             if not kept:
                 self.media.drop(character.id)

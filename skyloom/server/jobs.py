@@ -5,6 +5,7 @@ lock that nobody holds (or, from another machine, a beat that grew old): the fir
 """
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -259,8 +260,11 @@ class Worker:
         except ValueError as error:
             self._fail(job, getattr(error, "code", "invalid_value"), str(error))
         except OSError as error:
-            full = error.errno in (28, 122)  # no space, quota
-            self._fail(job, "disk_full" if full else "server_error", "No space is left for the film." if full else str(error))
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                self._fail(job, "disk_full", "No space is left for the film.")
+            else:
+                log.exception("failed", extra={"job": job.id})  # its words may name paths of this machine
+                self._fail(job, "server_error", "The film's files could not be read or written.")
         except Exception as error:
             log.exception("failed", extra={"job": job.id})
             self._fail(job, "server_error", f"{type(error).__name__} while the film was made.")

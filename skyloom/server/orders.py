@@ -1,7 +1,9 @@
 """Calls -> jobs: everything that can be checked without the model's weights is checked here, before anything is stored."""
 
+import errno
 import hashlib
 import logging
+import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -399,7 +401,9 @@ class Orders:
         except ConflictError as error:
             raise ApiError(409, str(error), code="idempotency_conflict") from None
         except OSError as error:
-            raise ApiError(503, f"The files cannot be stored: {error.strerror}.", code="disk_full", wait=60) from None
+            raise ApiError(
+                503, f"The files cannot be stored: {os.strerror(error.errno or errno.EIO)}.", code="disk_full", wait=60
+            ) from None
         finally:
             if not kept and job.request["inputs"]:
                 self.media.drop(job.id)
