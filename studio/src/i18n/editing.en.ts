@@ -32,6 +32,7 @@ export const editing = {
   "board.filmWhole": "Film in one go",
   "board.filmWholeHint": "All shots as one film, in which one becomes the next.",
   "board.wholeMaking": "The film in one go is being made",
+  "board.tooMany": "“{names}” are in too many: a film has at most {n} characters. Film the shots one by one, or leave one out.",
   "board.wantText": "Shot {n} has no words yet.",
   "board.strip": "Shots on the time axis",
   "board.add": "Add a shot",

@@ -32,6 +32,7 @@ export const editing: Record<keyof typeof english, string> = {
   "board.filmWhole": "一气呵成",
   "board.filmWholeHint": "把所有镜头拍成一部影片，前一个镜头过渡到下一个。",
   "board.wholeMaking": "正在一气呵成地拍摄",
+  "board.tooMany": "“{names}”太多了：一部影片最多有 {n} 个角色。请逐个镜头拍摄，或去掉一个。",
   "board.wantText": "镜头 {n} 还没有文字。",
   "board.strip": "时间轴上的镜头",
   "board.add": "添加镜头",

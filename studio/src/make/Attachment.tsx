@@ -14,10 +14,10 @@ export interface Attached {
   strength: number;
 }
 
-/** The file as an attachment; null for what is neither picture nor clip. */
-export function attached(file: File): Attached | null {
+/** The file as an attachment; null for what is neither picture nor clip. A clip is edited where a strength is known. */
+export function attached(file: File, strength?: number): Attached | null {
   const kind = /^image\/(png|jpeg|webp)$/.test(file.type) ? "picture" : /^video\/(mp4|webm)$/.test(file.type) ? "clip" : null;
-  return kind && { file, kind, use: "extend", strength: 0.7 };
+  return kind && { file, kind, use: strength === undefined ? "extend" : "edit", strength: strength ?? 0.7 };
 }
 
 /** Ask for one film. */
@@ -25,19 +25,25 @@ export function order(draft: Draft, with_: Attached | null, cast: readonly Part[
   const fields: Fields = { ...fieldsOf(draft, number), cast: castOf(cast) };
   if (!with_) return api.create(fields);
   if (with_.kind === "picture") return api.create({ ...fields, input_reference: with_.file });
-  const { size: _, seconds, ...rest } = fields;
+  const { size: _, seconds, loop: __, storyboard: ___, ...rest } = fields; // of films from words alone
   if (with_.use === "extend") return api.extend({ ...rest, seconds, video: with_.file });
   return api.edit({ ...rest, strength: with_.strength, video: with_.file });
 }
 
-export function Attachment({ value, onChange }: { value: Attached | null; onChange: (value: Attached | null) => void }) {
+interface AttachmentProps {
+  value: Attached | null;
+  strength?: number; // of a clip that is to be edited
+  onChange: (value: Attached | null) => void;
+}
+
+export function Attachment({ value, strength, onChange }: AttachmentProps) {
   const t = useT();
   const input = useRef<HTMLInputElement>(null);
   return (
     <div className="attachment">
       <input
         ref={input} type="file" hidden accept="image/png,image/jpeg,image/webp,video/mp4,video/webm" aria-label={t("make.choose")}
-        onChange={(event) => { const file = event.target.files?.[0]; if (file) onChange(attached(file)); event.target.value = ""; }}
+        onChange={(event) => { const file = event.target.files?.[0]; if (file) onChange(attached(file, strength)); event.target.value = ""; }}
       />
       {value ? (
         <Shown value={value} onChange={onChange} />

@@ -5,6 +5,7 @@ import { follow, useClosed } from "../live";
 import { Attachment, attached, order, type Attached } from "../make/Attachment";
 import { CastField } from "../make/CastField";
 import { nameless, type Part } from "../make/casting";
+import { Kept } from "../make/Kept";
 import { LENGTHS, loadDraft, saveDraft, type Draft, type Quality, type Shape } from "../make/draft";
 import { PromptField } from "../make/PromptField";
 import { useRead, useServer } from "../make/reading";
@@ -40,7 +41,7 @@ export function MakePage() {
   }, [telling, read?.expanded]);
 
   const attach = (given: File | undefined) => {
-    const found = given ? attached(given) : null;
+    const found = given ? attached(given, draft.kept.strength) : null;
     if (found) setFile(found);
     else if (given) tell(t("make.unreadable"), "danger");
   };
@@ -77,8 +78,9 @@ export function MakePage() {
       >
         <h1 className="hidden">{t("make.title")}</h1>
         <PromptField ref={prompt} draft={draft} read={read} server={server} change={change} again={() => setTelling(telling + 1)}>
-          <Attachment value={file} onChange={setFile} />
+          <Attachment value={file} strength={draft.kept.strength} onChange={setFile} />
         </PromptField>
+        <Kept draft={draft} change={change} />
         <Dials draft={draft} change={change} longest={server?.max_seconds ?? 20}>
           <CastField cast={cast} change={setCast} />
         </Dials>
@@ -87,7 +89,7 @@ export function MakePage() {
         </Button>
       </form>
       <div className="screen">
-        {ids.length > 0 ? <Stage key={ids.join()} ids={ids} /> : <Nothing example={(text) => { const next = { ...draft, prompt: text, full: null }; setDraft(next); void film(next); }} />}
+        {ids.length > 0 ? <Stage key={ids.join()} ids={ids} /> : <Nothing example={(text) => { const next = { ...draft, prompt: text, full: null, kept: {}, missing: [] }; setDraft(next); void film(next); }} />}
         <Recent />
       </div>
     </div>

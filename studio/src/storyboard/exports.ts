@@ -34,6 +34,12 @@ export function withName(text: string, name: string, at: number): { text: string
   return { text: before + put + after, caret: before.length + put.length };
 }
 
+/** The characters that a text names where they are more than one film can have; else none. */
+export function tooMany(text: string, characters: readonly Character[]): Character[] {
+  const found = namedIn(text, characters);
+  return found.length > MOST_CHARACTERS ? found : [];
+}
+
 const cast = (text: string, characters: readonly Character[]): { characters?: { id: string }[] } => {
   const found = namedIn(text, characters).slice(0, MOST_CHARACTERS);
   return found.length > 0 ? { characters: found.map(({ id }) => ({ id })) } : {};
@@ -41,12 +47,16 @@ const cast = (text: string, characters: readonly Character[]): { characters?: { 
 
 const pictured = (shot: Shot): { image?: { image_url: string } } => (shot.image ? { image: { image_url: shot.image } } : {});
 
-/** POST /v1/videos for all shots in one film, where one becomes the next. */
-export function wholeBody(strip: Strip, characters: readonly Character[]): Record<string, unknown> {
-  const prompt = strip.shots
+/** What all shots say, as one prompt. */
+export const wordsOf = (strip: Strip): string =>
+  strip.shots
     .map((shot) => shot.text.trim())
     .filter(Boolean)
     .join(". ");
+
+/** POST /v1/videos for all shots in one film, where one becomes the next. */
+export function wholeBody(strip: Strip, characters: readonly Character[]): Record<string, unknown> {
+  const prompt = wordsOf(strip);
   const storyboard = strip.shots.map((shot, i) => ({
     at: i === 0 ? 0 : shot.start,
     until: shot.end,

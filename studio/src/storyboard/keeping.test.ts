@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pieces, namedIn, takeBody, timecode, toEdl, toOtio, wholeBody, withName, clock } from "./exports";
+import { pieces, namedIn, takeBody, timecode, toEdl, toOtio, tooMany, wholeBody, withName, clock } from "./exports";
 import { STEPS, amend, begin, commit, redo, rest, undo } from "./history";
 import { ASIDE, KEY, VERSION, load, parse, save } from "./keep";
 import { add, addTake, edit, emptyStrip, move, newShot, type Strip } from "./strip";
@@ -105,6 +105,11 @@ describe("bodies of calls", () => {
         { at: 3, until: 5.5, prompt: "小红 跳", cut: true, image: { image_url: "data:image/png;base64,AA==" } },
       ],
     });
+  });
+  it("are not made where a third character would be left out", () => {
+    const three = ["Ann", "Bo", "Cy"].map((name, i) => ({ id: `char_${i}`, name }));
+    expect(tooMany("Ann and Bo run. cy sleeps", three).map(({ name }) => name)).toEqual(["Ann", "Bo", "Cy"]);
+    expect(tooMany("Ann and Bo run", three)).toEqual([]);
   });
   it("make one take of one shot", () => {
     expect(takeBody(board(), 0, CAST, 9)).toMatchObject({

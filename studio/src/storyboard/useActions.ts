@@ -5,7 +5,7 @@ import { api, type Fields } from "../api";
 import { useT } from "../i18n";
 import { follow } from "../live";
 import { useToast } from "../ui";
-import { takeBody, wholeBody, type Character } from "./exports";
+import { MOST_CHARACTERS, takeBody, tooMany, wholeBody, wordsOf, type Character } from "./exports";
 import type { Films } from "./films";
 import { sameScript } from "./playback";
 import { addTake, choose, dropTake, lock, type Shot, type Strip } from "./strip";
@@ -25,9 +25,15 @@ export function useActions({ strip, change, arrive }: Board, films: Films, chara
       if (n > 0) tell(t("board.wantText", { n }), "danger");
       return n > 0;
     };
+    const crowded = (text: string): boolean => {
+      const names = tooMany(text, characters).map(({ name }) => name).join(", ");
+      if (names) tell(t("board.tooMany", { names, n: MOST_CHARACTERS }), "danger");
+      return names !== "";
+    };
     const make = async (index: number, count: number) => {
       const shot = strip.shots[index]!;
       if (shot.text.trim() === "") return tell(t("board.wantText", { n: index + 1 }), "danger");
+      if (crowded(shot.text)) return;
       try {
         for (let i = 0; i < count; i++) {
           const film = await api.create(takeBody(strip, index, characters) as Fields);
@@ -39,7 +45,7 @@ export function useActions({ strip, change, arrive }: Board, films: Films, chara
       }
     };
     const filmWhole = async () => {
-      if (wordless(strip)) return;
+      if (wordless(strip) || crowded(wordsOf(strip))) return;
       try {
         const film = await api.create(wholeBody(strip, characters) as Fields);
         follow(film);
