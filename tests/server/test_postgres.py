@@ -89,3 +89,41 @@ def test_a_quota_holds_against_many_calls_at_once(tmp_path, model, database):
     finally:
         for server in servers:
             server.close()
+
+
+def test_a_nul_reaches_no_question_to_the_database(tmp_path, model, database):
+    """PostgreSQL takes none in a text."""
+    server = Server(tmp_path / "home", model, database=database)
+    try:
+        ask = server.client()._client
+        for path in (
+            "videos/%00",
+            "videos?after=%00",
+            "skyloom/videos?search=%00",
+            "videos/characters/%00",
+            "webhook_endpoints/%00",
+        ):
+            assert ask.get(f"{server.url}/v1/{path}").status_code in (400, 404), path
+        for body in (
+            {"prompt": "a\0"},
+            {"prompt": "a fox", "characters": [{"id": "\0"}]},
+            {"prompt": "a fox", "video": {"id": "\0"}},
+        ):
+            assert ask.post(f"{server.url}/v1/videos", json=body).status_code == 400, body
+    finally:
+        server.close()
+
+
+def test_the_figures_are_the_same_there(tmp_path, model, database):
+    server = Server(tmp_path / "home", model, database=database)
+    try:
+        film = server.client().videos.create(prompt="a fox", **SHORT)
+        store = server.service.store
+        before = store.failures()
+        server.service.cancel(store.get(film.id))
+        assert store.failures().get("cancelled", 0) == before.get("cancelled", 0) + 1
+        waiting = server.client().videos.create(prompt="a fox", **SHORT).id
+        assert store.all_ahead({waiting})[waiting] == store.ahead(store.get(waiting)) and isinstance(store.past(), list)
+        server.service.delete(store.get(waiting))
+    finally:
+        server.close()

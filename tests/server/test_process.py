@@ -78,6 +78,20 @@ def test_serve_starts_films_and_stops(tmp_path, model):
         assert server.wait(60) == 0
 
 
+@pytest.mark.full
+def test_the_api_alone_removes_what_was_left(tmp_path, model):
+    left = tmp_path / "media" / f"video_{'0' * 32}"
+    left.mkdir(parents=True)
+    os.utime(left, (1, 1))
+    env = os.environ | {"SKYLOOM_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "skyloom", "serve", "--port", "0", "--no-worker", "--model", model]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as server:
+        server.stdout.readline()
+        until(lambda: not left.exists())
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+
+
 def _ready(address):
     try:
         with urllib.request.urlopen(f"{address}/readyz") as answer:
