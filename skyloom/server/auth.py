@@ -5,8 +5,9 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .records import Key
 from .settings import Settings
-from .store import Key, Store
+from .store import Store
 from .wire import ApiError
 
 SCOPES = ("read", "write", "admin")  # look; make and delete; see everybody's

@@ -18,13 +18,15 @@ from ..worlds.nouns import Noun, load_nouns
 from ..worlds.prompt import HANZI, tongue_of
 from . import parts, uploads
 from .auth import Caller
+from .calls import fingerprint
 from .media import FILM, PART, PORTRAIT, Media
 from .moderation import Moderator
+from .records import Character, ConflictError, Job
 from .settings import Settings
-from .store import Character, ConflictError, Job, Store
+from .store import Store
 from .tables import new_id
 from .uploads import CLIPS, PICTURES, Facts
-from .wire import ApiError, Cast, CharacterCreate, Upload, fingerprint
+from .wire import ApiError, Cast, CharacterCreate, Upload
 
 MOST = 2  # in one film
 LOOKS = ("colour", "size", "number")  # facts that belong to the noun behind them

@@ -15,7 +15,7 @@ import numpy as np
 from .. import __version__
 from ..base import footage, sizes
 from .media import FILM, Media
-from .store import Job
+from .records import Job
 from .wire import PROMPT, ApiError, VideoCut
 
 SLACK = 0.01  # seconds that an end may lie behind the film's own: people and programs round

@@ -20,8 +20,8 @@ from . import provenance, wire
 from .app import Body, Calls, Repeat, Served, takes
 from .auth import Caller
 from .media import STILL
+from .records import Job
 from .service import Service
-from .store import Job
 from .wire import ApiError, ImageEdit, ImageGenerate
 
 router = APIRouter(prefix="/v1", tags=["images"])

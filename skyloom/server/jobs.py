@@ -19,8 +19,9 @@ from typing import IO, Any, Protocol
 
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, run_dbos_database_migrations
 
+from .records import Job
 from .settings import Settings
-from .store import Job, Store
+from .store import Store
 
 log = logging.getLogger("skyloom.server")
 NAME = "skyloom"

@@ -19,8 +19,8 @@ from . import catalog, cuts
 from .media import FILM, PREVIEW, SPRITES, STILL, THUMBNAIL, Media
 from .orders import with_files
 from .provenance import Source, sources_of
+from .records import Job
 from .settings import Settings
-from .store import Job
 
 if TYPE_CHECKING:
     from ..generate.together import Joint

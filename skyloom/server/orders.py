@@ -15,16 +15,18 @@ from ..generate import Request
 from ..generate.request import influences
 from ..generate.takes import check_fit
 from ..worlds.prompt import LONGEST
-from . import catalog, cuts, limits, parts, steering, uploads, wire
+from . import catalog, cuts, limits, parts, steering, uploads
 from .auth import Caller
+from .calls import fingerprint
 from .catalog import Catalog
 from .characters import Characters, Company
 from .jobs import Queue
 from .media import FILM, PORTRAIT, Media
 from .moderation import Moderator
+from .records import ConflictError, Job, LimitError
 from .settings import Settings
 from .steering import Sources
-from .store import ConflictError, Job, LimitError, Store
+from .store import Store
 from .tables import new_id
 from .uploads import CLIPS, Facts
 from .wire import (
@@ -380,7 +382,7 @@ class Orders:
             owner=caller.owner,
             priority=PRIORITY if call.priority is None else call.priority,
             idempotency=repeat or None,
-            fingerprint=wire.fingerprint(call, columns["source"]),
+            fingerprint=fingerprint(call, columns["source"]),
             id=new_id(kind),
             **columns,
         )

@@ -15,7 +15,7 @@ from .wire import ApiError, Part
 if TYPE_CHECKING:
     from .characters import Company
     from .orders import Order, Orders
-    from .store import Character
+    from .records import Character
 
 
 def add(orders: "Orders", order: "Order", parts: list[Part]) -> None:

@@ -21,9 +21,9 @@ from . import logs
 from .app import create_app
 from .jobs import Worker
 from .making import Maker
+from .records import Job
 from .service import Service
 from .settings import Settings, environment
-from .store import Job
 
 log = logging.getLogger("skyloom.server")
 SETTLED = 30.0  # seconds after which a worker that ends was not broken from the beginning

@@ -26,8 +26,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from .. import __version__
 from ..base.video import read_recipe, write_whole
 from .media import Media
+from .records import Job
 from .settings import Settings
-from .store import Job
 
 log = logging.getLogger("skyloom.server")
 ROOT, CHAIN, KEY = "root.pem", "chain.pem", "key.pem"

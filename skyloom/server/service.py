@@ -8,6 +8,7 @@ from typing import Any
 from ..base.video import encode, read_video
 from . import uploads, wire
 from .auth import Caller
+from .calls import with_files
 from .catalog import Catalog
 from .characters import Characters
 from .jobs import Queue
@@ -15,9 +16,10 @@ from .media import FILM, STILL
 from .moderation import Moderator
 from .orders import Orders
 from .provenance import Signer, Source
+from .records import Ahead, Job, Past
 from .settings import Settings
 from .storage import open_media
-from .store import Ahead, Job, Past, Store
+from .store import Store
 from .webhooks import Webhooks
 from .wire import ApiError, ImageEdit, ImageGenerate, M, Upload, Video
 
@@ -51,7 +53,7 @@ class Service:
 
     def read(self, model: type[M], body: Any, caller: Caller) -> M:
         """A checked call, with the pictures in it that it names by `file_id`. ApiError 400 or 404 says what is wrong."""
-        return wire.with_files(wire.check(model, body), lambda id, param: self._picture(id, param, caller))
+        return with_files(wire.check(model, body), lambda id, param: self._picture(id, param, caller))
 
     def _picture(self, id: str, param: str, caller: Caller) -> Upload:
         """A still of this server, or the first frame of a film."""

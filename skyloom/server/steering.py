@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..base import sizes
 from . import catalog, uploads
 from .media import FILM
-from .store import Job
+from .records import Job
 from .uploads import CLIPS, PICTURES, Facts
 from .wire import ApiError, ImageEdit, Reference, Upload, VideoCreate
 

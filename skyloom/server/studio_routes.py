@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import Field
 
 from .. import generate
 from ..models.vocabulary import Vocabulary
@@ -25,7 +24,7 @@ router = APIRouter(prefix="/v1/skyloom", tags=["studio"])
 class PromptRead(wire.Call):
     """A prompt to be read, not filmed."""
 
-    prompt: str = Field(max_length=wire.PROMPT)
+    prompt: wire.LongText
     seed: int = 0  # of the expansion: another one tells it otherwise
 
 

@@ -14,8 +14,8 @@ from . import limits, wire
 from .app import Body, Calls, Repeat, Served, takes
 from .auth import Caller
 from .media import FILM, PORTRAIT, PREVIEW, SPRITES, THUMBNAIL
+from .records import Job
 from .service import Service
-from .store import Job
 from .wire import ApiError, Character, CharacterDeleted, CharacterPage, Deleted, Video, VideoPage
 
 router = APIRouter(prefix="/v1", tags=["videos"])

@@ -13,8 +13,9 @@ from typing import Any
 from . import fetching
 from .auth import Caller
 from .fetching import Refused
+from .records import Endpoint
 from .settings import DAY, Settings
-from .store import Endpoint, Store
+from .store import Store
 from .wire import ApiError, WebhookCreate, WebhookUpdate
 
 log = logging.getLogger("skyloom.server")

@@ -5,9 +5,7 @@ of the Videos API; ours are marked "own".
 """
 
 import difflib
-import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -30,6 +28,7 @@ from .examples import EXAMPLES
 
 M = TypeVar("M", bound="Call")
 PROMPT = 32_000  # characters
+LongText = Annotated[str, Field(max_length=PROMPT)]
 MOST_PARTS = 100_000  # objects, lists and commas of one JSON text, those in its strings too
 
 
@@ -421,28 +420,6 @@ def check(model: type[M], tree: Any) -> M:
         raise ApiError(400, f"Missing required parameter: {param!r}.", param=param, code="missing_required_parameter")
     said = first["msg"].removeprefix("Value error, ")
     raise ApiError(400, f"Invalid value for {param!r}: {said[:1].lower()}{said[1:]}.", param=param, code="invalid_value")
-
-
-def with_files(value: Any, read: Callable[[str, str], Upload], param: str = "") -> Any:
-    """A call with files in place of references by id; `read` makes one of id and parameter."""
-    if isinstance(value, Reference):
-        return read(value.file_id, param) if value.file_id else value
-    if isinstance(value, list):
-        return [with_files(each, read, param) for each in value]
-    if isinstance(value, Call):
-        fields = {name: with_files(getattr(value, name), read, param or name) for name in type(value).model_fields}
-        return value.model_copy(update=fields)
-    return value
-
-
-def fingerprint(call: Call, about: str | None = None) -> str:
-    """Of a call, to tell a repeat from another one with the same idempotency key; `about`: what its path names."""
-    plain = lambda value: hashlib.sha256(value.data).hexdigest() if isinstance(value, Upload) else str(value)  # noqa: E731
-    tree = {name: getattr(call, name) for name in type(call).model_fields}
-    plain_value = lambda value: value.model_dump() if isinstance(value, Reference | ById) else value  # noqa: E731
-    tree = {name: plain_value(value) for name, value in tree.items()}
-    told = [type(call).__name__, tree] if about is None else [type(call).__name__, tree, about]
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=plain).encode()).hexdigest()
 
 
 CALLS: tuple[type[Call], ...] = (

@@ -6,8 +6,8 @@ import urllib.request
 import pytest
 from conftest import Server
 
+from skyloom.server.records import Past
 from skyloom.server.service import pace
-from skyloom.server.store import Past
 from skyloom.server.tables import jobs
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from skyloom.base.video import encode, read_recipe, read_video
 from skyloom.server import provenance
 from skyloom.server.parts import word_of
-from skyloom.server.store import Character
+from skyloom.server.records import Character
 
 QUICK = {"steps": 1, "seed": 1}
 SHORT = {"seconds": "0.5", "size": "64x64"}
