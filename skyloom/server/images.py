@@ -15,6 +15,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from . import provenance, wire
 from .app import Body, Calls, Repeat, Served, takes
@@ -50,12 +51,23 @@ async def _answer(service: Service, caller: Caller, call: ImageGenerate, request
     jobs = await run_in_threadpool(service.create_images, call, caller, idempotency)
     lasting = _while_wanted(service, () if idempotency else jobs)  # who has such a key may come back for them
     if call.stream:
-        stream = _stream(service, caller, jobs, call, request, lasting)
-        return StreamingResponse(stream, media_type="text/event-stream")
+        return Stream(_stream(service, caller, jobs, call, request), lasting)
     async with lasting:
         done = [await _finished(service, caller, job, request) for job in jobs]
     data = [await run_in_threadpool(_item, service, job, call, request) for job in done]
     return JSONResponse({"created": int(done[0].created), "data": data, **_about(call, done[0])})
+
+
+class Stream(StreamingResponse):
+    """Server-sent events inside a context, which also ends where the caller goes before the first of them."""
+
+    def __init__(self, events: AsyncIterator[str], lasting: contextlib.AbstractAsyncContextManager[None]):
+        super().__init__(events, media_type="text/event-stream")
+        self.lasting = lasting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self.lasting:
+            await super().__call__(scope, receive, send)
 
 
 @contextlib.asynccontextmanager
@@ -127,22 +139,9 @@ def _about(call: ImageGenerate, job: Job) -> dict[str, Any]:
 
 
 async def _stream(
-    service: Service,
-    caller: Caller,
-    jobs: list[Job],
-    call: ImageGenerate,
-    request: Request,
-    lasting: contextlib.AbstractAsyncContextManager[None],
-) -> AsyncIterator[str]:
-    """One completed event a still, in the order that they were asked for, each after its partial pictures."""
-    async with lasting:
-        async for text in _events(service, caller, jobs, call, request):
-            yield text
-
-
-async def _events(
     service: Service, caller: Caller, jobs: list[Job], call: ImageGenerate, request: Request
 ) -> AsyncIterator[str]:
+    """One completed event a still, in the order that they were asked for, each after its partial pictures."""
     kind = "image_edit" if isinstance(call, ImageEdit) else "image_generation"
     for job in jobs:
         sent = 0
