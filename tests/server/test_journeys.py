@@ -269,6 +269,22 @@ def test_the_gallery_finds_compares_and_gives_recipes_back(visit, served, tmp_pa
     playwright.expect(page.get_by_label("Seed")).to_have_value("12345")
 
 
+def test_a_recipe_that_is_used_again_keeps_its_storyboard(visit, served):
+    cards = [{"at": 0, "prompt": "a red fox"}, {"at": 0.25, "prompt": "the snow"}]
+    one = film(served, "a red fox", storyboard=cards)
+    page = visit(f"film/{one}")
+    page.get_by_role("button", name="Reuse this recipe").click()
+    chips = page.get_by_role("group", name="Also from the recipe").get_by_role("button")
+    playwright.expect(chips).to_have_text(["2 steps ✕", "Storyboard of 2 ✕"])
+    assert not AXE.is_file() or faults(page) == []
+    page.get_by_role("button", name="Leave out: 2 steps").click()
+    playwright.expect(chips).to_have_text(["Storyboard of 2 ✕"])
+    page.get_by_role("button", name="Film it").click()
+    until(lambda: (new := call(served, "/v1/videos?limit=1")["data"][0]["id"]) != one and new)
+    options = served.service.store.get(call(served, "/v1/videos?limit=1")["data"][0]["id"]).request["options"]
+    assert [shot["text"] for shot in options["shots"]] == ["a red fox", "the snow"] and "steps" not in options
+
+
 def test_a_film_shows_where_it_comes_from_and_is_remixed_and_deleted(visit, served):
     one = film(served, "a red fox in the snow")
     page = visit(f"film/{one}")

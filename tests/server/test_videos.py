@@ -30,6 +30,11 @@ def test_a_prompt_becomes_a_film(film, client, tmp_path):
     assert recipe["prompt"] == "a red fox runs" and recipe["seed"] == 7 and recipe["steps"] == 2 and recipe["size"] == "96x64"
 
 
+def test_it_is_noted_how_long_a_step_takes(film, served):
+    past = served.service.store.past()[0]
+    assert past.work == "video" and 0 < past.step < past.spent
+
+
 def test_the_answer_says_what_was_native(film):
     assert film.native == {"model": "tiny", "size": "96x64", "seconds": 0.5, "fps": 12}
     assert film.seed == 7
