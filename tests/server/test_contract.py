@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import re
 import urllib.error
 import urllib.request
@@ -258,8 +259,12 @@ def test_only_admins_go_before_others(quiet, monkeypatch):
     quiet.client(admin).videos.create(prompt="a fox", **SHORT, extra_body={"priority": 1})
 
 
-def test_the_log_ties_a_call_to_its_job(quiet, capsys):
-    logs.set_up()
+def test_the_log_ties_a_call_to_its_job(quiet, capsys, caplog, monkeypatch):
+    handler = logs.ToStandardError()
+    handler.setFormatter(logs.AsJson())
+    logger = logging.getLogger("skyloom.server")
+    caplog.set_level(logging.INFO, logger.name)
+    monkeypatch.setattr(logger, "handlers", [handler])
     _, headers, film = raw(quiet, "POST", "/v1/videos", {"prompt": "a fox", **SHORT})
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     (line,) = [line for line in lines if line["message"] == "queued"]
