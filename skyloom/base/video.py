@@ -1,10 +1,11 @@
 """The only file that knows codecs: frames <-> .mp4 .webm .gif .png, with the recipe of a film in the file's metadata.
 
-Dimension key: T frames, H W pixels. `frames_THWC` is uint8 RGB 0..255. Files appear whole or not at all: bytes are made
-in memory and moved into place, so an error, a full disk or Ctrl-C leaves what was there before. The same frames, rate and
+Dimension key: T frames, H W pixels. `frames_THWC` is uint8 RGB 0..255. Files appear whole or not at all: they grow beside
+their place and are moved into it, so an error, a full disk or Ctrl-C leaves what was there before. The same frames, rate and
 metadata give the same bytes.
 """
 
+import contextlib
 import io
 import itertools
 import json
@@ -22,6 +23,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 FORMATS = ("mp4", "webm", "gif", "png")
+HELD = ("gif", "png")  # need all frames at once; the others are written frame by frame
 SHEET_FRAMES = 16  # a .png of a film shows at most this many of its frames
 _SCALE = av.video.reformatter.Interpolation
 TO_YUV = _SCALE.AREA | _SCALE.ACCURATE_RND
@@ -44,14 +46,23 @@ def write_video(
     """Write frames to a path, to an open binary file, or to standard output ("-").
 
     `format` (one of FORMATS) follows from the path's suffix, else it is mp4. A png holds one frame, or a contact sheet of
-    up to SHEET_FRAMES. `metadata` is stored as JSON; `read_recipe` gives it back. ValueError for frames or a suffix that
-    cannot be written, OSError (with a message to show) where the place cannot.
+    up to SHEET_FRAMES. `metadata` is stored as JSON; `read_recipe` gives it back. Memory grows with the length in HELD formats,
+    and where the place is no plain file. ValueError for frames or a suffix that cannot be written, OSError (with a message to
+    show) where the place cannot.
     """
     if isinstance(out, str) and out == "-":
         out = sys.stdout.buffer
     if isinstance(out, (str, os.PathLike)):
         check_output(out, format)
-        write_whole(out, encode(frames, fps, format or format_of(out), metadata))
+        format = format or format_of(out)
+        if format in HELD or _special(Path(out)):
+            write_whole(out, encode(frames, fps, format, metadata))
+            return
+        checked = _ready(frames, fps, format)
+        with _as_one_line(out), _replacing(Path(out).resolve()) as file:
+            # what +faststart reads back is a second look at the file, which must have all that was written so far
+            rewind = lambda url, flags, options: file.flush() or open(file.name, "rb")  # noqa: E731
+            _mux(file, checked, fps, format, metadata, CODECS[format][2], {}, rewind)
     else:
         out.write(encode(frames, fps, format or "mp4", metadata))
         out.flush()
@@ -97,11 +108,7 @@ class _Counted:
 
 def encode(frames: np.ndarray | Iterable[np.ndarray], fps: float, format: str, metadata: dict[str, Any] | None = None) -> bytes:
     """Frames -> the bytes of a whole file. ValueError for an unknown format, no frames, or frames that are not uint8 RGB."""
-    if format not in FORMATS:
-        raise ValueError(f"format {format!r} is unknown. Known: {', '.join(FORMATS)}.")
-    if not 0 < fps <= 240:
-        raise ValueError(f"fps={fps}: need a rate above 0 and up to 240.")
-    checked = _checked(frames)
+    checked = _ready(frames, fps, format)
     if format == "png":
         return _encode_png(checked, metadata)
     if format == "gif":
@@ -194,31 +201,53 @@ def check_output(path: str | os.PathLike[str], format: str | None = None) -> Non
     folder = place.resolve().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {place.parent}. Make it first: mkdir -p {place.parent}")
-    target = place if place.exists() and not place.is_file() else folder
-    if not os.access(target, os.W_OK):
+    special = _special(place)
+    if not os.access(place if special else folder, os.W_OK):
         raise PermissionError(f"{path}: no permission to write in {place.parent}. Try another folder.")
+    if not special:
+        with _as_one_line(path):  # some folders say yes, and take no file: only trying tells
+            handle, name = tempfile.mkstemp(prefix=f".{place.name[:40]}.", suffix=".part", dir=folder)
+            os.close(handle)
+            os.unlink(name)
+
+
+def _special(place: Path) -> bool:
+    """Whether it is there and no plain file: a device or a pipe, which is written to and not replaced."""
+    return place.exists() and not stat.S_ISREG(place.stat().st_mode)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file that is there whole or not at all; what stood there stays until then. Devices and pipes are written to."""
     place = Path(path).resolve()  # through links, so that the link stays one
-    try:
-        if place.exists() and not stat.S_ISREG(place.stat().st_mode):
+    with _as_one_line(path):
+        if _special(place):
             place.write_bytes(data)
             return
-        _replace(place, data)
+        with _replacing(place) as file:
+            file.write(data)
+
+
+@contextlib.contextmanager
+def _as_one_line(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What the system says of a place, as a message to show."""
+    try:
+        yield
     except OSError as error:
         advice = "Free some space or try another folder." if error.errno in (28, 122) else "Try another folder."
-        told = type(error)(f"{path}: could not be written ({error.strerror or error}). {advice}")
+        kind = OSError if isinstance(error, av.FFmpegError) else type(error)
+        told = kind(f"{path}: could not be written ({error.strerror or error}). {advice}")
         told.errno = error.errno  # whoever catches it may want to know that the disk is full
         raise told from error
 
 
-def _replace(place: Path, data: bytes) -> None:
+@contextlib.contextmanager
+def _replacing(place: Path) -> Iterator[Any]:
+    """A file beside the place to write to, which takes it when all went well and goes otherwise."""
     handle, name = tempfile.mkstemp(prefix=f".{place.name[:40]}.", suffix=".part", dir=place.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        with open(name, "w+b") as file:
+            os.close(handle)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)
@@ -228,6 +257,15 @@ def _replace(place: Path, data: bytes) -> None:
     except BaseException:  # Ctrl-C too
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _ready(frames: np.ndarray | Iterable[np.ndarray], fps: float, format: str) -> Iterator[np.ndarray]:
+    """The frames, as they are taken; ValueError now for a format or rate that cannot be."""
+    if format not in FORMATS:
+        raise ValueError(f"format {format!r} is unknown. Known: {', '.join(FORMATS)}.")
+    if not 0 < fps <= 240:
+        raise ValueError(f"fps={fps}: need a rate above 0 and up to 240.")
+    return _checked(frames)
 
 
 def _checked(frames: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:

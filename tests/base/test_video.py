@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 
 import av
 import numpy as np
@@ -299,3 +300,39 @@ def test_a_live_film_goes_out_while_frames_come(tmp_path):
     assert read_recipe(tmp_path / "live.mp4") == RECIPE
     with pytest.raises(ValueError, match="no frames"):
         write_live(Pipe(), iter(()), 12)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "webm"])
+def test_a_long_film_grows_on_disk_and_not_in_memory(tmp_path, suffix):
+    """The file that grows beside its place has the bytes of the same film in memory, and gets them as frames come."""
+    sizes = []
+    noisy = np.random.default_rng(0).integers(0, 256, (200, 64, 96, 3), np.uint8)
+
+    def frames():
+        for frame in noisy:
+            sizes.append(sum(part.stat().st_size for part in tmp_path.glob("*.part")))
+            yield frame
+
+    write_video(tmp_path / f"film.{suffix}", frames(), 12, metadata=RECIPE)
+    assert sizes[150] > 100_000
+    assert (tmp_path / f"film.{suffix}").read_bytes() == encode(noisy, 12, suffix, RECIPE)
+    assert os.listdir(tmp_path) == [f"film.{suffix}"]
+
+
+def test_a_disk_that_fills_while_frames_come_leaves_nothing(tmp_path, monkeypatch):
+    """As on a real one: a device that takes nothing stands for the file that grows."""
+    monkeypatch.setattr(video, "open", lambda name, mode: open("/dev/full", mode, buffering=0), raising=False)
+    with pytest.raises(OSError, match=r"film.mp4: could not be written \(No space left on device\). Free some space"):
+        write_video(tmp_path / "film.mp4", moving(60, 128, 128), 12)
+    assert os.listdir(tmp_path) == []
+
+
+def test_folders_that_take_no_files_are_named_before_any_work(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    check_output(tmp_path / "film.mp4")
+    assert os.listdir(tmp_path) == []
+    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    with pytest.raises(OSError, match=r"film.mp4: could not be written \(Read-only file system\). Try another folder"):
+        check_output(tmp_path / "film.mp4")
