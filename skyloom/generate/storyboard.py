@@ -17,8 +17,9 @@
     image = "card.png"
     cut = true
 
-A card lasts until the next one unless it says otherwise; what stands between two cards turns one into the other. A character's
-name becomes its description, so that it looks the same in every shot. Images are named as seen from the file.
+A card lasts until the next one unless it says otherwise, and the film ends with the last; what stands between two cards turns
+one into the other. A character's name becomes its description, so that it looks the same in every shot. Images are named as
+seen from the file.
 """
 
 import json
@@ -54,7 +55,11 @@ def read_storyboard(path: str | Path) -> dict[str, Any]:
     if not isinstance(cast, dict) or not all(isinstance(text, str) for text in cast.values()):
         raise ValueError(f"{path}: characters: wanted NAME = 'a description' for each.")
     fields = {key: board[key] for key in SETTINGS if key in board}
-    return {**fields, "shots": _shots(path, cards, cast, fields.get("seconds"))}
+    shots = _shots(path, cards, cast, fields.get("seconds"))
+    if fields.get("seconds") not in (None, shots[-1].end):
+        told = f"seconds={fields['seconds']}, but the last shot ends at {shots[-1].end:g} s"
+        raise ValueError(f"{path}: {told}, and the film with it. Change one of them, or leave one out.")
+    return {**fields, "shots": shots}
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -63,6 +63,8 @@ def test_names_are_whole_words():
         ("[[shot]]\ntext = ''", "shot 1: shot text is empty"),
         ("[[shot]]\ntext = 'a'\n[[shot]]\ntext = 'b'", "shot 2: at=None"),
         ("[[shot]]\nat = 3\nuntil = 2\ntext = 'a'", "ends before it has begun"),
+        ("seconds = 8\n[[shot]]\nuntil = 3\ntext = 'a'", "seconds=8, but the last shot ends at 3 s"),
+        ("seconds = 2\n[[shot]]\nuntil = 3\ntext = 'a'", "seconds=2, but the last shot ends at 3 s"),
         ("[characters]\nRusty = 3\n[[shot]]\ntext = 'a'", "wanted NAME"),
         ("[[shot]]\ntext = 'a fox'\n" * 200, "200 shots, at most 100"),
     ],
