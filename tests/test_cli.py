@@ -16,7 +16,8 @@ import pytest
 
 import skyloom
 from skyloom.base.video import read_recipe, read_video
-from skyloom.cli import run
+from skyloom.cli import films, run
+from skyloom.generate import Request
 from skyloom.models.bundle import save_bundle, tiny_bundle
 
 ROOT = Path(skyloom.__file__).parent.parent
@@ -160,6 +161,39 @@ def test_too_little_memory_is_a_failure(film, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sizes, "free_memory", lambda: 1000)
     assert film("a fox", "-o", str(tmp_path / "f.mp4")) == 1
     assert "of memory, but" in capsys.readouterr().err and os.listdir(tmp_path) == []
+
+
+def test_formats_that_hold_all_frames_must_find_room_for_them(model, tmp_path, monkeypatch, capsys):
+    from skyloom.base import sizes
+    from skyloom.generate import load_bundle, plan
+    from skyloom.generate.cost import PROCESS_BYTES
+
+    words = ["generate", "a fox", "--seconds", "6", "--size", "32x32", "--steps", "1", "--model", model]
+    planned = plan(Request("a fox", 6.0, "32x32", steps=1, model=model), load_bundle(model))
+    monkeypatch.setattr(sizes, "free_memory", lambda: planned.bytes - PROCESS_BYTES + planned.film // 2)
+    assert run([*words, "-o", str(tmp_path / "f.gif")]) == 1 and "of memory, but" in capsys.readouterr().err
+    assert run([*words, "-o", str(tmp_path / "f.png")]) == 1
+    assert run([*words, "-o", str(tmp_path / "f.mp4")]) == 0
+
+
+def test_long_waits_are_announced_once(film, tmp_path, monkeypatch, capsys):
+    from skyloom.generate import cost
+
+    assert film("a foxx", "-o", str(tmp_path / "f.png")) == 0
+    assert "on this machine" not in capsys.readouterr().err
+    monkeypatch.setattr(cost, "seconds_of", lambda *_: 930.0)
+    assert film("a foxx", "--n", "2", "-o", str(tmp_path / "f.png")) == 0
+    err = capsys.readouterr().err
+    assert "skyloom: note: takes about 31 min 0 s on this machine; Ctrl-C stops it" in err
+    assert err.count("unknown word") == 1  # the same for both films, so said once
+
+
+def test_every_film_has_its_own_notes(model, tmp_path, capsys):
+    words = ["a red fox on a stage", "a foxx"]
+    requests = [Request(prompt, 0.3, "64x64", steps=1, model=model) for prompt in words]
+    films.make(requests, [str(tmp_path / "a.png"), str(tmp_path / "b.png")], False)
+    err = capsys.readouterr().err
+    assert "unknown word 'foxx'" in err and err.count("size 64x64 is not one of those trained on") == 1
 
 
 def test_a_terminal_gets_a_bar_and_ctrl_c_leaves_nothing(model, tmp_path):

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,6 +101,38 @@ def test_variations_come_from_the_recipe(film, model, tmp_path):
     assert run(["generate", "--like", file, "--seed", "0", "-o", file]) == 2
 
 
+def test_a_variation_is_changed_by_what_is_told(film, tmp_path):
+    assert film("generate", "a fox", "--seconds", "0.3", "--size", "64x64", "--quality", "fast")[0] == 0
+    file, out = str(tmp_path / "out.mp4"), str(tmp_path / "v.mp4")
+    told = ["a cat", "--seconds", "0.5", "--size", "96x64", "--quality", "best", "--guidance", "1"]
+    assert run(["generate", *told, "--like", file, "-o", out]) == 0
+    recipe = read_recipe(out)
+    assert (recipe["prompt"], recipe["seconds"], recipe["size"]) == ("a cat", 0.5, "96x64")
+    assert (recipe["steps"], recipe["guidance"], recipe["vary"], recipe["seeds"]) == (24, 1, 0.3, [[0, 0.0]])
+    assert read_video(out)[0].shape == (6, 64, 96, 3)
+
+
+def test_what_a_board_says_counts_only_where_no_option_does(film, given, tmp_path):
+    board = "fps = 8\nquality = 'best'\nsize = '64x64'\n[[shot]]\nuntil = 1\ntext = 'a fox'"
+    (tmp_path / "fast.toml").write_text(board)
+    assert film("storyboard", str(tmp_path / "fast.toml"))[2]["fps"] == 8
+    recipe = film("storyboard", str(tmp_path / "fast.toml"), "--quality", "good", "--fps", "12")[2]
+    assert (recipe["quality"], recipe["fps"], recipe["size"]) == ("good", 12, "64x64")
+
+
+def test_previews_are_pictures_of_what_takes_shape(model, tmp_path, monkeypatch):
+    shown, written = tmp_path / "shown.png", []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (written.append(Path(b).name), replace(a, b)))
+    words = ["generate", "a fox", "--seconds", "0.5", "--size", "64x64", "--steps", "3", "--model", model]
+    assert run([*words, "--preview", str(shown), "-o", str(tmp_path / "fox.mp4")]) == 0
+    assert written == ["shown.png"] * 3 + ["fox.mp4"] and sorted(os.listdir(tmp_path)) == ["fox.mp4", "shown.png"]
+    picture = read_video(shown)[0]
+    assert picture.shape[0] == 1 and picture.std() > 1
+    assert run([*words, "--preview", str(tmp_path / "shown.jpg"), "-o", str(tmp_path / "other.mp4")]) == 2
+    assert not (tmp_path / "other.mp4").exists()
+
+
 def test_a_rerun_says_when_what_was_given_has_changed(film, given, tmp_path, capsys):
     clip = tmp_path / "clip.mp4"
     clip.write_bytes((given / "a.mp4").read_bytes())
@@ -145,6 +179,11 @@ def test_a_stream_can_be_played_meanwhile(model, tmp_path, monkeypatch):
         (("storyboard", "cards.toml"), "200 shots, at most 100"),
         (("generate", "a fox", "--at", "soon:card.png"), "wanted SECOND:FILE"),
         (("generate", "--shot", "0-2s: a", "--shot", "1-3s: b"), "overlap"),
+        (("generate", "a fox", "--shot", "0-2s: a cat"), "the shots say what happens, and so does a prompt"),
+        (("generate", "--shot", "0-2s: a cat", "--seconds", "5"), "seconds=5: but the film ends with its last shot, at 2 s"),
+        (("generate", "a fox", "--vary", "0.9"), "vary=0.9: needs a film to vary. Name it: --like film.mp4"),
+        (("generate", "a fox", "--preview", "new.jpg"), "cannot write .jpg"),
+        (("generate", "a fox", "--preview", "new.mp4"), "preview new.mp4: wanted a .png"),
         (("generate", "--like", "card.png"), "holds no recipe"),
         (("loop", "a fox", "--seconds", "9"), "a loop lasts up to 4"),
         (("outpaint", "a.mp4", "--size", "64x64"), "has the shape of"),

@@ -18,8 +18,7 @@ def image(*prompt: str, size: str = "square", making: Making | None = None) -> N
         square, wide, tall or WIDTHxHEIGHT in pixels.
     """
     making = making or Making()
-    out = "image.png" if making.out == "film.mp4" else making.out
-    dataclasses.replace(making, out=out).film(prompt, seconds=0.0, size=size)
+    dataclasses.replace(making, out=making.out or "image.png").film(prompt, seconds=0.0, size=size)
 
 
 @app.command
@@ -205,8 +204,7 @@ def storyboard(file: str, /, *, making: Making | None = None) -> None:
     from ..generate.storyboard import read_storyboard
 
     making, told = making or Making(), read_storyboard(file)
-    plain = dataclasses.asdict(Making())
-    given = {key for key, value in dataclasses.asdict(making).items() if value != plain[key]}
+    given = making.given()
     making.film((), **{key: value for key, value in told.items() if key not in given})
 
 

@@ -88,6 +88,7 @@ class Reel:
     fps: float
     recipe: dict[str, Any]
     notes: list[str]
+    plan: Plan  # what it takes
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return self.frames
@@ -154,19 +155,20 @@ def generate(
     MemoryError where the machine has too little free memory; nothing has been computed then.
     """
     began = time.perf_counter()
-    reel = _shoot(request, bundle, on_step, on_preview, held=True)
+    reel = shoot(request, bundle, on_step, on_preview, held=True)
     frames = np.stack(list(reel))
     return Film(frames, reel.fps, reel.recipe, reel.notes, time.perf_counter() - began)
 
 
 def shoot(
-    request: Request, bundle: "Bundle | None" = None, on_step: Progress | None = None, on_preview: Preview | None = None
+    request: Request,
+    bundle: "Bundle | None" = None,
+    on_step: Progress | None = None,
+    on_preview: Preview | None = None,
+    held: bool = False,
 ) -> Reel:
-    """The same frame by frame, for films of any length: everything is checked now, filming begins with the first frame."""
-    return _shoot(request, bundle, on_step, on_preview, held=False)
-
-
-def _shoot(request: Request, bundle: "Bundle | None", on_step: Progress | None, on_preview: Preview | None, held: bool) -> Reel:
+    """The same frame by frame, for films of any length: everything is checked now, filming begins with the first frame.
+    `held`: all frames will be kept at once, and must find room."""
     if request.n != 1:
         raise ValueError(f"n={request.n}: generate() makes one film. Loop over request.each().")
     bundle = bundle if bundle is not None else load_bundle(request.model, request.lora)
@@ -183,7 +185,7 @@ def _shoot(request: Request, bundle: "Bundle | None", on_step: Progress | None, 
     inputs = script.inputs | {path: provenance(path) for _, path in request.cast}
     recipe |= {"inputs": inputs} if inputs else {}
     frames = _frames(script, request, bundle, on_step or (lambda done, steps: None), on_preview)
-    return Reel(frames, script.frames, request.fps, recipe, notes)
+    return Reel(frames, script.frames, request.fps, recipe, notes, planned)
 
 
 def plan(request: Request, bundle: "Bundle") -> Plan:
