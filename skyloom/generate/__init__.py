@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..models.bundle import Bundle
+    from .sampling import Stage
 
 __all__ = [
     "QUALITY", "STRENGTHS", "Film", "Model", "Plan", "Quality", "Reel", "Request", "Shot", "check_memory", "conv_flops",
@@ -325,12 +326,33 @@ def _frames(
     height, width = sizes.parse_size(request.size)
     top, left = (script.height - height) // 2, (script.width - width) // 2
     on_step(0, steps)
+    leading: list[Take] = []
     for part in script.parts:
-        if isinstance(part, Take):
-            for frame in _pasted(part, _shown(sampling.films(part, stage))):
-                yield np.ascontiguousarray(frame[top : top + height, left : left + width])
-        else:
+        if not isinstance(part, Take):
             yield from part
+        elif part.leads:
+            leading.append(part)
+        else:
+            frames = _filmed(part, stage)
+            while leading:
+                frames = _led(leading.pop(), list(frames), stage)
+            for frame in frames:
+                yield np.ascontiguousarray(frame[top : top + height, left : left + width])
+
+
+def _led(take: Take, after: list[np.ndarray], stage: "Stage") -> Iterator[np.ndarray]:
+    """A take that leads into frames which are there already, and these."""
+    assert take.given is not None
+    given = np.concatenate([take.given[: -take.leads], after[: take.leads]])
+    yield from _filmed(dataclasses.replace(take, given=given), stage)
+    yield from after[take.leads :]
+
+
+def _filmed(take: Take, stage: "Stage") -> Iterator[np.ndarray]:
+    """The frames of a take, on its canvas."""
+    from . import sampling
+
+    return _pasted(take, _shown(sampling.films(take, stage)))
 
 
 def _pasted(take: Take, drawn: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

@@ -117,13 +117,15 @@ def _ramp(seconds: np.ndarray, begin: float, end: float) -> np.ndarray:
 
 
 def _extend(desk: Desk) -> list[Any]:
+    if desk.request.seconds == 0:
+        raise ValueError("seconds=0: adds nothing to the clip. Try seconds=2.")
     clip, new, way = desk.read(desk.request.clip), desk.request.frames, desk.request.extend
     if way == "both" and len(clip) < 2 * CHUNK + 1:
         raise ValueError(f"{desk.request.clip}: too short to extend both ways at once. Extend it forward, then backward.")
     back = min(CONTEXT * CHUNK, len(clip) // 2 // CHUNK * CHUNK if way == "both" else CONTEXT * CHUNK)
-    before, head = _lead_in(desk, clip, new, back) if way != "forward" else (None, 0)
+    before, head = _lead_in(desk, clip, new, back) if way != "forward" else ([], 0)
     tail, after = _lead_out(desk, clip, new, len(clip) - head) if way != "backward" else (0, None)
-    parts = [before, clip[head : len(clip) - tail], after]
+    parts = [*before, clip[head : len(clip) - tail], after]
     return [part for part in parts if part is not None]
 
 
@@ -136,22 +138,31 @@ def _lead_out(desk: Desk, clip: np.ndarray, new: int, most: int) -> tuple[int, T
     return context, desk.take(levels, (0, context + new), given=given, paste=_handover(length, 0, context))
 
 
-def _lead_in(desk: Desk, clip: np.ndarray, new: int, most: int) -> tuple[Take, int]:
-    """What comes before the clip: the take, and how many of the clip's first frames it covers."""
+def _lead_in(desk: Desk, clip: np.ndarray, new: int, most: int) -> tuple[list[Take], int]:
+    """What comes before the clip: takes, of which each is filmed after the one that it leads into, since no window can be that
+    does not see what it ends with; and how many of the clip's first frames the last one covers."""
+    span, half = 1 + (desk.window - 1) * CHUNK, (desk.window - 1) // 2 * CHUNK
+    reach = max(CHUNK, min(CONTEXT * CHUNK, half))  # of a take into the one that follows it
     context = max(CHUNK, min(most, len(clip) // CHUNK * CHUNK))
+    context = context if _whole(new) <= span - context else min(context, reach)
+    head, piece = clip[:context], min(new, span - context)
+    takes, left = [_before(desk, piece, desk.on_canvas(_padded(head, context)), len(head))], new - piece
+    if left and half < CHUNK:
+        raise ValueError(f"seconds={desk.request.seconds:g}: the windows of this model are too short to go so far backward.")
+    while left:
+        piece = min(left, span - reach)
+        takes.append(dataclasses.replace(_before(desk, piece, desk.blank(reach), reach), leads=reach))
+        left -= piece
+    return takes[::-1], len(head)
+
+
+def _before(desk: Desk, new: int, context: np.ndarray, shown: int) -> Take:
+    """A take of so many frames and the given ones after them, of which the film has the first that are `shown`."""
     begin = _whole(new)
-    longest = 1 + (desk.window - 1) * CHUNK - context
-    if begin > longest:
-        raise ValueError(
-            f"seconds={desk.request.seconds:g}: backward at most {longest / desk.request.fps:.2f} at a time. "
-            "Extend the result again."
-        )
-    length, head = begin + context, clip[:context]
+    length = begin + len(context)
     given, levels = desk.blank(length), flat(length, 1.0)
-    given[begin:] = desk.on_canvas(_padded(head, context))
-    levels[begin:] = 0
-    take = desk.take(levels, (begin - new, begin + len(head)), given=given, paste=_fade_in(length, begin))
-    return take, len(head)
+    given[begin:], levels[begin:] = context, 0
+    return desk.take(levels, (begin - new, begin + shown), given=given, paste=_fade_in(length, begin))
 
 
 def _padded(frames: np.ndarray, length: int) -> np.ndarray:

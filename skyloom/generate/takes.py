@@ -37,6 +37,7 @@ class Take:
     keep: tuple[int, int]  # frames [from, to) that go into the film
     given: np.ndarray | None = None  # frames_FHWC uint8, needed where a level is below 1
     paste: np.ndarray | None = None  # F 1 1 1 or F H W 1, 0..1: where the film shows `given` itself and not what was drawn
+    leads: int = 0  # frames at its end that are given by what follows it, which is filmed first
     ring: bool = False  # ends where it begins; its first frame is not shown
     was: str = ""  # of an edit: the prompt of what is given, empty where nobody knows
     steady: bool = True  # whether what stands still is drawn once (models/steady); not where one picture becomes another
@@ -71,7 +72,7 @@ class Script:
     @property
     def frames(self) -> int:
         """Of the finished film."""
-        return sum(part.keep[1] - part.keep[0] if isinstance(part, Take) else len(part) for part in self.parts)
+        return sum(part.keep[1] - part.keep[0] - part.leads if isinstance(part, Take) else len(part) for part in self.parts)
 
     @property
     def given_bytes(self) -> int:

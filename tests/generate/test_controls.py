@@ -132,6 +132,31 @@ def test_extending_hands_over_gradually(files, bundle):
     assert share[9] == 0 and (np.diff(share[9:]) > 0).all() and share[-1] > 0.9  # 9: the first given frame
 
 
+@pytest.mark.parametrize("way, seconds, length", [("backward", 8, 96 + 24), ("both", 4, 48 + 24 + 48)])
+def test_a_clip_goes_backward_by_more_than_a_window(files, bundle, way, seconds, length):
+    """Each piece is filmed after the one that it leads into, from what that begins with."""
+    clip, request = read_video(files / "ours.mp4")[0], ask(files, clip="ours.mp4", extend=way, seconds=seconds, steps=1)
+    pieces, filmed = [], room._filmed
+
+    def listening(take, stage):
+        pieces.append((take, list(filmed(take, stage))))
+        return iter(pieces[-1][1])
+
+    with mock.patch.object(room, "_filmed", listening):
+        film = generate(request, bundle)
+    assert len(film.frames) == length == script_of(request, bundle).frames
+    back = [(take, drawn) for take, drawn in pieces if take.levels[0, 0, 0] == 1]
+    assert len(back) == -(-seconds * FPS // 33)
+    assert all(len(sampling.windows_of(take, cost.window_of(bundle))) == 1 for take, _ in back)
+    for (_, after), (take, drawn) in itertools.pairwise(back):
+        assert take.leads == 16 and np.array_equal(take.given[-16:], after[:16])
+        assert np.abs(drawn[-1].astype(int) - after[15]).mean() < np.abs(drawn[-16].astype(int) - after[0]).mean()
+    assert np.array_equal(film.frames[0], back[-1][1][0])
+    if way == "backward":
+        assert np.array_equal(film.frames[-8:], clip[-8:])
+    assert np.array_equal(generate(Request.from_recipe(film.recipe), bundle).frames, film.frames)
+
+
 def test_extending_again_chains_the_recipes(files, bundle, tmp_path):
     path = str(files / "ours.mp4")
     for i in range(3):
@@ -424,7 +449,7 @@ def test_controls_that_do_not_fit_are_refused_at_once(files, options, says):
         ({"clip": "ours.mp4", "mask": "black.png"}, "has no white in it"),
         ({"clip": "ours.mp4", "mask": "60,0,24,64"}, "reaches outside"),
         ({"clip": "ours.mp4", "outpaint": True, "size": "128x128"}, "has the shape of"),
-        ({"clip": "ours.mp4", "extend": "backward", "seconds": 20}, "backward at most"),
+        ({"clip": "ours.mp4", "extend": "backward", "seconds": 0}, "seconds=0: adds nothing to the clip"),
         ({"prompt": "", "clip": "foreign.mp4", "strength": 0.5}, "holds no recipe with a prompt"),
         ({"image": "first.png", "seconds": 0}, "a still that is given"),
         ({"clip": "first.png", "loop": True}, "too short to loop"),
