@@ -13,7 +13,7 @@ import itertools
 import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ MOST_PIXELS = 8192 * 8192  # of one picture
 FEW = 48  # pictures of a film whose first one tells enough
 PLACES = 4  # of a film, evenly, whose pictures tell whether it is interlaced
 UNEVEN = 0.25  # a rate is variable where gaps between frames differ by more than this share of the usual gap
+MISSING, SHARE_MISSING = 0.2, 0.05  # seconds, and share of all, that headers are off by in whole files
+LOST = 4  # of the last pictures of a torn film, as many may be there before others that come between: coders look ahead
 UNREADABLE = (  # what Pillow raises for pictures that are broken
     OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error,
     Image.DecompressionBombError, Image.DecompressionBombWarning,
@@ -65,6 +67,11 @@ class Footage:
     alpha: bool = False
     audio: bool = False
     promised: float = 0.0  # seconds that its header tells of; more than `seconds` where the end is missing
+
+    @property
+    def torn(self) -> bool:
+        """Whether the end is missing."""
+        return self.promised - self.seconds > max(MISSING, SHARE_MISSING * self.promised)
 
     def row(self) -> dict[str, Any]:
         return asdict(self)
@@ -315,7 +322,7 @@ def _described(container: Any, stream: Any, first: Any, stamps: list[float | Non
     fps = frames / seconds if seconds > 0 and frames > 1 else float(stream.average_rate or 0)
     height, width = _upright_size(first)
     parts = first.format.components
-    return Footage(
+    about = Footage(
         kind="film" if frames != 1 else "still",
         width=width,
         height=height,
@@ -332,6 +339,9 @@ def _described(container: Any, stream: Any, first: Any, stamps: list[float | Non
         audio=bool(container.streams.audio),
         promised=_promised(container, stream),
     )
+    if not about.torn or not len(gaps) or _uneven(gaps[:-LOST]):
+        return about
+    return replace(about, fps=round(1 / float(np.quantile(gaps, 0.25)), 4))  # near a torn end pictures are missing
 
 
 def _promised(container: Any, stream: Any) -> float:

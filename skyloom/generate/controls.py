@@ -258,6 +258,9 @@ def _blend(desk: Desk) -> list[Any]:
     if points:
         seconds, values = (list(column) for column in zip(*points, strict=True))
         influence = np.interp(np.arange(shared) / request.fps, seconds, values)
+        if seconds[-1] > shared / request.fps:
+            ends = f"the shorter clip ends at {shared / request.fps:.4g} s"
+            desk.notes.append(f"curve: goes on to {seconds[-1]:g} s, but {ends}: its rest is left out")
     else:
         influence = curves[request.curve]
     keep = (len(first) - shared, shared) if request.curve == "transition" else (0, len(second))

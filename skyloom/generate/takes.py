@@ -154,10 +154,13 @@ class Desk:
         frames = clips.read_clip(path, self.request.fps, size or self.size, most)
         if path not in self.inputs:
             self.inputs[path] = provenance(path)
-            self._remark(path, about)
+            self._remark(path, about, len(frames))
         return frames
 
-    def _remark(self, path: str, about: clips.Footage) -> None:
+    def _remark(self, path: str, about: clips.Footage, frames: int) -> None:
+        if about.torn:
+            seconds = min(about.seconds, frames / self.request.fps)
+            self.notes.append(f"{path}: ends early, at {seconds:.2g} of {about.promised:.3g} s. Is the file whole?")
         changed = (
             [f"{about.fps:.4g} fps became {self.request.fps:g}"]
             if about.fps and abs(about.fps - self.request.fps) > 0.1

@@ -226,6 +226,13 @@ def test_a_blend_follows_its_curve(files, bundle):
     assert np.array_equal(take.given[12], read_video(files / "foreign.mp4")[0][12])
 
 
+def test_a_curve_that_outlasts_the_clips_is_told(files, bundle):
+    notes = script_of(ask(files, clip="ours.mp4", to="foreign.mp4", then="snow", curve="0:0, 1:1, 9:0"), bundle).notes
+    assert "curve: goes on to 9 s, but the shorter clip ends at 2 s: its rest is left out" in notes
+    notes = script_of(ask(files, clip="ours.mp4", to="foreign.mp4", then="snow", curve="0:0, 2:1"), bundle).notes
+    assert not any("curve" in note for note in notes)
+
+
 def test_an_edit_changes_more_with_more_strength(files, bundle):
     clip = encoded(np.concatenate([moving(24), moving(24)[-1:]]), bundle)
     far = []

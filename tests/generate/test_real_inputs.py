@@ -110,6 +110,21 @@ def test_the_first_frames_of_foreign_footage_stay(bundle, tmp_path):
     assert np.abs(longer.frames[:13].astype(int) - drifting(30)[:13]).mean() < 4  # compressed once
 
 
+@pytest.mark.parametrize("share", [0.25, 0.3, 0.35, 0.4, 0.5, 0.7])
+def test_a_torn_film_goes_on_from_its_last_whole_picture(bundle, tmp_path, share):
+    """Coders look ahead: near the end some pictures are there, and those that come before them are not."""
+    moving = np.stack([np.roll(drifting(1, 64, 64)[0], 5 * i, 1) for i in range(40)])
+    moving += np.random.default_rng(0).integers(0, 40, moving.shape, np.uint8)
+    data = encode(moving, 12, "mp4")
+    (tmp_path / "whole.mp4").write_bytes(data)
+    (tmp_path / "torn.mp4").write_bytes(data[: int(len(data) * share)])
+    whole, torn = (read_clip(tmp_path / name, 12, (64, 64), 99) for name in ("whole.mp4", "torn.mp4"))
+    assert len(whole) == 40 and 5 < len(torn) < 35 and np.array_equal(torn, whole[: len(torn)])
+    reel = shoot(Request("a fox", seconds=0.3, clip=str(tmp_path / "torn.mp4"), extend="forward", steps=1), bundle)
+    assert f"{tmp_path / 'torn.mp4'}: ends early, at {len(torn) / 12:.2g} of 3.33 s. Is the file whole?" in reel.notes
+    assert not any("became" in note for note in reel.notes)
+
+
 BAD = {
     "empty": (lambda path: path.write_bytes(b""), {"extend": "forward"}, "Is the file whole?"),
     "cut": (lambda path: path.write_bytes(encode(drifting(), 12, "mp4")[:400]), {"strength": 0.5}, "Is the file whole?"),
