@@ -187,6 +187,7 @@ def _ends(desk: Desk, first: np.ndarray, second: np.ndarray, new: int) -> tuple[
     tail = 1 + min(CONTEXT // 2, (len(first) - 1) // CHUNK) * CHUNK
     head = max(CHUNK, min(CONTEXT // 2 * CHUNK, len(second) // CHUNK * CHUNK))
     gap = -(-new // CHUNK) * CHUNK
+    tail += CHUNK * _further(desk.window, latents_of(tail + gap + head), (len(first) - tail) // CHUNK)
     length = tail + gap + head
     given, levels = desk.blank(length), flat(length, 1.0)
     given[:tail], levels[:tail] = desk.on_canvas(first[-tail:]), 0
@@ -196,6 +197,20 @@ def _ends(desk: Desk, first: np.ndarray, second: np.ndarray, new: int) -> tuple[
     paste = np.maximum(_handover(length, 0, tail), _fade_in(length, length - head))
     take = desk.take(levels, (0, tail + gap + len(lead)), given=given, paste=paste)
     return take, tail, len(lead)
+
+
+def _further(window: int, count: int, most: int) -> int:
+    """How many more latent frames of the first clip, of `most`, a take of so many must begin with for its last window to be as
+    long as can be. Each window is filmed without a look ahead: where the last one holds little but the second clip, what comes
+    before that was drawn by one that has not seen it, and a jump shows."""
+    from .sampling import windows_of
+
+    def last(more: int) -> int:
+        length = 1 + (count + more - 1) * CHUNK
+        begin, end = windows_of(Take(("",), np.ones((1, length)), flat(length, 1.0), (0, length)), window)[-1]
+        return end - begin
+
+    return max(range(min(most, window) + 1), key=last) if count > window else 0
 
 
 def _connect(desk: Desk) -> list[Any]:

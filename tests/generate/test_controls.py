@@ -215,6 +215,20 @@ def test_one_clip_becomes_another(files, bundle):
     assert torch.allclose(z[:, :, [0, 1, 2, -2, -1]], encoded(take.given, bundle)[:, :, [0, 1, 2, -2, -1]], atol=1e-5)
 
 
+@pytest.mark.parametrize("seconds", [1, 4, 4.5, 5, 6, 7.4, 20])
+def test_the_last_window_of_a_bridge_sees_the_second_clip_from_afar(files, bundle, tmp_path, seconds):
+    """What leads up to the second clip is drawn by a window that sees it, not by one that ends just before."""
+    write_video(tmp_path / "long.mp4", moving(60), FPS, metadata={"prompt": "a red fox"})
+    request = Request("a red fox", seconds=seconds, clip=str(tmp_path / "long.mp4"), to=str(files / "foreign.mp4"), then="snow")
+    script = script_of(request, bundle)
+    [take] = script.takes
+    begin, end = sampling.windows_of(take, cost.window_of(bundle))[-1]
+    assert end - begin >= 8 and (take.levels[-8:] == 0).all() and (take.levels[-32:-8] > 0).any()
+    assert np.flatnonzero(take.levels[:, 0, 0] > 0)[-1] == take.frames - 9
+    clip, kept = read_video(tmp_path / "long.mp4")[0], len(script.parts[0])
+    assert np.array_equal(take.given[: 60 - kept], clip[kept:]) and script.frames == 60 + -(-seconds * FPS // 4) * 4 + 30
+
+
 def test_a_blend_follows_its_curve(files, bundle):
     both = {"clip": "ours.mp4", "to": "foreign.mp4", "then": "snow"}
     assert len(generate(ask(files, **both, curve="transition", seconds=1), bundle).frames) == 24 + 30 - 12
