@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -73,14 +74,31 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return load_file(run / "export" / "dit.safetensors")
 
 
-def test_a_killed_run_continues_to_the_same_bits(tiny, encoded, tokenizer_run, straight, tmp_path):
-    paths = (tmp_path / "run", encoded, tokenizer_run / "export" / "vae.safetensors")
-    process = start(tmp_path, "model", MODEL_OPTIONS, tiny, *paths)
-    deadline = time.time() + 120
-    while len(list((tmp_path / "run" / "checkpoints").glob("0*.pt"))) < 2 and time.time() < deadline:
-        time.sleep(0.02)
+def newest(run: Path) -> int:
+    """The step of the last checkpoint; 0 before there is one."""
+    return max((int(path.stem) for path in (run / "checkpoints").glob("0*.pt")), default=0)
+
+
+def kill_after(step: int, steps_later: float, process: subprocess.Popen, run: Path) -> None:
+    """Kill -9 a run, so many of its steps after it has saved one: wherever it is then, but before its end."""
+    first, since, deadline = newest(run), time.time(), time.time() + 120
+    while (last := newest(run)) < step:
+        assert process.poll() is None and time.time() < deadline
+        if last == first:
+            since = time.time()
+        time.sleep(0.005)
+    time.sleep(steps_later * (time.time() - since) / (step - first))
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_a_killed_run_continues_to_the_same_bits(tiny, encoded, tokenizer_run, straight, tmp_path):
+    paths, rng = (tmp_path / "run", encoded, tokenizer_run / "export" / "vae.safetensors"), random.Random(0)
+    for earliest in (3, 9):
+        process = start(tmp_path, "model", MODEL_OPTIONS, tiny, *paths)
+        kill_after(rng.randrange(earliest, earliest + 3), rng.uniform(0, 2), process, tmp_path / "run")
+        assert newest(tmp_path / "run") < tiny.model.steps
     finish(start(tmp_path, "model", MODEL_OPTIONS, tiny, *paths), tmp_path)
     a, b = weights(straight), weights(tmp_path / "run")
     assert all(torch.equal(a[name], b[name]) for name in a)
