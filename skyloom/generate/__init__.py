@@ -4,6 +4,7 @@
     cost.py      what it will take           sampling.py             noise -> latents, window after window
     staged.py    who is where, before        panned.py, falling.py   where the camera goes and what falls, after
     continuing.py, matching.py, surveying.py   what is new goes on from given frames: their bodies, their camera, their light
+    room.py                                  a part of a clip that is painted anew, as a stage of its own
     casting.py, painting.py, relit.py        who plays whom, in which colours; the light of an edit
 
 Dimension key: frames_THWC are pixels, z_BCTHW latents. Loading this does not load torch; making a film does.

@@ -309,7 +309,9 @@ def _edit(desk: Desk) -> list[Any]:
     mask = desk.on_canvas(_mask(desk, about, len(clip)))
     mask = mask if len(mask) == 1 else _padded(mask, length)
     levels, paste = np.broadcast_to(mask * level, (length, *mask.shape[1:])), _outside(mask)
-    return [desk.take(levels, (0, len(clip)), given=given, paste=np.broadcast_to(paste, (length, *paste.shape[1:])))]
+    paste = np.broadcast_to(paste, (length, *paste.shape[1:]))
+    room = _room(mask) if level == 1 else ()
+    return [desk.take(levels, (0, len(clip)), given=given, paste=paste, was=desk.said_of(request.clip), room=room)]
 
 
 def lifted_to(strength: float) -> float:
@@ -339,6 +341,15 @@ def _mask(desk: Desk, about: clips.Footage, frames: int) -> np.ndarray:
     if not mask.any():
         raise ValueError(f"mask={path}: has no white in it, so that nothing would change.")
     return mask
+
+
+def _room(mask: np.ndarray) -> tuple[float, ...]:
+    """Top, left, bottom and right of what the mask holds in all frames, as shares of the picture; () for nothing."""
+    rows, columns = (np.flatnonzero(mask.min(0).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return ()
+    height, width = mask.shape[1:]
+    return rows[0] / height, columns[0] / width, (rows[-1] + 1) / height, (columns[-1] + 1) / width
 
 
 def _outside(mask: np.ndarray) -> np.ndarray:

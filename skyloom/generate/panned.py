@@ -123,7 +123,8 @@ class Panner:
         heard = (weights_PT[:, held:].amax(1) > 0).nonzero()[:, 0].tolist()
         places = {(self.said[p]["place"], self.said[p]["light"]) for p in heard}
         one, self.before = len(places | self.before) == 1, places
-        new = bool((levels_BTHW[:, held:] == 1).any())  # of given frames nobody knows how the camera goes
+        whole = levels_BTHW.shape[2:] == (1, 1)
+        new = whole and bool((levels_BTHW[:, held:] == 1).any())  # of what is given nobody knows how the camera goes
         return one and new and self.take.steady and weights_PT.shape[1] > 1
 
     def _set(

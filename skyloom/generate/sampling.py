@@ -94,7 +94,7 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
         return
     anchor, past, ended = None, None, None  # latents of the first frame and the last ones, and what these look like
     memory: dict[int, Tensor] = {}
-    stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was)
+    stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was, take.room)
     dresser = Dresser(take, stage.request, stage.bundle, stager.looks, stage.noise.cells)
     panner = Panner(take, stage.request, stage.bundle, stager.looks, painter_of(stage))
     falling = Falling(take.prompts, stage.request, stage.bundle)

@@ -4,7 +4,7 @@ Bodies of a window go on as they did in the one before; those that given frames 
 and the plan goes on from there. Of a clip that is edited the whole plan is read. There is none, and the model settles
 everything alone, where nobody is planned, where regions of frames are given, and where given frames that are not the first do
 not show who the plan says is there; whom the first do not show comes into the picture. Who is new in an edited clip goes the
-way of whom it replaces.
+way of whom it replaces. Who comes into a region that is painted, in which nobody was, is planned as in a film (room.py).
 
 Dimension key: P prompts, N plans of which one is taken, T latent frames of a window, U looks that any prompt names, S F rows of
 a plan and their numbers (models/staging), R bodies.
@@ -31,6 +31,7 @@ from ..worlds.expand import read_facts
 from ..worlds.prompt import tongue_of
 from .noise import Noise
 from .request import Request
+from .room import Box, moved_into, only, unseen_in
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
@@ -80,9 +81,13 @@ class Plan:
 class Stager:
     """The plan of a take, asked for window by window."""
 
-    def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle", cells: tuple[int, int], was: str = ""):
-        """`was` is the prompt of what is given, where that is another and known: its bodies are read by their old names."""
-        self.prompts, self.bundle, self.cells, self.was = prompts, bundle, cells, was
+    def __init__(
+        self, prompts: tuple[str, ...], request: Request, bundle: "Bundle", cells: tuple[int, int], was: str = "", box: Box = ()
+    ):
+        """`was` is the prompt of what is given, where that is another and known: its bodies are read by their old names. `box`
+        is the region that is painted, if there is one where somebody may come in."""
+        self.prompts, self.bundle, self.cells, self.was, self.room = prompts, bundle, cells, was, box
+        self.coming: list[int] | None = None  # which looks come into the room, once that is known
         named = [bundle.vocabulary.looks(prompt) for prompt in prompts]
         self.looks = list(dict.fromkeys(look for looks in named for look in looks))
         self.device = next(bundle.dit.parameters()).device
@@ -106,13 +111,16 @@ class Stager:
         of this one the last `kept` will be held in the next.
         """
         staging = self.bundle.staging
-        able = staging is not None and self.looks and levels_BTHW.shape[2] == levels_BTHW.shape[3] == 1
-        plan = self._planned(weights_PT, levels_BTHW[0, :, 0, 0], known_BCTHW, held) if able else None
-        if plan is None or not bool(self._there(plan).any()):
+        able, whole = staging is not None and self.looks, levels_BTHW.shape[2] == levels_BTHW.shape[3] == 1
+        plan = self._newcomers(weights_PT, known_BCTHW, held) if able and self.room and not whole else None
+        if able and whole:
+            plan = self._planned(weights_PT, levels_BTHW[0, :, 0, 0], known_BCTHW, held)
+        if plan is None or staging is None or not bool(self._there(plan).any()):
             self.anchor = self.past = self.ended = None
             return None
+        free, plan = plan, plan if whole else moved_into(plan, staging, self.room, self.cells)
         paced = self._going_on(self._paced(plan[:, :, 1 if held else 0 :], weights_PT, opens=not held), held)
-        fresh = plan[:, :, held:]
+        fresh = free[:, :, held:]
         self.anchor = fresh[:, :, :1] if self.anchor is None else self.anchor
         self.past = (fresh if self.past is None else torch.cat([self.past, fresh], 2))[:, :, -kept:] if kept else None
         unsure = bool((levels_BTHW[0, held:] < 1).any())
@@ -228,6 +236,17 @@ class Stager:
             raw[0, -1, : known + 1, row] = 1  # out of the picture, and no further than that
         plan[..., rows, :] = scaled(raw, self.bundle.staging)[..., rows, :]
         return plan
+
+    def _newcomers(self, weights_PT: Tensor, known_BCTHW: Tensor, held: int) -> Tensor | None:
+        """The plan of a film of those alone who come into the room; None where nobody does."""
+        if self.coming is None:
+            assert self.bundle.staging is not None
+            before = self.bundle.vocabulary.looks(self.was) if self.was else self.looks
+            named, read = [look in before for look in self.looks], self._read(known_BCTHW, weights_PT)
+            self.coming = [i for i in unseen_in(read, self.bundle.staging, self.room, self.cells, named) if self.meant[i]]
+        unknown = torch.ones(weights_PT.shape[1], device=self.device)
+        plan = self._planned(weights_PT, unknown, known_BCTHW, held) if self.coming else None
+        return None if plan is None else only(plan, self.coming)
 
     def _best(self, plans_NFTS1: Tensor, weights_PT: Tensor) -> int:
         """Which of several plans shows best what the prompts ask for."""

@@ -39,7 +39,8 @@ class Take:
     paste: np.ndarray | None = None  # F 1 1 1 or F H W 1, 0..1: where the film shows `given` itself and not what was drawn
     leads: int = 0  # frames at its end that are given by what follows it, which is filmed first
     ring: bool = False  # ends where it begins; its first frame is not shown
-    was: str = ""  # of an edit: the prompt of what is given, empty where nobody knows
+    was: str = ""  # of an edit or inpainting: the prompt of what is given, empty where nobody knows
+    room: tuple[float, ...] = ()  # top, left, bottom, right of a region, 0..1, where somebody who is not given may come in
     steady: bool = True  # whether what stands still is drawn once (models/steady); not where one picture becomes another
     relit: float = 0.0  # how much of what the prompts differ by is taken over at once, 0..1
 

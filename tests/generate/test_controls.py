@@ -298,6 +298,15 @@ def test_what_the_mask_leaves_out_stays(files, bundle):
     assert not torch.allclose(z[:, :, -1, :2], given[:, :, -1, :2], atol=0.1)
 
 
+def test_a_mask_leaves_room_for_who_comes(files, bundle):
+    ask_for = lambda **more: script_of(ask(files, "a cat", clip="ours.mp4", **more), bundle).takes[0]  # noqa: E731
+    take = ask_for(mask="8,16,32,24", strength=1.0)
+    assert take.room == (16 / 64, 8 / 64, 40 / 64, 40 / 64) and take.was == "a red fox"
+    assert ask_for(mask="masks.mp4", strength=1.0, seconds=2).room == ()  # it does not stay where it is
+    assert ask_for(mask="8,16,32,24", strength=0.5).room == ()  # what is there is kept
+    assert ask_for(outpaint=True, size="96x64").room == ()
+
+
 def test_a_wider_film_around_the_clip(files, bundle):
     clip = read_video(files / "ours.mp4")[0]
     film = generate(ask(files, "snow", clip="ours.mp4", outpaint=True, size="128x64", seconds=60), bundle)

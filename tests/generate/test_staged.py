@@ -90,6 +90,39 @@ def test_given_frames_say_where_bodies_are(bundle, monkeypatch):
     assert plan(stager(bundle, "a fox in the snow"), [1.0, 1.0, 0.0]) is None  # no snow is seen, and the plan has some
 
 
+@pytest.mark.parametrize("room", [(0.0, 0.0, 0.25, 0.25), (0.5, 0.25, 1.0, 0.75)])
+def test_who_is_asked_for_where_nobody_was_is_planned_in_the_region(bundle, monkeypatch, room):
+    def painted(made, frames, held=0):
+        levels = torch.zeros(1, frames, *CELLS)
+        levels[:, :, 2:4, 2:4] = 1
+        with torch.inference_mode():
+            return made.window(torch.ones(1, frames), levels, torch.zeros(1, 4, frames, *CELLS), held, 2)
+
+    nobody = torch.full((1, 12, 2 * BODIES, 8), -1.0)
+    monkeypatch.setattr(bundle.dit, "film", lambda z, t, *words: (z, nobody[:, : z.shape[2]]))
+    made = Stager(("a fox",), Request("a fox"), bundle, CELLS, "", room)
+    top, left, bottom, right = (8 * share for share in room)
+    for held in (0, 3):  # a window, and one that goes on from it
+        plan = painted(made, 5, held)
+        bodies = plan.stances_1TS8[0][plan.stances_1TS8[0, ..., 7] >= 0]
+        assert len(bodies) and not plan.seen
+        a, b, c, d, e, f = bodies[:, :6].T
+        x, y = c + (a + b) / 2, f + (d + e) / 2
+        assert (x > left).all() and (x < right).all() and (y > top).all() and (y < bottom).all()
+        assert (torch.hypot(b, e) <= bottom - top).all()
+    middle = 8 * (room[1] + room[3]) / 2, 8 * (room[0] + room[2]) / 2
+    there = nobody.clone()
+    there[:, :, 2] = torch.tensor([1.0, 0, middle[0] - 0.5, 0, 1, middle[1] - 0.5, 0.5, 0])
+    monkeypatch.setattr(bundle.dit, "film", lambda z, t, *words: (z, there[:, : z.shape[2]]))
+    fresh = lambda was: Stager(("a fox",), Request("a fox"), bundle, CELLS, was, room)  # noqa: E731
+    assert painted(fresh(""), 5) is None and painted(fresh("snow"), 5) is None  # who is there becomes who is asked for
+    there[:, :, 2, [2, 5]] = (8 - torch.tensor(middle)) - 0.5  # elsewhere
+    if room[0]:
+        return  # the middle of the picture is the middle of the picture again
+    assert painted(fresh(""), 5) is None  # who is asked for is seen already
+    assert painted(fresh("snow"), 5) is not None  # somebody else is
+
+
 def outside(stances_8):
     """Whether the box of a body is out of the picture."""
     a, b, c, d, e, f = stances_8[:6].tolist()
