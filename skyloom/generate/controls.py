@@ -345,8 +345,8 @@ def _mask(desk: Desk, about: clips.Footage, frames: int) -> np.ndarray:
 
 def _room(mask: np.ndarray) -> tuple[float, ...]:
     """Top, left, bottom and right of what the mask holds in all frames, as shares of the picture; () for nothing."""
-    rows, columns = (np.flatnonzero(mask.min(0).any(axis)) for axis in (1, 0))
-    if not len(rows):
+    rows, columns = (np.flatnonzero(mask.min(0).any(axis)).tolist() for axis in (1, 0))
+    if not rows:
         return ()
     height, width = mask.shape[1:]
     return rows[0] / height, columns[0] / width, (rows[-1] + 1) / height, (columns[-1] + 1) / width

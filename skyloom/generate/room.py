@@ -16,13 +16,15 @@ Box = tuple[float, ...]  # top, left, bottom and right, as shares of the picture
 FILLS = 0.85  # of the room, by who is too large for it
 
 
-def unseen_in(plan_1FTS1: Tensor, staging: Staging, room: Box, cells: tuple[int, int], named: Sequence[bool]) -> list[int]:
+def unseen_in(
+    plan_1FTS1: Tensor, staging: Staging, room: Box, cells: tuple[int, int], named: Sequence[bool], told: bool
+) -> list[int]:
     """Which looks nobody has in the plan of given frames, where that look is `named`; none where somebody's middle is in the
-    room at any time: that one becomes who is asked for."""
+    room at any time, who becomes who is asked for, nor where somebody is `told` of and nobody seen: they may be there."""
     raw = scaled(plan_1FTS1, staging, back=True)
     (top, left, bottom, right), (x, y, there) = sides(room, cells), raw[0, [0, 1, -1], :, :-1, 0]
     seen = there > 0.5
-    if bool((seen & (x > left) & (x < right) & (y > top) & (y < bottom)).any()):
+    if (told and not bool(seen.any())) or bool((seen & (x > left) & (x < right) & (y > top) & (y < bottom)).any()):
         return []
     found = seen.unflatten(1, (-1, BODIES)).any(2).any(0).tolist()
     return [look for look, known in enumerate(named) if not (known and found[look])]

@@ -243,7 +243,8 @@ class Stager:
             assert self.bundle.staging is not None
             before = self.bundle.vocabulary.looks(self.was) if self.was else self.looks
             named, read = [look in before for look in self.looks], self._read(known_BCTHW, weights_PT)
-            self.coming = [i for i in unseen_in(read, self.bundle.staging, self.room, self.cells, named) if self.meant[i]]
+            told = self.bundle.staging, self.room, self.cells, named, bool(self.was and before)
+            self.coming = [look for look in unseen_in(read, *told) if self.meant[look]]
         unknown = torch.ones(weights_PT.shape[1], device=self.device)
         plan = self._planned(weights_PT, unknown, known_BCTHW, held) if self.coming else None
         return None if plan is None else only(plan, self.coming)

@@ -116,6 +116,9 @@ def test_who_is_asked_for_where_nobody_was_is_planned_in_the_region(bundle, monk
     monkeypatch.setattr(bundle.dit, "film", lambda z, t, *words: (z, there[:, : z.shape[2]]))
     fresh = lambda was: Stager(("a fox",), Request("a fox"), bundle, CELLS, was, room)  # noqa: E731
     assert painted(fresh(""), 5) is None and painted(fresh("snow"), 5) is None  # who is there becomes who is asked for
+    there[..., 7] = -1
+    assert painted(fresh("snow"), 5) is None  # somebody was told of and is not seen: perhaps there
+    there[:, :, 2, 7] = 0
     there[:, :, 2, [2, 5]] = (8 - torch.tensor(middle)) - 0.5  # elsewhere
     if room[0]:
         return  # the middle of the picture is the middle of the picture again
