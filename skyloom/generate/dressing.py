@@ -25,8 +25,9 @@ from ..models.vae import FOLD
 from ..worlds.dressing import Dressing, asked_for, drawn_for, dressed
 from ..worlds.scene import Actor
 from .expansion import AS_IT_STANDS
+from .naming import scenery
 from .request import Request
-from .staged import Plan, calmed, scenery
+from .staged import Plan, calmed
 from .takes import Take
 
 if TYPE_CHECKING:

@@ -1,5 +1,7 @@
 """The noise that a film, or its plan, is made from."""
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
@@ -27,3 +29,11 @@ class Noise:
             angle = torch.tensor(turn * torch.pi / 2)
             mixed = torch.cos(angle) * mixed + torch.sin(angle) * fresh if turn < 1 else fresh  # on the sphere: still noise
         return mixed
+
+
+def origin_of(request: Request) -> Request | None:
+    """Whose variation a film is: the request with the last seed that nothing is left of any other in; None of no variation."""
+    if not request.seeds or request.vary == 1:
+        return None
+    whole = [seed for i, (seed, turn) in enumerate(request.seeds) if i == 0 or turn == 1]
+    return dataclasses.replace(request, seed=whole[-1], seeds=(), vary=0.0)

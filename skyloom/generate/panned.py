@@ -32,8 +32,9 @@ from ..worlds.storybook import shaking
 from .backdrop import Painter, wording
 from .continuing import camera_going_on, carried_by, going_on_as, lingered, melted
 from .cutouts import Cutout, cover_of, drawn_over
+from .naming import scenery
 from .request import Request
-from .staged import Plan, calmed, runs, scenery
+from .staged import Plan, calmed, runs
 from .surveying import surveyed, without_air
 from .takes import Take
 from .twinkling import Starry

@@ -13,7 +13,6 @@ a plan and their numbers (models/staging), R bodies.
 import dataclasses
 import itertools
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,9 +26,8 @@ from ..models.places import SAID, surely, truth
 from ..models.staging import CAMERA, NUMBERS, plan_of, scaled, stances_of
 from ..models.vae import FOLD
 from ..models.verifier import DOUBT, Claims, in_view
-from ..worlds.expand import read_facts
-from ..worlds.prompt import tongue_of
-from .noise import Noise
+from .naming import joined, recast, scenery
+from .noise import Noise, origin_of
 from .request import Request
 from .room import Box, moved_into, only, unseen_in
 
@@ -48,7 +46,6 @@ ONCE = 0.1  # likelihood of more than one of a kind below which a plan has no ro
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
-AND = re.compile(r"\s*(and|,|、|和|与|跟)\s*(and\s)?\s*(an?|the|只|个|条|匹|头|位|辆|朵|艘|架|棵)?的?\s*")
 STANDING = "", "still"  # what prompts say of cameras that stand: of most nobody speaks
 STILL = 0.02  # short sides, or logarithm of zoom: less of a camera's way in a window is chance
 DEPTHS = 0.18, 0.46  # of what stands with its feet at a share of the height: depth is the one by that and the other (measured)
@@ -423,41 +420,6 @@ def among_none(plan_BFTS1: Tensor) -> Tensor:
     full[:, -1] = -1
     full[..., ::BODIES, :] = plan_BFTS1
     return full
-
-
-def origin_of(request: Request) -> Request | None:
-    """Whose variation a film is: the request with the last seed that nothing is left of any other in; None of no variation."""
-    if not request.seeds or request.vary == 1:
-        return None
-    whole = [seed for i, (seed, turn) in enumerate(request.seeds) if i == 0 or turn == 1]
-    return dataclasses.replace(request, seed=whole[-1], seeds=(), vary=0.0)
-
-
-def scenery(prompt: str) -> dict[str, str]:
-    """What a prompt says of place, light, weather and camera; "" where it says nothing."""
-    facts = read_facts(prompt, tongue_of(prompt))
-    return {kind: next((f.label for f in facts if f.kind == kind), "") for kind in ("place", "light", "weather", "camera")}
-
-
-def joined(prompt: str) -> list[tuple[str, str]]:
-    """Who is named in one breath: "a man and a woman". Either both are to be there or neither."""
-    tongue = tongue_of(prompt)
-    named = [fact for fact in read_facts(prompt, tongue) if fact.kind in ("noun", "nouns", "number", "colour", "size")]
-    nouns = [i for i, fact in enumerate(named) if fact.kind in ("noun", "nouns")]
-    found = []
-    for one, other in itertools.pairwise(nouns):
-        rest = prompt[named[one].end : named[other].begin].lower()
-        for fact in named[one + 1 : other]:
-            rest = rest.replace(prompt[fact.begin : fact.end].lower(), "")
-        if AND.fullmatch(rest):
-            found.append((prompt[named[one].begin : named[one].end], prompt[named[other].begin : named[other].end]))
-    return found
-
-
-def recast(before: list[int], after: list[int]) -> list[int | None]:
-    """For each look of one prompt, which of another's takes its place: itself, or else the next that is new there."""
-    fresh = iter([look for look in after if look not in before])
-    return [look if look in after else next(fresh, None) for look in before]
 
 
 def runs(flags: list[bool]) -> list[tuple[int, int]]:

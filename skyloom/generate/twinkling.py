@@ -19,8 +19,8 @@ from ..worlds.backdrop import INDOORS
 from ..worlds.expand import DARK_PLACES
 from .backdrop import GREY
 from .falling import STARS, Crowd, kind_of
+from .naming import scenery
 from .request import Request
-from .staged import scenery
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle

@@ -5,7 +5,7 @@ import torch
 
 from skyloom.generate import Request, generate
 from skyloom.generate.backdrop import GENTLY, KNOWN, MOST, SKETCHED, SKIES, Painter, pull_towards, smoothed, wording
-from skyloom.generate.staged import scenery
+from skyloom.generate.naming import scenery
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.panorama import laid, margins, seen_from, views
 from skyloom.worlds.expand import read_facts

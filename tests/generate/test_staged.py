@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from skyloom.generate import Request, generate, staged
-from skyloom.generate.staged import Stager, joined
+from skyloom.generate.naming import joined
+from skyloom.generate.staged import Stager
 from skyloom.models.bodies import BODIES
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.staging import scaled
