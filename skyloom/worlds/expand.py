@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from . import captions, lexicon_en, lexicon_zh
 from .nouns import load_nouns
 from .prompt import emoji_to_words, tongue_of
-from .sample import ALLOWED, INDOORS, PARTNERED, abilities, sample_scene
-from .scene import TRAVELS, Actor, Scene
+from .sample import ALLOWED, INDOORS, PARTNERED, abilities, homes, sample_scene
+from .scene import PLACES, TRAVELS, Actor, Scene
 from .wording import LIVING, ROOFED
 
 STREAM = 700_000  # seeds of scenes that fill in: none that a trainer uses
@@ -72,13 +72,13 @@ def completed(text: str, seed: int = 0, said: tuple[str, ...] = ()) -> tuple[str
 
 
 def _usual_place(facts: list[Fact], rng: random.Random) -> str:
-    """A place where the first noun could do what is said of it; who lives and what drives is out of doors."""
+    """A home of the first noun in which it could do what is said of it; who lives and what drives is out of doors."""
     lead = next((load_nouns()[fact.label] for fact in facts if fact.kind in ("noun", "nouns")), None)
-    cast, indoors = [lead] if lead else None, lead is not None and lead.category not in (*LIVING, "vehicle")
+    indoors = lead is not None and lead.category not in (*LIVING, "vehicle")
     wanted = {fact.label for fact in facts if fact.kind == "action" and fact.label not in PARTNERED}
-    donors = (sample_scene(STREAM, rng.getrandbits(24), max_actors=1, cast=cast) for _ in range(DRAWS))
     suits = lambda place: wanted <= ALLOWED[place] and (indoors or place not in INDOORS)  # noqa: E731
-    return next((scene.place for scene in donors if suits(scene.place)), "meadow")
+    at_home = [place for place in (homes(lead) if lead else ()) if suits(place)]
+    return rng.choice(at_home or [place for place in PLACES if suits(place)] or ["meadow"])
 
 
 def read_facts(text: str, language: str) -> list[Fact]:

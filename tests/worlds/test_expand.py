@@ -104,13 +104,16 @@ def test_open_light_and_weather_are_those_of_a_fine_day(prompt, more):
 
 
 def places(prompt: str) -> set[str]:
-    texts = (completed(prompt, seed)[0] for seed in range(12))
+    texts = (completed(prompt, seed)[0] for seed in range(60))
     return {fact.label for text in texts for fact in read_facts(text, "en") if fact.kind == "place"}
 
 
-def test_an_open_place_suits_who_is_there_and_changes_with_the_seed():
-    assert places("a whale swims") <= {"sea", "underwater", "beach"} and len(places("a whale swims")) > 1
-    assert not {"bedroom", "kitchen table", "stage"} & places("a fox runs")
+def test_an_open_place_is_a_home_of_who_is_there_and_changes_with_the_seed():
+    assert places("a whale swims") == {"sea", "underwater"}
+    assert places("a train") == {"street", "road", "night city"}
+    assert places("a cat") == {"meadow", "forest", "farm", "mountains", "snow", "desert"}
+    assert places("a chef cooks a pizza") <= {"street", "playground", "beach", "farm"}  # who lives is out of doors
+    assert places("a cat swims") == {"sea", "underwater"}  # what it does counts for more
     assert completed("a fox runs", 3) == completed("a fox runs", 3)
 
 
