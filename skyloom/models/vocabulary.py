@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PAD, NULL, FIRST_BYTE = 0, 1, 2  # ids 2..257 are bytes; words follow
 FIRST_WORD = FIRST_BYTE + 256
 MOST_LOOKS = 4  # of one prompt
+SHORTEST_SLIP = 4  # letters of a word that may be a misspelt one
 TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]|[\u3400-\u9fff]|[^\s]")
 HANZI = re.compile(r"[\u3400-\u9fff]")
 PUNCTUATION = set(".,;:!?'\"()-–—，。、；：！？“”‘’（）…")
@@ -99,14 +100,36 @@ class Vocabulary:
         return _padded(rows, -1)
 
     def unknown(self, text: str) -> dict[str, str]:
-        """Each word that the model never saw, and the nearest one that it did ("" where none is near)."""
+        """Each word that the model never saw, of hanzi each row of them, and the known one that it misspells ("" for none)."""
         found: dict[str, str] = {}
-        for word in split_words(text):
-            if word in self.ids or word in self._shown or word in PUNCTUATION or word.isdigit():
+        row = ""
+        for word in [*split_words(text), ""]:
+            known = word in self.ids or word in self._shown or word in PUNCTUATION or word.isdigit()
+            if HANZI.match(word) and not known:
+                row += word
                 continue
-            near = [] if HANZI.match(word) else difflib.get_close_matches(word, self.words, n=1, cutoff=0.7)
-            found[word] = near[0] if near else ""
+            found |= {row: ""} if row else {}
+            row = ""
+            if word and not known:
+                alike = [other for other in self.words if other[0] == word[0]]
+                near = difflib.get_close_matches(word, alike, n=5, cutoff=0.7) if len(word) >= SHORTEST_SLIP else []
+                found[word] = next((other for other in near if _slips(word, other) <= 1 + (len(word) > 7)), "")
         return found
+
+
+def _slips(word: str, other: str) -> int:
+    """How many letters were left out, put in, swapped with the next or mistaken; in a short word these are two slips, or else
+    "spell" were a shell."""
+    wrong = 1 if len(word) > 5 else 2
+    rows = [list(range(len(other) + 1))]
+    for i, a in enumerate(word, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            row.append(min(row[-1] + 1, rows[-1][j] + 1, rows[-1][j - 1] + wrong * (a != b)))
+            if i > 1 and j > 1 and a == other[j - 2] and b == word[i - 2]:
+                row[j] = min(row[j], rows[-2][j - 2] + 1)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def _padded(rows: list[list[int]], pad: int) -> "Tensor":

@@ -21,6 +21,17 @@ def test_unknown_words_come_with_the_nearest_known():
     assert VOCABULARY.unknown("a red foxx, 狐狸 猫 42!") == {"foxx": "fox", "猫": ""}
 
 
+def test_only_a_misspelt_word_has_a_nearest_one():
+    known = Vocabulary(["shell", "cake", "juggler", "sway", "trumpets", "horse", "elephant", "cookie", "红"])
+    strange = {"spell": "", "lake": "", "jungle": "", "away": "", "erupts": "", "cooking": "", "hrose": "horse"}
+    assert known.unknown(" ".join(strange)) == strange
+    assert known.unknown("elefant elephnat zz") == {"elefant": "", "elephnat": "elephant", "zz": ""}
+
+
+def test_hanzi_that_stand_together_are_one_word():
+    assert VOCABULARY.unknown("厨房的狐狸, 厨房, 猫") == {"厨房的": "", "厨房": "", "猫": ""}
+
+
 def test_long_prompts_are_cut_and_short_ones_padded():
     ids, mask, _ = VOCABULARY.batch(["a fox", "red " * 100], limit=8)
     assert ids.shape == (2, 8)
