@@ -28,6 +28,7 @@ import numpy as np
 
 from ..base import sizes, video
 from ..worlds.expand import completed
+from ..worlds.limits import shown
 from ..worlds.prompt import GRAMMAR, emoji_to_words
 from .casting import check_spoken, read_sprite
 from .controls import write_script
@@ -206,8 +207,11 @@ def understand(prompt: str, request: Request, bundle: "Bundle") -> tuple[str, li
     limit = bundle.config.text.max_tokens
     prompt, wordless = emoji_to_words(prompt, request.language)
     notes = [f"no word for {emoji}: left out" for emoji in wordless]
+    drawn = lambda noun: bundle.vocabulary.look(noun) is not None  # noqa: E731
+    prompt, instead = shown(prompt, drawn, [name for name, _ in request.cast])
+    notes += instead
     for word, near in bundle.vocabulary.unknown(prompt).items():
-        if word in GRAMMAR:
+        if word in GRAMMAR or GRAMMAR.issuperset(word):
             continue
         notes.append(f"unknown word {word!r}" + (f", the nearest known is {near!r}" if near else ", nothing known is near"))
     if (length := len(bundle.vocabulary.encode(prompt))) > limit:
@@ -218,6 +222,7 @@ def understand(prompt: str, request: Request, bundle: "Bundle") -> tuple[str, li
 def _in_its_words(script: Script, request: Request, bundle: "Bundle") -> tuple[Script, list[str]]:
     """The script with prompts as the model reads them, and all notes on it."""
     notes, parts = [f"expanded: {request.expanded}"] if request.expanded else [], []
+    notes += understand(request.prompt, request, bundle)[1] if request.expanded else []
     said: list[str] = []
     for part in script.parts:
         if isinstance(part, Take):
@@ -229,7 +234,7 @@ def _in_its_words(script: Script, request: Request, bundle: "Bundle") -> tuple[S
                     prompts[i], more = _completed(prompt, said, request, bundle)
                     said.append(prompts[i])
                     notes += more
-            part = dataclasses.replace(part, prompts=tuple(prompts), was=emoji_to_words(part.was, request.language)[0])
+            part = dataclasses.replace(part, prompts=tuple(prompts), was=understand(part.was, request, bundle)[0])
         parts.append(part)
     return dataclasses.replace(script, parts=tuple(parts)), list(dict.fromkeys([*notes, *script.notes]))
 

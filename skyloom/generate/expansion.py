@@ -11,7 +11,9 @@ import urllib.error
 import urllib.request
 
 from ..worlds.expand import expand as tell
-from ..worlds.prompt import clean
+from ..worlds.limits import shown
+from ..worlds.nouns import load_nouns
+from ..worlds.prompt import clean, emoji_to_words
 from .request import AS_IT_STANDS, Request
 
 TIMEOUT = 60  # seconds
@@ -29,8 +31,10 @@ def expand(request: Request) -> Request:
     if request.expand in ("", AS_IT_STANDS) or request.expanded:
         return request
     still = request.seconds == 0
-    told = tell(request.prompt, request.seed, request.language, still) if request.expand == "local" else ask(request)
-    return dataclasses.replace(request, expanded=told)
+    if request.expand != "local":
+        return dataclasses.replace(request, expanded=ask(request))
+    text, _ = shown(emoji_to_words(request.prompt, request.language)[0], lambda noun: load_nouns()[noun].core)
+    return dataclasses.replace(request, expanded=tell(text, request.seed, request.language, still))
 
 
 def ask(request: Request) -> str:

@@ -17,7 +17,7 @@ from .nouns import load_nouns
 from .prompt import emoji_to_words, tongue_of
 from .sample import ALLOWED, INDOORS, PARTNERED, abilities, homes, sample_scene
 from .scene import PLACES, TRAVELS, Actor, Scene
-from .wording import LIVING, ROOFED
+from .wording import LIVING, ROOFED, tokens
 
 STREAM = 700_000  # seeds of scenes that fill in: none that a trainer uses
 DRAWS = 300  # scenes looked at for one that suits what is stated
@@ -27,6 +27,7 @@ _FUNCTION_WORDS = frozenset(
     "a an the is are and in on at it its there we see while as with watch watching look imagine scene of can be seen".split()
 )
 _FUNCTION_SIGNS = frozenset("的在正和有与一，。、：；,.:; 里上中间着都我们看到可以画面")
+_FILMING = re.compile(r"\bthe camera$", re.IGNORECASE)
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+|[^\sa-z\d]", re.IGNORECASE)
 
 
@@ -58,7 +59,7 @@ def completed(text: str, seed: int = 0, said: tuple[str, ...] = ()) -> tuple[str
     film of "a cat jumps" needs some. The place is drawn by `seed` and suits who is there; it is day and the weather is clear
     unless the prompts `said` before state something else. Also returns what was added, alone."""
     tongue = tongue_of(text)
-    own = read_facts(text, tongue)
+    own = [fact for fact in read_facts(text, tongue) if not _FILMING.search(text, 0, fact.end)]
     told = {fact.kind for fact in own}
     if not told & {"noun", "nouns", "place"}:
         return text, ""  # nothing is understood
@@ -151,6 +152,14 @@ def _dictionary(language: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
     for label, words in captions.PROP_WORDS[language].items():
         learn("prop", label, words if language == "en" else words[1:])
     return [(word, tuple(found)) for word, found in sorted(meanings.items(), key=lambda item: (-len(item[0]), item[0]))]
+
+
+@functools.cache
+def world_words(language: str) -> dict[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The same by the words that they fall into, and tags of the weather as a whole: "leaves in the wind"."""
+    tags = (lexicon_zh if language == "zh" else lexicon_en).WEATHER_TAGS
+    whole = {tuple(tokens(tag)): (("weather", label),) for label, found in tags.items() for tag in found}
+    return whole | {tuple(tokens(word)): meanings for word, meanings in reversed(_dictionary(language))}
 
 
 def _meant(meanings: tuple[tuple[str, str], ...], rest: str, language: str) -> tuple[str, str]:

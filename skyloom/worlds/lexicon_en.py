@@ -155,7 +155,7 @@ VERBS = {
 _DOUBLED = {"run", "swim", "spin", "get", "hop", "drop", "jog"}
 
 
-def _third(verb: str) -> str:
+def third(verb: str) -> str:
     if verb.endswith(("s", "x", "ch", "sh", "o")):
         return verb + "es"
     return verb[:-1] + "ies" if verb.endswith("y") and verb[-2] not in "aeiou" else verb + "s"
@@ -169,7 +169,7 @@ def _ing(verb: str) -> str:
 
 def _forms(phrase: str) -> tuple[str, str, str]:
     head, _, rest = phrase.partition(" ")
-    return phrase, f"{_third(head)} {rest}".strip(), f"{_ing(head)} {rest}".strip()
+    return phrase, f"{third(head)} {rest}".strip(), f"{_ing(head)} {rest}".strip()
 
 
 FORMS = {phrase: _forms(phrase) for phrases in VERBS.values() for phrase in phrases}

@@ -114,6 +114,7 @@ CAMERA_WORDS = {
     camera: CAMERA_TAGS[camera] + tuple(c.removeprefix("镜头").partition("{")[0] for c in clauses)
     for camera, clauses in CAMERA_CLAUSES.items()
 }
+CAMERA_WORDS["follow"] += ("跟随",)
 COLOUR_WORDS = {
     "red": ("红色",), "orange": ("橙色", "橘色"), "yellow": ("黄色",), "green": ("绿色",), "blue": ("蓝色",),
     "purple": ("紫色",), "pink": ("粉色", "粉红"),

@@ -9,7 +9,7 @@ from .scene import Actor, Scene
 LIVING = ("animal", "person", "fantasy")
 ROOFED = ("kitchen table", "bedroom", "stage", "underwater", "space")  # places without a sky to speak of
 
-_WORD = re.compile(r"[㐀-鿿]|[^\W\d_㐀-鿿]+|\d")
+WORD = re.compile(r"[\u3400-\u9fff]|[^\W\d_\u3400-\u9fff]+|\d")
 
 
 def company(scene: Scene) -> str:
@@ -47,7 +47,7 @@ def prop_counts(scene: Scene) -> list[tuple[str, int]]:
 
 def tokens(text: str) -> list[str]:
     """The words of a text, lower-cased, in order; each Chinese character and each digit is a word of its own."""
-    return _WORD.findall(text.lower())
+    return WORD.findall(text.lower())
 
 
 def words_in(*tables: object) -> set[str]:
