@@ -16,7 +16,7 @@ from . import captions, lexicon_en, lexicon_zh
 from .nouns import load_nouns
 from .prompt import emoji_to_words, tongue_of
 from .sample import ALLOWED, INDOORS, PARTNERED, abilities, homes, sample_scene
-from .scene import PLACES, TRAVELS, Actor, Scene
+from .scene import PLACES, PROPS, TRAVELS, Actor, Scene
 from .wording import LIVING, ROOFED, tokens
 
 STREAM = 700_000  # seeds of scenes that fill in: none that a trainer uses
@@ -27,7 +27,9 @@ _FUNCTION_WORDS = frozenset(
     "a an the is are and in on at it its there we see while as with watch watching look imagine scene of can be seen".split()
 )
 _FUNCTION_SIGNS = frozenset("的在正和有与一，。、：；,.:; 里上中间着都我们看到可以画面")
-_FILMING = re.compile(r"\bthe camera$", re.IGNORECASE)
+_FILMING = re.compile(  # what sounds like a noun and is how a film is spoken of
+    r"(?<=the )camera\b|^watch(?= (?:an?|the|two|three|four|\d)\b)|(?<=想)象", re.IGNORECASE
+)
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+|[^\sa-z\d]", re.IGNORECASE)
 
 
@@ -45,7 +47,7 @@ def expand(prompt: str, seed: int = 0, language: str = "auto", still: bool = Fal
     """The prompt with all that it states and, drawn by `seed`, what it leaves open. `still` leaves the camera out."""
     text, _ = emoji_to_words(prompt, language)
     tongue = tongue_of(text)
-    facts = read_facts(text, tongue)
+    facts = in_the_picture(text, tongue)
     rng = random.Random(zlib.crc32(f"{seed}|{text}".encode()))
     if scene := _scene(text, facts, tongue, rng):
         told = captions.caption(scene, tongue, "dense", still=still)
@@ -59,7 +61,7 @@ def completed(text: str, seed: int = 0, said: tuple[str, ...] = ()) -> tuple[str
     film of "a cat jumps" needs some. The place is drawn by `seed` and suits who is there; it is day and the weather is clear
     unless the prompts `said` before state something else. Also returns what was added, alone."""
     tongue = tongue_of(text)
-    own = [fact for fact in read_facts(text, tongue) if not _FILMING.search(text, 0, fact.end)]
+    own = in_the_picture(text, tongue)
     told = {fact.kind for fact in own}
     if not told & {"noun", "nouns", "place"}:
         return text, ""  # nothing is understood
@@ -91,12 +93,18 @@ def read_facts(text: str, language: str) -> list[Fact]:
         at = low.find(word)
         while at >= 0:
             end = at + len(word)
-            if not any(taken[at:end]) and (language == "zh" or _stands_alone(low, at, end)):
+            if not any(taken[at:end]) and (not _cuts(low, at, end) if language == "zh" else _stands_alone(low, at, end)):
                 kind, label = _meant(meanings, low[end:], language)
                 facts.append(Fact(kind, label, at, end))
                 taken[at:end] = [True] * len(word)
             at = low.find(word, at + 1)
     return sorted(facts, key=lambda fact: fact.begin)
+
+
+def in_the_picture(text: str, language: str) -> list[Fact]:
+    """The facts without the camera that takes it and the like."""
+    asides = {found.start() for found in _FILMING.finditer(text)}
+    return [fact for fact in read_facts(text, language) if fact.begin not in asides]
 
 
 def colours_of(text: str, language: str) -> dict[str, str]:
@@ -144,7 +152,11 @@ def _dictionary(language: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
             learn(kind, str(label), tuple(words))
     lexicon = lexicon_zh if language == "zh" else lexicon_en
     # phrases as a whole, too: there is more in "under the sea", and in fallen leaves that whirl, than in their nouns
-    for kind, names in (("weather", ("WEATHER_PHRASES", "WEATHER_CLAUSES")), ("place", ("PLACE_PHRASES",))):
+    for kind, names in (
+        ("weather", ("WEATHER_TAGS", "WEATHER_PHRASES", "WEATHER_CLAUSES")),
+        ("place", ("PLACE_PHRASES",)),
+        ("light", ("LIGHT_PHRASES",)),
+    ):
         for label, words in (row for name in names for row in getattr(lexicon, name).items()):
             learn(kind, label, tuple(words))
     for way, words in lexicon.DIRECTIONS.items():
@@ -156,10 +168,8 @@ def _dictionary(language: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
 
 @functools.cache
 def world_words(language: str) -> dict[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """The same by the words that they fall into, and tags of the weather as a whole: "leaves in the wind"."""
-    tags = (lexicon_zh if language == "zh" else lexicon_en).WEATHER_TAGS
-    whole = {tuple(tokens(tag)): (("weather", label),) for label, found in tags.items() for tag in found}
-    return whole | {tuple(tokens(word)): meanings for word, meanings in reversed(_dictionary(language))}
+    """The same by the words that they fall into."""
+    return {tuple(tokens(word)): meanings for word, meanings in reversed(_dictionary(language))}
 
 
 def _meant(meanings: tuple[tuple[str, str], ...], rest: str, language: str) -> tuple[str, str]:
@@ -173,8 +183,22 @@ def _meant(meanings: tuple[tuple[str, str], ...], rest: str, language: str) -> t
             follows[1] == word.split()[0] for word, found in _dictionary("en") if "noun" in found[0][0]
         )
         return meanings[kinds.index("colour" if named else "noun")]
-    own = [meaning for meaning in meanings if meaning[0] == "noun"]
-    return own[0] if own else meanings[0]
+    own = next((meaning for meaning in meanings if meaning[0] == "noun"), meanings[0])
+    if own[0] == "noun" and not load_nouns()[own[1]].core:  # of the wider cast: 高山 is a place, 落叶 is weather
+        return next((meaning for meaning in meanings if meaning[0] in ("place", "weather")), own)
+    return own
+
+
+def _cuts(text: str, begin: int, end: int) -> bool:
+    """Whether hanzi that begin with a size end within a name that begins after it: 小鸡 in 小鸡蛋, 大海 in 大海狮."""
+    names = _zh_names()
+    reach = range(end + 1, min(len(text), begin + 6) + 1) if text[begin] in "大小" and end > begin + 1 else ()
+    return any(text[begin + 1 : last] in names for last in reach)
+
+
+@functools.cache
+def _zh_names() -> frozenset[str]:
+    return frozenset(name for noun in load_nouns().values() for name in lexicon_zh.names(noun))
 
 
 def _stands_alone(text: str, begin: int, end: int) -> bool:
@@ -212,6 +236,8 @@ def _actors(facts: list[Fact], language: str) -> list[Actor] | None:
                 return None
             waiting[fact.kind] = fact.label
         elif fact.kind in ("noun", "nouns"):
+            if fact.label in PROPS:
+                return None  # it may stand about
             count = int(waiting.get("number", 1))
             if count > 4 or (language == "en" and (fact.kind == "nouns") != (count > 1) and fact.kind == "nouns"):
                 return None

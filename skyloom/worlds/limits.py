@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from . import lexicon_en
-from .expand import Fact, read_facts
+from .expand import Fact, in_the_picture, read_facts
 from .likeness import likened, measures
 from .nouns import load_nouns
 from .prompt import tongue_of
@@ -35,7 +35,6 @@ _UNPAINTED = {
     "en": re.compile(r"\b(black|white|brown|gr[ea]y|silver|beige|bronze|tan)\s+(?:[a-z]+\s+)?$", re.I),
     "zh": re.compile("(黑|白|棕|灰|褐|银|咖啡)色?的?$"),
 }  # right before the noun
-_ASIDE = re.compile(r"\bthe camera$|^watch$|想象$", re.I)  # what captions say of no actor
 _AT = {
     "en": re.compile(
         r"\b(?:in|on|at|inside)\s+(?:a|an|the|my|our)\s+(?!(?:light|middle|front|back|way|end|style|row|circle|moment|same|distance|"
@@ -100,7 +99,7 @@ def limited(text: str, drawn: Callable[[str], bool]) -> tuple[str, list[str]]:
 
 def _cast(text: str, tongue: str, drawn: Callable[[str], bool]) -> list[_Cast]:
     """The kinds in the order of their names; of those that are named again, how many there are is said once."""
-    facts = [fact for fact in read_facts(text, tongue) if not _ASIDE.search(text, 0, fact.end)]
+    facts = in_the_picture(text, tongue)
     begins = {fact.begin for fact in facts if fact.kind in ("noun", "nouns")}
     facts = [
         fact for fact in facts if fact.end + 1 not in begins or text[fact.end] != " " or fact.kind not in ("noun", "nouns")

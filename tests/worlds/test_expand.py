@@ -1,10 +1,95 @@
 """Short prompts told in full: every stated fact stays, what is open is filled in, in the prompt's language."""
 
+import random
+import re
+
 import pytest
 
+from skyloom.worlds import captions, lexicon_en, lexicon_zh
 from skyloom.worlds.captions import caption
-from skyloom.worlds.expand import _actors, colours_of, completed, expand, lost, read_facts
+from skyloom.worlds.expand import _actors, _scene, colours_of, completed, expand, in_the_picture, lost, read_facts
+from skyloom.worlds.nouns import load_nouns
 from skyloom.worlds.sample import sample_scene
+from skyloom.worlds.scene import Scene
+
+SAID = ("place", "light", "weather", "camera")
+
+
+def says(text: str, words: tuple[str, ...], language: str) -> bool:
+    """Whether a text holds one of the words: read without the functions that are tested."""
+    if language == "zh":
+        return any(word in text for word in words)
+    return any(re.search(rf"(?<![a-z]){re.escape(word)}(?![a-z])", text.lower()) for word in words)
+
+
+def words_of(kind: str, label: str, language: str) -> tuple[str, ...]:
+    """Words that say a label and no other of its kind ("sea" is the end of "under the sea", too)."""
+    table = getattr(captions, f"{kind.upper()}_WORDS")[language]
+    others = {word for other, words in table.items() if other != label for word in words}
+    return tuple(word for word in table[label] if word not in others)
+
+
+def stated(text: str, scene: Scene, kind: str, language: str) -> bool:
+    """Whether a text says what kind of place, light, weather or camera a record has; a night city says nothing of the light."""
+    dark = kind == "light" and scene.place == "night city"
+    return not dark and says(text, words_of(kind, getattr(scene, kind), language), language)
+
+
+def names_of(noun: str, many: bool, language: str) -> tuple[str, ...]:
+    row = load_nouns()[noun]
+    return lexicon_zh.names(row) if language == "zh" else lexicon_en.names(row, many=many)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("style", ["tags", "sentence"])
+def test_what_a_short_caption_says_of_its_record_the_expansion_says_too(language, style):
+    for i in range(150):
+        scene = sample_scene(8100, i)
+        short = caption(scene, language, style)
+        told = expand(short, i)
+        for kind in SAID:
+            said = stated(short, scene, kind, language)
+            table = getattr(captions, f"{kind.upper()}_WORDS")[language]
+            assert not said or says(told, table[getattr(scene, kind)], language), f"{short!r} -> {told!r}"
+            others = [words_of(kind, label, language) for label in table if label != getattr(scene, kind)]
+            if said and kind in ("light", "camera") and scene.place != "night city":
+                assert not any(says(told, words, language) for words in others), f"{short!r} -> {told!r}"
+        for actor in scene.actors:
+            names = names_of(actor.noun, actor.count > 1, language)
+            assert not says(short, names, language) or says(told, names, language), f"{short!r} -> {told!r}"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("style", ["tags", "sentence"])
+def test_where_a_caption_is_understood_it_is_as_its_record_has_it(language, style):
+    understood = 0
+    for i in range(200):
+        record = sample_scene(8200, i)
+        short = caption(record, language, style)
+        if (scene := _scene(short, in_the_picture(short, language), language, random.Random(i))) is None:
+            continue
+        understood += 1
+        assert [actor.noun for actor in scene.actors] == [actor.noun for actor in record.actors], short
+        for told, true in zip(scene.actors, record.actors, strict=True):
+            assert told.count == true.count, short
+            colour = words_of("colour", true.colour, language) if true.colour else ()
+            assert told.colour == true.colour or not says(short, colour, language), short
+            own = f"{captions.SIZE_WORDS[language][true.size][0]}" if true.size else ""
+            assert language == "zh" or told.size == true.size or not own or not says(short, (own,), language), short
+        said = [act for act in record.actors[0].actions if says(short, captions.ACTION_WORDS[language][act], language)]
+        assert list(scene.actors[0].actions[: len(said)]) == said, short
+        for kind in SAID:
+            assert getattr(scene, kind) == getattr(record, kind) or not stated(short, record, kind, language), short
+    assert understood > 60
+
+
+def test_hanzi_fall_into_the_words_that_are_meant():
+    labels = lambda text: {(fact.kind, fact.label) for fact in read_facts(text, "zh")}  # noqa: E731
+    assert labels("小鸡蛋") == {("size", "small"), ("noun", "egg")}
+    assert labels("大海狮") == {("size", "big"), ("noun", "seal")}
+    assert labels("大白天") == {("light", "day")}
+    assert labels("高山，落叶") == {("place", "mountains"), ("weather", "leaves")}
+    assert labels("小鸡") == {("noun", "chick")}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -13,7 +98,7 @@ def test_every_fact_of_a_hundred_prompts_is_kept(language):
     for i in range(100):
         short = caption(sample_scene(21, i), language, ("sentence", "tags")[i % 2])
         told = expand(short, i)
-        facts = read_facts(short, language)
+        facts = in_the_picture(short, language)
         assert facts and not lost(facts, told, language), f"{short!r} -> {told!r}"
         kinds = {fact.kind for fact in read_facts(told, language)}
         assert {"place", "light"} <= kinds and len(told) > len(short) / 2

@@ -1,7 +1,7 @@
 """Prompt expansion: every fact of a short prompt is kept, and films show what it states at least as well."""
 
 from ...worlds.captions import caption
-from ...worlds.expand import expand, lost, read_facts
+from ...worlds.expand import expand, in_the_picture, lost, read_facts
 from ...worlds.sample import sample_scene
 from ...worlds.scene import Scene
 from ..clips import FPS, STREAM, Bench
@@ -18,7 +18,7 @@ def facts_kept(bench: Bench, i: int) -> Outcome:
     """Whether the expansion of prompt number `i` still states all that it stated."""
     language = LANGUAGES[i % 2]
     short = short_prompt(sample_scene(STREAM + bench.seed, i // 2), i // 2, language)
-    kept = not lost(read_facts(short, language), expand(short, bench.seed + i), language)
+    kept = not lost(in_the_picture(short, language), expand(short, bench.seed + i), language)
     return Outcome({f"every fact kept, {language}": float(kept)})
 
 
