@@ -287,7 +287,8 @@ def _filled(actors: list[Actor], fixed: dict[str, str], rng: random.Random) -> S
     wanted = {action for actor in actors for action in actor.actions if action not in PARTNERED}
     lead, first = nouns[actors[0].noun], rng.getrandbits(24)
     donors = (sample_scene(STREAM, first + i, max_actors=1, cast=[lead]) for i in range(DRAWS))
-    suits = lambda s: s.place == fixed.get("place", s.place) and wanted <= ALLOWED[s.place]  # noqa: E731
+    at_home = [place for place in homes(lead) if wanted <= ALLOWED[place]] or [p for p in PLACES if wanted <= ALLOWED[p]]
+    suits = lambda s: s.place in ((fixed["place"],) if "place" in fixed else at_home)  # noqa: E731
     donor = next((scene for scene in donors if suits(scene)), None) or sample_scene(STREAM, first, max_actors=1, cast=[lead])
     place = fixed.get("place", donor.place)
     done = []
@@ -319,8 +320,9 @@ def _with_more(text: str, facts: list[Fact], language: str, rng: random.Random, 
     lead = load_nouns()[nouns[0]] if nouns else None
     place = next((fact.label for fact in facts if fact.kind == "place"), "")
     donors = [sample_scene(STREAM, rng.getrandbits(24), max_actors=1, cast=[lead] if lead else None) for _ in range(40)]
+    place = place or _usual_place(facts, rng)
     donor = next((scene for scene in donors if scene.place == place), donors[0])
-    parts = _on_settings(told, donor.place, donor.light, "clear", language)
+    parts = _on_settings(told, place, donor.light, "clear", language)
     parts += [] if "camera" in told or still else [lexicon.CAMERA_CLAUSES["still"][0]]
     return _sentences(text, parts, language)
 

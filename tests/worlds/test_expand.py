@@ -202,6 +202,12 @@ def test_an_open_place_is_a_home_of_who_is_there_and_changes_with_the_seed():
     assert completed("a fox runs", 3) == completed("a fox runs", 3)
 
 
+def test_expansions_of_open_places_are_at_home_too():
+    for prompt, home in (("a whale", {"sea", "underwater"}), ("a silvery train", {"street", "road", "night city"})):
+        told = (expand(prompt, seed) for seed in range(20))
+        assert {f.label for text in told for f in read_facts(text, "en") if f.kind == "place"} <= home
+
+
 def test_what_was_said_before_goes_on():
     full, _ = completed("the fox jumps", said=("a fox on the beach at sunset, in the rain", "the fox runs"))
     assert {("place", "beach"), ("light", "sunset"), ("weather", "rain")} <= {(f.kind, f.label) for f in read_facts(full, "en")}
