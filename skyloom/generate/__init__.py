@@ -210,10 +210,14 @@ def understand(prompt: str, request: Request, bundle: "Bundle") -> tuple[str, li
     drawn = lambda noun: bundle.vocabulary.look(noun) is not None  # noqa: E731
     prompt, instead = shown(prompt, drawn, [name for name, _ in request.cast])
     notes += instead
-    for word, near in bundle.vocabulary.unknown(prompt).items():
-        if word in GRAMMAR or GRAMMAR.issuperset(word):
-            continue
-        notes.append(f"unknown word {word!r}" + (f", the nearest known is {near!r}" if near else ", nothing known is near"))
+    unknown = {
+        word: near
+        for word, near in bundle.vocabulary.unknown(prompt).items()
+        if word not in GRAMMAR and not GRAMMAR.issuperset(word)
+    }
+    notes += [f"unknown word {word!r}, the nearest known is {near!r}" for word, near in unknown.items() if near]
+    if strange := [repr(word) for word, near in unknown.items() if not near]:
+        notes.append(f"unknown word{'s' * (len(strange) > 1)} {', '.join(strange)}, nothing known is near")
     if (length := len(bundle.vocabulary.encode(prompt))) > limit:
         notes.append(f"long prompt: of {length} tokens (a word, or a letter of an unknown one) the first {limit} are read")
     return prompt, notes

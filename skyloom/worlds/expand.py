@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from . import captions, lexicon_en, lexicon_zh
 from .nouns import load_nouns
 from .prompt import emoji_to_words, tongue_of
-from .sample import ALLOWED, INDOORS, PARTNERED, abilities, homes, sample_scene
+from .sample import ALLOWED, INDOORS, PARTNERED, PLACE_PROPS, abilities, homes, sample_scene
 from .scene import PLACES, PROPS, TRAVELS, Actor, Scene
 from .wording import LIVING, ROOFED, tokens
 
@@ -63,7 +63,7 @@ def completed(text: str, seed: int = 0, said: tuple[str, ...] = ()) -> tuple[str
     tongue = tongue_of(text)
     own = in_the_picture(text, tongue)
     told = {fact.kind for fact in own}
-    if not told & {"noun", "nouns", "place"}:
+    if not told & {"noun", "nouns", "prop", "place"}:
         return text, ""  # nothing is understood
     facts = [*own, *(fact for other in reversed(said) for fact in read_facts(other, tongue_of(other)))]
     stated = {kind: next((f.label for f in facts if f.kind == kind), "") for kind in SETTINGS}
@@ -80,7 +80,9 @@ def _usual_place(facts: list[Fact], rng: random.Random) -> str:
     indoors = lead is not None and lead.category not in (*LIVING, "vehicle")
     wanted = {fact.label for fact in facts if fact.kind == "action" and fact.label not in PARTNERED}
     suits = lambda place: wanted <= ALLOWED[place] and (indoors or place not in INDOORS)  # noqa: E731
-    at_home = [place for place in (homes(lead) if lead else ()) if suits(place)]
+    scenery = {fact.label for fact in facts if fact.kind == "prop"}
+    around = homes(lead) if lead else tuple(place for place in PLACES if scenery & {*PLACE_PROPS[place]})
+    at_home = [place for place in around if suits(place)]
     return rng.choice(at_home or [place for place in PLACES if suits(place)] or ["meadow"])
 
 

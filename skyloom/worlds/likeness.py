@@ -35,7 +35,7 @@ _WITH = ("stand", "sway", "jump")  # what may have an object: "eats an apple", "
 _LIGHT_ARTICLES = ("a", "an", "the")
 _UNCOUNTED = ("rain", "snowfall", "windy weather", "daylight", "an overcast day", "it is snowing", "it is raining")
 _CAMERA_TAGS = frozenset(tag for tags in (*lexicon_en.CAMERA_TAGS.values(), *lexicon_zh.CAMERA_TAGS.values()) for tag in tags)
-_INSIDE = re.compile("[里中内上外旁边]+")
+_INSIDE = re.compile("(?:[里中内外旁边]|上(?!空))+")
 _OF = re.compile(r"\s+of\s+", re.I)
 Words = tuple[str, ...]
 
@@ -94,9 +94,11 @@ class _Reading:
                 return place_end
             if found and found.quiet and self._passive(at, end):
                 return end
-            if found and (hanzi or found.kind != "place" or not lookless) and self._fits(found, end, hanzi):
+            if found and (hanzi or found.kind != "place" or lookless not in _likes()) and self._fits(found, end, hanzi):
                 self._say(at, end, found)
                 return end
+            if lookless in _parts() and self._there - {lookless}:
+                return end  # the eyes of a fox
             if lookless and (like := self._like(lookless)):
                 many = any(kind == "nouns" for kind, _ in meant) and meant[0][0] == "nouns"
                 self._say(at, end, Likeness("noun", like, int(many)))
@@ -199,12 +201,15 @@ class _Reading:
         """Whether a noun follows, after an article or none."""
         while self.words[at : at + 1] and self.words[at] in _ARTICLES:
             at += 1
-        begin = self.spans[at][0] if at < len(self.spans) else len(self.text)
-        facts = (fact for tongue in ("en", "zh") for fact in read_facts(self.text[begin:], tongue))
         like = _table().get(self.words[at : at + 1])
-        return (like is not None and like.kind == "noun") or any(
-            fact.begin == 0 and fact.kind in ("noun", "nouns") for fact in facts
-        )
+        begin, end = (self.spans[at][0] if at < len(self.spans) else len(self.text)), 0
+        for fact in read_facts(self.text[begin:], "zh" if at < len(self.words) and _hanzi(self.words[at]) else "en"):
+            if self.text[begin + end : begin + fact.begin].strip():
+                break
+            if fact.kind in ("noun", "nouns"):
+                return True
+            end = fact.end
+        return like is not None and like.kind in ("noun", "part")
 
     def _doing(self, found: Likeness, tongue: str, end: int) -> str:
         """The words for an action: one that the first who is named can do, and with an object where there is one."""
@@ -282,7 +287,7 @@ def _table() -> dict[Words, Likeness]:
                 for form, inflected in _inflected(*word.split(":")):
                     table.setdefault((inflected,), Likeness(kind, label, form))
                 continue
-            if kind == "noun" and word in load_nouns():
+            if kind in ("noun", "part") and word in load_nouns():
                 continue
             table.setdefault(_key(word), Likeness(kind, label))
             if kind == "noun":
@@ -295,17 +300,23 @@ def _table() -> dict[Words, Likeness]:
 
 
 @functools.cache
+def _parts() -> frozenset[str]:
+    """Nouns that are no actors of their own where somebody else is there."""
+    return frozenset(key for kind, _, english, _, _ in _rows() if kind == "part" for key in english.split("|"))
+
+
+@functools.cache
 def _likes() -> dict[str, str]:
     """Which noun those of the wider cast are like."""
     nouns = load_nouns()
-    rows = ((label, key) for kind, label, english, _, _ in _rows() if kind == "noun" for key in english.split("|"))
+    rows = ((label, key) for kind, label, english, _, _ in _rows() if kind in ("noun", "part") for key in english.split("|"))
     return {key: label for label, key in rows if key in nouns}
 
 
 @functools.cache
 def _rows() -> list[list[str]]:
     lines = resources.files(__package__).joinpath("likeness.tsv").read_text(encoding="utf-8").splitlines()
-    order = ("place", "say", "action", "noun")  # of what is said of several, the first counts
+    order = ("place", "say", "action", "noun", "part")  # of what is said of several, the first counts
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     return sorted(rows, key=lambda row: order.index(row[0]))
 
