@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from . import captions, lexicon_en, lexicon_zh
 from .nouns import load_nouns
 from .prompt import emoji_to_words, tongue_of
-from .sample import ALLOWED, INDOORS, PARTNERED, PLACE_PROPS, abilities, homes, sample_scene
+from .sample import ALLOWED, INDOORS, PARTNERED, PLACE_PROPS, WET, abilities, homes, sample_scene
 from .scene import PLACES, PROPS, TRAVELS, Actor, Scene
 from .wording import LIVING, ROOFED, tokens
 
@@ -63,7 +63,7 @@ def completed(text: str, seed: int = 0, said: tuple[str, ...] = ()) -> tuple[str
     tongue = tongue_of(text)
     own = in_the_picture(text, tongue)
     told = {fact.kind for fact in own}
-    if not told & {"noun", "nouns", "prop", "place"}:
+    if not told & {"noun", "nouns", "prop", "place", "light", "weather"}:
         return text, ""  # nothing is understood
     facts = [*own, *(fact for other in reversed(said) for fact in read_facts(other, tongue_of(other)))]
     stated = {kind: next((f.label for f in facts if f.kind == kind), "") for kind in SETTINGS}
@@ -75,15 +75,19 @@ def completed(text: str, seed: int = 0, said: tuple[str, ...] = ()) -> tuple[str
 
 
 def _usual_place(facts: list[Fact], rng: random.Random) -> str:
-    """A home of the first noun in which it could do what is said of it; who lives and what drives is out of doors."""
+    """A home of the first noun that suits what is said of it, of the light and of the weather; scenery stands where it grows,
+    who lives and what drives is out of doors."""
+    said = {kind: {fact.label for fact in facts if fact.kind == kind} for kind in ("action", "weather", "light", "prop")}
     lead = next((load_nouns()[fact.label] for fact in facts if fact.kind in ("noun", "nouns")), None)
     indoors = lead is not None and lead.category not in (*LIVING, "vehicle")
-    wanted = {fact.label for fact in facts if fact.kind == "action" and fact.label not in PARTNERED}
-    suits = lambda place: wanted <= ALLOWED[place] and (indoors or place not in INDOORS)  # noqa: E731
-    scenery = {fact.label for fact in facts if fact.kind == "prop"}
-    around = homes(lead) if lead else tuple(place for place in PLACES if scenery & {*PLACE_PROPS[place]})
-    at_home = [place for place in around if suits(place)]
-    return rng.choice(at_home or [place for place in PLACES if suits(place)] or ["meadow"])
+    shut = set() if indoors else {*INDOORS}
+    shut |= {*ROOFED} if said["weather"] - {"clear"} else set()
+    shut |= {*DARK_PLACES} if said["light"] - {"night"} else set()
+    places = homes(lead) if lead else tuple(place for place in PLACES if said["prop"] & {*PLACE_PROPS[place]})
+    wanted = said["action"] - {*PARTNERED}
+    able = [place for place in (*places, *PLACES) if wanted <= ALLOWED[place] and place not in shut]
+    wet = [place for place in places if places[0] in WET and place not in shut]  # who lives in water leaves it for no action
+    return rng.choice([place for place in able if place in places] or wet or able or ["meadow"])
 
 
 def read_facts(text: str, language: str) -> list[Fact]:

@@ -240,8 +240,12 @@ class _Reading:
             new, begin = _with_article(before, found, new), self.spans[at - 1][0]
         elif found.kind == "noun" and before in measures() and at > 1 and self.words[at - 2] in _COUNTED:
             begin, new = self.spans[at - 1][0], load_nouns()[found.label].measure + new
+        elif new == "和" and before == "在":  # "在吃苹果"
+            begin = self.spans[at - 1][0]
         if found.label in _CAMERA_TAGS and (after := _OF.match(self.text, last)):
             last, new = after.end(), f"{new}, "
+        if tongue == "zh" and self.text.startswith("上空", last):
+            new = new.removesuffix("上")
         if self.text[begin].isupper():
             new = new[0].upper() + new[1:]
         self.edits.append((begin, last, new))

@@ -75,7 +75,7 @@ def undenied(text: str) -> tuple[str, list[str]]:
                 end = at if fact.kind not in ("number", "size", "colour") else end
         if end > found.end():
             notes.append(f"{text[found.start() : end].strip()}: left out, since whatever is named is drawn")
-            text = f"{text[: found.start()].rstrip(' ,，、')}{text[end:]}".strip(" ,，、")
+            text = f"{text[: found.start()].rstrip(' ,，、')}{text[end:]}".strip(" ,，、").removeprefix("的")
     return text, notes[::-1]
 
 

@@ -13,7 +13,7 @@ GRAMMAR = frozenset(  # what says nothing that could be drawn, or what other wor
     "because if he she it they we i you him them me us am is are was were be been being has have had having do does "
     "did could will would shall should may might must very really quite just some also too then here yes through "
     "across into onto toward towards away between about like than how again both each other every all own make makes show "
-    "shows please video film movie clip story near together beside".split()
+    "shows please video film movie clip story near together beside wear wears wearing".split()
 ) | frozenset("他她它们了但又也都很就把被让给从到向往这那会要想")
 TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and moves of a terminal
 LETTER = re.compile(r"[^\W_]")

@@ -199,6 +199,10 @@ def test_an_open_place_is_a_home_of_who_is_there_and_changes_with_the_seed():
     assert places("a cat") == {"meadow", "forest", "farm", "mountains", "snow", "desert"}
     assert places("a chef cooks a pizza") <= {"street", "playground", "beach", "farm"}  # who lives is out of doors
     assert places("a cat swims") == {"sea", "underwater"}  # what it does counts for more
+    assert places("a ship falls at night") == {"sea"}
+    assert not {"night city", "space"} & places("a car at sunset")
+    assert not {"kitchen table", "bedroom"} & places("a guitar in the rain")
+    assert places("it is night") and not {"bedroom", "stage"} & places("it is raining")
     assert places("a cactus") == {"desert"}  # scenery alone stands where it grows
     assert completed("a fox runs", 3) == completed("a fox runs", 3)
 

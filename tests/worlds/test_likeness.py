@@ -39,11 +39,13 @@ def test_what_the_world_says_itself_stays_as_it_is(language, style):
         ("an ox and an elk", "a cow and a deer"),
         ("Donkeys run", "Three horses run"),
         ("a volcano", "a fire"),
-        ("a husky barks", "a dog barks"),
+        ("a husky barks", "a dog stands"),
         ("a mouse eats cheese", "a mouse stands with piece of cheese"),
         ("一头驴在草地上走", "一匹马在草地上走"),
         ("两个小孩", "两个男孩"),
         ("一只鸵鸟", "一只火烈鸟"),
+        ("一只熊猫在吃苹果", "一只熊猫和苹果"),
+        ("飞机在城市上空", "飞机在街道上空"),
     ],
 )
 def test_who_has_no_picture_gives_way_to_the_nearest_who_has(text, instead):

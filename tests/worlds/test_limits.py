@@ -64,6 +64,7 @@ def test_notes_say_what_was_asked_and_what_is_read():
         ("a meadow without trees", "a meadow", "without trees"),
         ("a street with no rain", "a street", "with no rain"),
         ("一只猫，没有狗", "一只猫", "没有狗"),
+        ("没有人的街道", "街道", "没有人"),
     ],
 )
 def test_what_is_denied_is_not_drawn(text, left, gone):
