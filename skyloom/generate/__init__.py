@@ -208,12 +208,14 @@ def understand(prompt: str, request: Request, bundle: "Bundle") -> tuple[str, li
     prompt, wordless = emoji_to_words(prompt, request.language)
     notes = [f"no word for {emoji}: left out" for emoji in wordless]
     drawn = lambda noun: bundle.vocabulary.look(noun) is not None  # noqa: E731
-    prompt, instead = shown(prompt, drawn, [name for name, _ in request.cast])
-    notes += instead
+    told, instead = shown(prompt, drawn, [name for name, _ in request.cast])
+    if request.expand == AS_IT_STANDS:
+        told, instead = prompt, [f"{note}, but not with expand=off" for note in instead]
+    prompt, notes = told, [*notes, *instead]
     unknown = {
         word: near
         for word, near in bundle.vocabulary.unknown(prompt).items()
-        if word not in GRAMMAR and not GRAMMAR.issuperset(word)
+        if word not in GRAMMAR and not GRAMMAR.issuperset(word) and (len(word) > 1 or not word.isascii())
     }
     notes += [f"unknown word {word!r}, the nearest known is {near!r}" for word, near in unknown.items() if near]
     if strange := [repr(word) for word, near in unknown.items() if not near]:

@@ -100,8 +100,7 @@ class _Reading:
             if lookless in _parts() and self._there - {lookless}:
                 return end  # the eyes of a fox
             if lookless and (like := self._like(lookless)):
-                many = any(kind == "nouns" for kind, _ in meant) and meant[0][0] == "nouns"
-                self._say(at, end, Likeness("noun", like, int(many)))
+                self._say(at, end, Likeness("noun", like, int(meant[0][0] == "nouns")))
                 return end
         return at + 1
 

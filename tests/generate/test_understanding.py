@@ -32,8 +32,15 @@ def test_who_was_brought_along_plays_herself(bundle, tmp_path):
     assert read("a donkey in the jungle", bundle, cast=cast)[0] == "a donkey in a forest"
 
 
+def test_a_prompt_that_is_to_stand_as_it_is_does(bundle):
+    prompt, notes = read("a donkey in the snow", bundle, expand="off")
+    assert prompt == "a donkey in the snow"
+    assert "donkey: not among what this model draws; a fox is drawn instead, but not with expand=off" in notes
+
+
 def test_words_that_say_nothing_to_draw_are_not_named(bundle):
-    assert not any("unknown" in note for note in read("a fox runs away", bundle)[1])
+    assert not any("unknown" in note for note in read("a fox runs away, 4k", bundle)[1])
+    assert read("a zorp and a blick", bundle)[1] == ["unknown words 'zorp', 'blick', nothing known is near"]
 
 
 def test_the_recipe_keeps_the_prompt_and_the_film_is_that_of_the_likeness(bundle):
