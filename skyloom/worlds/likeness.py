@@ -35,6 +35,7 @@ _WITH = ("stand", "sway", "jump")  # what may have an object: "eats an apple", "
 _LIGHT_ARTICLES = ("a", "an", "the")
 _UNCOUNTED = ("rain", "snowfall", "windy weather", "daylight", "an overcast day", "it is snowing", "it is raining")
 _CAMERA_TAGS = frozenset(tag for tags in (*lexicon_en.CAMERA_TAGS.values(), *lexicon_zh.CAMERA_TAGS.values()) for tag in tags)
+_SIZES = {("giant",): "huge"}  # nouns that are a size before another
 _INSIDE = re.compile("(?:[里中内外旁边]|上(?!空))+")
 _OF = re.compile(r"\s+of\s+", re.I)
 Words = tuple[str, ...]
@@ -92,6 +93,10 @@ class _Reading:
                 return end
             if place_end := self._placed(at) if end == at + 1 else 0:
                 return place_end
+            if (lookless or (found and found.kind == "noun")) and not hanzi and self._describes(end):
+                if key in _SIZES:
+                    self._say(at, end, Likeness("say", _SIZES[key]))
+                return end
             if found and found.quiet and self._passive(at, end):
                 return end
             if found and (hanzi or found.kind != "place" or lookless not in _likes()) and self._fits(found, end, hanzi):
@@ -126,6 +131,13 @@ class _Reading:
         from .dressing import asked_for
 
         return noun in load_nouns() and noun not in asked_for(self.text)
+
+    def _describes(self, end: int) -> bool:
+        """Whether a noun that has a picture follows at once: "a giant wave" is no giant."""
+        if end == len(self.words) or not self._together(end - 1, end + 1):
+            return False
+        meant = world_words("en").get(self.words[end : end + 1], ())
+        return any(kind in ("noun", "nouns") and self.drawn(label) for kind, label in meant)
 
     def _like(self, noun: str) -> str:
         """The nearest noun that has a picture, another one than those that are there; "" where there is none."""

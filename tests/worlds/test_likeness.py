@@ -173,3 +173,7 @@ def test_the_table_is_about_what_the_world_does_not_say():
             pictured = [label for kind, label in meanings if kind in ("noun", "nouns") and drawn(label)]
             like = _table().get(key)
             assert like is None or like.quiet or like.label == "chase" or not pictured, key
+
+
+def test_a_noun_before_another_is_nobody():
+    assert likened("a giant wave", drawn)[0] == "a huge wave" and likened("a giant walks", drawn)[0] == "an ogre walks"
