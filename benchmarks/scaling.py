@@ -1,9 +1,11 @@
 """Held-out loss against training compute, for three sizes of the transformer that each get the same compute.
 
+    python benchmarks/scaling.py
     python benchmarks/scaling.py --data runs/storybook/data --tokenizer runs/storybook/tokenizer/export/vae.safetensors
 
-Stop it and run it again at will: each size trains in its own resumable run. Writes docs/img/scaling.svg and the table in
-docs/RESULTS.md.
+The first draws and encodes a few thousand stills by the shipped tokenizer and learns from windows of these, around actors: it
+takes an hour of one core. Stop it and run it again at will: each size trains in its own resumable run. Writes
+docs/img/scaling.svg and the table in docs/RESULTS.md.
 """
 
 import argparse
@@ -14,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skyloom.base.checkpoint import write_atomic
-from skyloom.config import Config, DiTConfig
+from skyloom.config import Bucket, Config, DiTConfig
+from skyloom.data import encode
 from skyloom.evals import report
+from skyloom.models.bundle import SHIPPED
 from skyloom.presets import PRESETS
 from skyloom.train import model as trainer
 from skyloom.train.plan import model_flops
@@ -36,10 +40,14 @@ class Point:
 def main() -> None:
     a = arguments()
     points: list[Point] = []
+    preset = PRESETS[a.preset] if a.data else of_stills(PRESETS[a.preset], a.stills)
+    data, tokenizer = a.data or a.run / "data", a.tokenizer or SHIPPED / "storybook" / "vae.safetensors"
+    if not a.data:
+        encode.main(preset, tokenizer, data)
     for name, dit in SIZES.items():
-        config = budgeted(dataclasses.replace(PRESETS[a.preset], name=f"scaling-{name}", dit=dit), a.pflops * 1e15)
+        config = budgeted(dataclasses.replace(preset, name=f"scaling-{name}", dit=dit), a.pflops * 1e15)
         run = a.run / name
-        trainer.main(config, run, a.data, a.tokenizer, check_every=max(1, config.model.steps // POINTS), look_minutes=math.inf)
+        trainer.main(config, run, data, tokenizer, check_every=max(1, config.model.steps // POINTS), look_minutes=math.inf)
         points += curve(name, config, run, a.bucket)
     table = report.table(
         ["size", "width x depth", "steps", "training compute", f"held-out loss ({a.bucket})"],
@@ -47,21 +55,30 @@ def main() -> None:
     )
     print(table)
     write_atomic(a.docs / "img" / "scaling.svg", plot(points))
-    command = f"python benchmarks/scaling.py --pflops {a.pflops:g}"
+    command = f"python benchmarks/scaling.py --pflops {a.pflops:g}" + (
+        f" --data {a.data}" if a.data else f" --stills {a.stills}"
+    )
     text = f"{table}\n![Held-out loss against compute](img/scaling.svg)"
     report.publish(a.docs, "scaling", text, report.circumstances(command, PRESETS[a.preset].model.seed))
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="encoded clips, as `skyloom train encode` writes them")
-    parser.add_argument("--tokenizer", type=Path, required=True, help="vae.safetensors that encoded them")
+    parser.add_argument("--data", type=Path, help="encoded clips, as `skyloom train encode` writes them [stills of its own]")
+    parser.add_argument("--tokenizer", type=Path, help="vae.safetensors that encoded them [the shipped one]")
+    parser.add_argument("--stills", type=int, default=3072, help="how many to draw where no data is given")
     parser.add_argument("--run", type=Path, default=Path("runs/scaling"))
     parser.add_argument("--preset", choices=sorted(PRESETS), default="storybook")
-    parser.add_argument("--pflops", type=float, default=0.2, help="training compute of each size, in 10^15 operations")
-    parser.add_argument("--bucket", default="17x256x256", help="whose held-out loss is shown")
+    parser.add_argument("--pflops", type=float, default=0.03, help="training compute of each size, in 10^15 operations")
+    parser.add_argument("--bucket", default="1x256x256", help="whose held-out loss is shown")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     return parser.parse_args()
+
+
+def of_stills(preset: Config, count: int) -> Config:
+    """The preset with nothing but windows of single frames to learn from: what shows in minutes which size learns fastest."""
+    bucket = Bucket(1, 256, 256, count, 16, window=8)
+    return dataclasses.replace(preset, model=dataclasses.replace(preset.model, buckets=(bucket,), phases=((0, (1.0,)),)))
 
 
 def budgeted(config: Config, flops: float) -> Config:
