@@ -138,7 +138,7 @@ def _take(queue: Iterator[Any], count: int) -> list[Any]:
 
 def _hire(memory_mb: int) -> Worker:
     ours, theirs = multiprocessing.Pipe()
-    process = _context().Process(target=_serve, args=(theirs, memory_mb), daemon=True)
+    process = _context().Process(target=_serve, args=(theirs, memory_mb, dict(os.environ)), daemon=True)
     process.start()
     theirs.close()
     return Worker(process, ours)
@@ -167,8 +167,10 @@ def _dismiss(worker: Worker) -> None:
     worker.process.join()
 
 
-def _serve(pipe: Connection, memory_mb: int) -> None:
+def _serve(pipe: Connection, memory_mb: int, environment: dict[str, str]) -> None:
     """The loop of a worker: a piece of work in, a result or a Failure out."""
+    os.environ.clear()  # the process that it was forked from may have begun with another
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     bounded = False
     while True:

@@ -31,7 +31,7 @@ DARK = 118  # levels: what is brighter is no night sky, but the moon or a cloud
 EVEN = 5  # levels that neighbours in a sky are apart at most
 RIM = 3  # of those pixels around all that is not sky
 FAINT, DIM = 0.7, 0.7  # of stars that do not twinkle, how many there are, to those that do, and how opaque
-UNSEEN = ("underwater", "forest")  # places whose skies nobody sees, or through leaves
+UNSEEN = ("underwater", "forest", "night city")  # places whose skies nobody sees, or through leaves, or by lamplight
 UPPER = 2  # the world's stars lie in the half of the picture that is sky, as many as others have in all of it
 
 
