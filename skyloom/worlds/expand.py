@@ -346,6 +346,6 @@ def _sentences(text: str, more: list[str], language: str) -> str:
     if not more:
         return text
     if language == "zh":
-        return "。".join([text.rstrip("。.，, "), *more]) + "。"
-    sentences = [text.rstrip(".,; "), *more]
+        return "。".join(filter(None, [text.rstrip("。.，, "), *more])) + "。"
+    sentences = filter(None, [text.rstrip(".,; "), *more])
     return ". ".join(part[0].upper() + part[1:] for part in sentences) + "."

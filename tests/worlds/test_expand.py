@@ -216,3 +216,9 @@ def test_expansions_of_open_places_are_at_home_too():
 def test_what_was_said_before_goes_on():
     full, _ = completed("the fox jumps", said=("a fox on the beach at sunset, in the rain", "the fox runs"))
     assert {("place", "beach"), ("light", "sunset"), ("weather", "rain")} <= {(f.kind, f.label) for f in read_facts(full, "en")}
+
+
+def test_where_nothing_is_left_of_a_prompt_the_scene_is_told_all_the_same():
+    """ "no dog" is a prompt without words, once what is not there is left out."""
+    told = expand("")
+    assert told[0].isupper() and {"place", "light", "weather", "camera"} <= {fact.kind for fact in read_facts(told, "en")}
