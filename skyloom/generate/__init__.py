@@ -5,6 +5,7 @@
     staged.py    who is where, before        panned.py, falling.py   where the camera goes and what falls, after
     continuing.py, matching.py, surveying.py   what is new goes on from given frames: their bodies, their camera, their light
     room.py                                  a part of a clip that is painted anew, as a stage of its own
+    reading.py                               what a prompt says in the words that are filmed, and notes on the rest
     casting.py, painting.py, relit.py        who plays whom, in which colours; the light of an edit
 
 Dimension key: frames_THWC are pixels, z_BCTHW latents. Loading this does not load torch; making a film does.
@@ -28,8 +29,7 @@ import numpy as np
 
 from ..base import sizes, video
 from ..worlds.expand import completed
-from ..worlds.limits import shown
-from ..worlds.prompt import GRAMMAR, emoji_to_words
+from . import reading
 from .casting import check_spoken, read_sprite
 from .controls import write_script
 from .cost import (
@@ -204,25 +204,9 @@ def expected_seconds(request: Request, bundle: "Bundle") -> float:
 
 def understand(prompt: str, request: Request, bundle: "Bundle") -> tuple[str, list[str]]:
     """The prompt as the model reads it, and notes for people on what it cannot know."""
-    limit = bundle.config.text.max_tokens
-    prompt, wordless = emoji_to_words(prompt, request.language)
-    notes = [f"no word for {emoji}: left out" for emoji in wordless]
-    drawn = lambda noun: bundle.vocabulary.look(noun) is not None  # noqa: E731
-    told, instead = shown(prompt, drawn, [name for name, _ in request.cast])
-    if request.expand == AS_IT_STANDS:
-        told, instead = prompt, [f"{note}, but not with expand=off" for note in instead]
-    prompt, notes = told, [*notes, *instead]
-    unknown = {
-        word: near
-        for word, near in bundle.vocabulary.unknown(prompt).items()
-        if word not in GRAMMAR and not GRAMMAR.issuperset(word) and (len(word) > 1 or not word.isascii())
-    }
-    notes += [f"unknown word {word!r}, the nearest known is {near!r}" for word, near in unknown.items() if near]
-    if strange := [repr(word) for word, near in unknown.items() if not near]:
-        notes.append(f"unknown word{'s' * (len(strange) > 1)} {', '.join(strange)}, nothing known is near")
-    if (length := len(bundle.vocabulary.encode(prompt))) > limit:
-        notes.append(f"long prompt: of {length} tokens (a word, or a letter of an unknown one) the first {limit} are read")
-    return prompt, notes
+    own, untouched = [name for name, _ in request.cast], request.expand == AS_IT_STANDS
+    found = reading.read(prompt, bundle.vocabulary, bundle.config.text.max_tokens, request.language, own, untouched)
+    return found.prompt, found.notes
 
 
 def _in_its_words(script: Script, request: Request, bundle: "Bundle") -> tuple[Script, list[str]]:

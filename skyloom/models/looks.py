@@ -43,11 +43,9 @@ def with_cast(bundle: Bundle, cast: Sequence[tuple[str, np.ndarray]]) -> Bundle:
 
     The model that was given stays as it is. ValueError where it has no memory for pictures.
     """
-    vocabulary = bundle.vocabulary
     if not bundle.config.text.looks:
         raise ValueError(f"cast: the model {bundle.config.name!r} remembers no pictures. Try one that does, such as storybook.")
-    names = [*vocabulary.names, *((name,) for name, _ in cast if vocabulary.look(name) is None)]
-    vocabulary = Vocabulary(vocabulary.words, names)
+    vocabulary = bundle.vocabulary.with_names(name for name, _ in cast)
     return with_looks(
         bundle, {look: sprite for name, sprite in cast if (look := vocabulary.look(name)) is not None}, vocabulary
     )

@@ -48,6 +48,10 @@ class Vocabulary:
         data = json.loads(path.read_text(encoding="utf-8"))
         return cls(data) if isinstance(data, list) else cls(data["words"], data["names"])
 
+    def with_names(self, names: Iterable[str]) -> "Vocabulary":
+        """These words and looks, and a look more for each name that none goes by."""
+        return Vocabulary(self.words, [*self.names, *((name,) for name in names if self.look(name) is None)])
+
     def to_json(self) -> str:
         data = {"words": self.words, "names": self.names} if self.names else self.words
         return json.dumps(data, ensure_ascii=False, indent=0)

@@ -14,7 +14,7 @@ from ..config import Config
 from ..generate import Request
 from ..generate.request import influences
 from ..generate.takes import check_fit
-from ..worlds.prompt import LONGEST
+from ..worlds.prompt import beginning
 from . import catalog, cuts, limits, parts, steering, uploads
 from .auth import Caller
 from .calls import fingerprint
@@ -351,11 +351,8 @@ class Orders:
         """As much of a text as the model reads; ApiError 400 where it may not be filmed. The order's own prompt was judged."""
         if judged and text != order.prompt:
             self.moderator.check_prompt(text, param)
-        text = " ".join(text.split()) if len(text) > LONGEST else text
-        if len(text) <= LONGEST:
-            return text
-        kept = text[: LONGEST + 1].rpartition(" ")[0] or text[:LONGEST]
-        order.notes.append(f"{param!r} has {len(text)} characters: the first {len(kept)} are read")
+        kept, notes = beginning(text, param)
+        order.notes += notes
         return kept
 
     def _job(self, order: Order, caller: Caller, idempotency: str | None) -> Job:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from .. import generate
+from ..generate import reading
 from ..models.vocabulary import Vocabulary
 from ..worlds.expand import expand
-from ..worlds.prompt import LONGEST, emoji_to_words
+from ..worlds.prompt import beginning
 from . import catalog, hints, provenance, uploads, wire
 from .app import Body, Calls, Served
 from .media import FILM
@@ -22,10 +23,24 @@ router = APIRouter(prefix="/v1/skyloom", tags=["studio"])
 
 
 class PromptRead(wire.Call):
-    """A prompt to be read, not filmed."""
+    """A prompt to be read, not filmed; `cast` are the names that the pictures of its film would play under."""
 
     prompt: wire.LongText
     seed: int = 0  # of the expansion: another one tells it otherwise
+    cast: wire.Names | None = None
+
+
+class PromptReading(wire.Answer):
+    """What a film makes of a prompt: the `prompt` in the words that are filmed, words that stay `unknown` with the known one
+    that each misspells (or ""), emoji without a word, notes on what is read or drawn otherwise (`instead`), all `notes` that
+    the film has on its prompt, and the prompt told in full. What a film fills in by its own seed is not said."""
+
+    prompt: str
+    unknown: dict[str, str]
+    wordless: list[str]
+    instead: list[str]
+    notes: list[str]
+    expanded: str
 
 
 class FileRead(wire.Call):
@@ -57,19 +72,27 @@ def server(service: Served, caller: Calls) -> dict[str, Any]:
     }
 
 
-@router.post("/prompt", openapi_extra=PROMPT_BODY)
+@router.post("/prompt", response_model=PromptReading, openapi_extra=PROMPT_BODY)
 def read_prompt(service: Served, caller: Calls, body: Body) -> dict[str, Any]:
-    """A prompt as the model reads it: unknown words with the nearest known ("" where none is), emoji without a word, and the
-    prompt told in full."""
+    """A prompt as a film reads it: its words, notes on what is read otherwise, what stays unknown, and a prompt in full."""
     caller.need("read")
     call = wire.check(PromptRead, body)
+    (text, cut), own = beginning(call.prompt, "prompt"), call.cast or []
+    limit = service.catalog.config(service.settings.model).text.max_tokens
     try:
-        request = generate.Request(call.prompt[:LONGEST], seed=call.seed)  # the same checks as for a film, which reads no more
-        prompt, wordless = emoji_to_words(request.prompt)
-        expanded = expand(prompt, request.seed)
+        request = generate.Request(text, seed=call.seed)  # the same checks as for a film
+        found = reading.read(request.prompt, _vocabulary(service).with_names(own), limit, own=own)
+        expanded = expand(found.prompt, request.seed)
     except ValueError as error:
         raise ApiError(400, str(error), param="prompt", code="invalid_value") from None
-    return {"prompt": prompt, "unknown": _vocabulary(service).unknown(prompt), "wordless": wordless, "expanded": expanded}
+    return {
+        "prompt": found.prompt,
+        "unknown": found.unknown,
+        "wordless": found.wordless,
+        "instead": found.instead,
+        "notes": cut + found.notes,
+        "expanded": expanded,
+    }
 
 
 @router.get("/videos", response_model=VideoPage)

@@ -163,6 +163,7 @@ class Part(Call):
     image: Picture = Field(description="one thing on a transparent or plain ground")
 
 
+Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]], Field(max_length=MOST_CAST)]
 Box = Annotated[str, Field(pattern=r"^\s*\d{1,5}\s*(,\s*\d{1,5}\s*){3}$")]
 
 
@@ -322,6 +323,10 @@ class WebhookRotate(Call):
 
 class WebhookTest(Call):
     event_type: str
+
+
+class Answer(BaseModel):
+    """What is answered, as the description of the API has it."""
 
 
 class Video(BaseModel):

@@ -42,6 +42,15 @@ def clean(text: str, name: str = "prompt") -> str:
     return text
 
 
+def beginning(text: str, name: str) -> tuple[str, list[str]]:
+    """As much of a text as a model reads, and a note where that is not all."""
+    text = " ".join(text.split()) if len(text) > LONGEST else text
+    if len(text) <= LONGEST:
+        return text, []
+    kept = text[: LONGEST + 1].rpartition(" ")[0] or text[:LONGEST]
+    return kept, [f"{name!r} has {len(text)} characters: the first {len(kept)} are read"]
+
+
 def tongue_of(text: str) -> str:
     """Which of the world's two languages a text is in: "zh" where it has Hanzi, else "en"."""
     return "zh" if HANZI.search(text) else "en"

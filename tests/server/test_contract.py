@@ -194,7 +194,7 @@ def test_the_beginning_of_a_long_prompt_is_read_and_a_note_says_so(client, quiet
     told = "has 29999 characters: the first 2000 are read"
     assert film.notes == [f"'prompt' {told}", f"'storyboard' {told}"]
     _, _, read = raw(quiet, "POST", "/v1/skyloom/prompt", {"prompt": words})
-    assert words.startswith(read["prompt"])
+    assert words.startswith(read["prompt"]) and read["notes"][0] == f"'prompt' {told}"
 
 
 def test_every_text_that_is_filmed_is_judged(client, quiet, monkeypatch):
@@ -337,6 +337,7 @@ def test_the_api_page_describes_both_bodies(quiet):
     assert set(content) == {"application/json", "multipart/form-data"}
     known = schema["components"]["schemas"]
     assert {"VideoCreate", "VideoEdit", "Video", "ErrorBody"} <= set(known) and "seed" in known["VideoCreate"]["properties"]
+    assert {"prompt", "unknown", "wordless", "instead", "notes", "expanded"} == set(known["PromptReading"]["properties"])
 
 
 def test_figures_for_prometheus(client, quiet):

@@ -11,6 +11,7 @@ import urllib.request
 
 from conftest import png, until
 
+from skyloom import generate
 from skyloom.server.auth import Caller
 from skyloom.server.watching import Watch
 
@@ -42,6 +43,37 @@ def test_a_prompt_is_read(quiet):
     assert status == 200
     assert read["unknown"] == {"foxx": "fox"}
     assert read["expanded"] and read["wordless"] == []
+
+
+def test_a_prompt_is_read_as_a_film_of_it_reads_it(quiet, model):
+    """Only what a film does not know is unknown, and its notes are those of the film."""
+    typed = "a donkey with a zorp runs very happily in the jungle 🛸"
+    status, read = call(quiet, "/v1/skyloom/prompt", {"prompt": typed})
+    assert status == 200
+    assert "donkey" not in read["prompt"] and "in a forest" in read["prompt"]
+    assert read["instead"] == [
+        "donkey: not among what this model draws; a fox is drawn instead",
+        "in the jungle: not in this model's world; read as 'in a forest'",
+    ]
+    assert "zorp" in read["unknown"] and not {"donkey", "jungle", "very", "the"} & {*read["unknown"]}
+    assert {"donkey", "jungle"}.isdisjoint(re.findall("[a-z]+", read["expanded"].lower()))
+    prompt, notes = generate.understand(typed, generate.Request(typed), generate.load_bundle(model))
+    assert (read["prompt"], read["notes"]) == (prompt, notes)
+
+
+def test_who_is_cast_plays_under_any_name(quiet):
+    read = lambda **more: call(quiet, "/v1/skyloom/prompt", {"prompt": "a donkey and Zorp run", **more})[1]  # noqa: E731
+    assert "zorp" in read()["unknown"] and "donkey" in read()["notes"][0]
+    own = read(cast=["donkey", "Zorp"])
+    assert own["prompt"] == "a donkey and Zorp run" and not {"zorp", "donkey"} & {*own["unknown"]} and not own["instead"]
+    for wrong in ([""], ["x" * 41], list("abcde"), "fox"):
+        assert call(quiet, "/v1/skyloom/prompt", {"prompt": "a fox", "cast": wrong})[0] == 400
+
+
+def test_a_prompt_of_which_nothing_is_left_is_read_too(quiet):
+    status, read = call(quiet, "/v1/skyloom/prompt", {"prompt": "no fox"})
+    assert status == 200 and read["prompt"] == "" and read["expanded"]
+    assert read["instead"] == read["notes"] == ["no fox: left out, since whatever is named is drawn"]
 
 
 def test_an_expansion_keeps_to_its_seed(quiet):
