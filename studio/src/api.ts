@@ -29,9 +29,11 @@ export interface Page {
 }
 
 export interface Read {
-  prompt: string;
-  unknown: Record<string, string>; // a word that the model never saw -> the nearest that it did, or ""
+  prompt: string; // in the words that are filmed
+  unknown: Record<string, string>; // a word that stays so -> the nearest that is known, or ""
   wordless: string[]; // emoji without a word
+  instead: string[]; // notes on what is read or drawn otherwise
+  notes: string[]; // all that a film says of its prompt, these too
   expanded: string;
 }
 
@@ -125,7 +127,7 @@ async function post<T>(path: string, fields: Fields = {}, signal?: AbortSignal):
 
 export const api = {
   server: () => get<Server>("/v1/skyloom/server"),
-  read: (prompt: string, seed: number, signal?: AbortSignal) => post<Read>("/v1/skyloom/prompt", { prompt, seed }, signal),
+  read: (prompt: string, seed: number, cast: readonly string[], signal?: AbortSignal) => post<Read>("/v1/skyloom/prompt", { prompt, seed, cast }, signal),
   about: (id: string) => get<About>(`/v1/skyloom/videos/${id}/recipe`),
   find: (search: string, show: Show, after: string | null, signal?: AbortSignal) =>
     get<Page>(`/v1/skyloom/videos?${new URLSearchParams({ search, show, limit: "24", ...(after ? { after } : {}) })}`, signal),

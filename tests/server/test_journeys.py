@@ -109,6 +109,25 @@ def test_a_stranger_films_within_ten_seconds(visit, locale):
     expect(video).to_have_accessible_name(re.compile(prompt))
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_filmed_otherwise_is_said_below_the_prompt(visit, theme):
+    page = visit(color_scheme=theme)
+    expect, notes = playwright.expect, page.locator("#prompt-notes")
+    page.locator("#prompt").fill("a donkey with a redd zorp in the jungle")
+    expect(notes).to_contain_text("a fox is drawn instead")
+    expect(notes).to_contain_text("in the jungle: not in this model's world; read as 'in a forest'")
+    expect(notes.get_by_text("zorp” is new")).to_have_count(1)
+    expect(notes.get_by_text("“donkey” is new")).to_have_count(0)
+    expect(notes).to_have_attribute("aria-live", "polite")
+    expect(page.locator("#prompt")).to_have_accessible_description(re.compile("a fox is drawn instead"))
+    assert not AXE.is_file() or faults(page) == []
+    page.get_by_role("button", name="中文").click()
+    expect(notes).to_contain_text("将按“a fox with")
+    assert notes.locator("p.said[lang=en]").count() == 2
+    page.locator("#prompt").fill("a fox in the snow")
+    expect(notes).to_have_text("这些词模型都认识。")
+
+
 def test_a_reload_in_the_middle_loses_nothing(visit):
     page = visit()
     page.get_by_text("Best", exact=True).click()

@@ -44,6 +44,7 @@ export const en = {
   "make.unknown": "“{word}” is new to the model.",
   "make.unknownNear": "“{word}” is new to the model. Take “{near}”?",
   "make.wordless": "There is no word for {emoji}.",
+  "make.readAs": "Filmed as “{prompt}”.",
   "make.known": "All these words are known.",
   "make.hints": "Words that the model knows",
   "make.drop": "Drop a picture to begin with, or a clip to go on from",

@@ -45,6 +45,7 @@ export const zh: Texts = {
   "make.unknown": "模型没见过“{word}”。",
   "make.unknownNear": "模型没见过“{word}”。换成“{near}”？",
   "make.wordless": "没有词对应 {emoji}。",
+  "make.readAs": "将按“{prompt}”拍摄。",
   "make.known": "这些词模型都认识。",
   "make.hints": "模型认识的词",
   "make.drop": "拖入一张图片作开头，或一段影片来续拍",

@@ -1,4 +1,5 @@
-// The prompt, with what the model makes of it: hints while one types, words that it does not know, and the prompt told in full.
+// The prompt, with what the model makes of it: hints while one types, what it reads otherwise or does not know, and the
+// prompt told in full.
 
 import { useMemo, useState, type ReactNode, type Ref } from "react";
 import type { Read, Server } from "../api";
@@ -6,6 +7,7 @@ import { useI18n } from "../i18n";
 import { Button, Field } from "../ui";
 import type { Draft } from "./draft";
 import { completions, suggestions } from "./hints";
+import { notesOn } from "./notes";
 
 interface Props {
   ref: Ref<HTMLTextAreaElement>;
@@ -57,19 +59,16 @@ export function PromptField({ ref, draft, read, server, change, again, children 
 
 function Notes({ prompt, read, set }: { prompt: string; read: Read | null; set: (prompt: string) => void }) {
   const { t } = useI18n();
-  const unknown = Object.entries(read?.unknown ?? {});
-  const replaced = (word: string, near: string) => prompt.replace(new RegExp(word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "i"), near);
   return (
     <div id="prompt-notes" className="notes" aria-live="polite">
-      {unknown.map(([word, near]) =>
-        near ? (
-          <Button key={word} kind="quiet" className="note" onClick={() => set(replaced(word, near))}>{t("make.unknownNear", { word, near })}</Button>
+      {read && notesOn(prompt, read).map(({ kind, key, values, text, becomes }) => {
+        const said = key ? t(key, values) : text;
+        return becomes === undefined ? (
+          <p key={said} className={`note ${kind}`} lang={key ? undefined : "en"}>{said}</p>
         ) : (
-          <p key={word} className="note">{t("make.unknown", { word })}</p>
-        ),
-      )}
-      {read?.wordless.map((emoji) => <p key={emoji} className="note">{t("make.wordless", { emoji })}</p>)}
-      {read && unknown.length + read.wordless.length === 0 && <p className="note fine">{t("make.known")}</p>}
+          <Button key={said} kind="quiet" className="note" onClick={() => set(becomes)}>{said}</Button>
+        );
+      })}
     </div>
   );
 }

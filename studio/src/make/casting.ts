@@ -20,3 +20,7 @@ export const nameless = (cast: readonly Part[]): number => cast.findIndex(({ nam
 /** The field of a call; none where nobody is cast. */
 export const castOf = (cast: readonly Part[]) =>
   cast.length ? cast.map(({ name, image }) => ({ name: name.trim(), image: { image_url: image } })) : undefined;
+
+/** The names that are given so far, each once; a film takes no more of them than pictures. */
+export const namesOf = (cast: readonly Part[]): string[] =>
+  [...new Map(cast.map(({ name }) => [name.trim().toLowerCase(), name.trim()])).values()].filter((name) => name && name.length <= LONGEST_NAME).slice(0, MOST_CAST);

@@ -3,16 +3,17 @@ import { api, type Read, type Server } from "../api";
 
 const PAUSE = 350; // milliseconds without a key before the prompt is read
 
-/** How the model reads the prompt; null while nobody knows. */
-export function useRead(prompt: string, seed: number): Read | null {
-  const [read, setRead] = useState<{ prompt: string; seed: number; read: Read } | null>(null);
+/** How a film would read the prompt, where pictures of these names play in it; null while nobody knows. */
+export function useRead(prompt: string, seed: number, names: readonly string[]): Read | null {
+  const [read, setRead] = useState<{ question: string; read: Read } | null>(null);
   const text = prompt.trim();
+  const question = JSON.stringify([text, seed, names]);
   useEffect(() => {
     if (!text) return;
     const control = new AbortController();
     const timer = setTimeout(() => {
-      api.read(text, seed, control.signal).then(
-        (found) => setRead({ prompt: text, seed, read: found }),
+      api.read(text, seed, names, control.signal).then(
+        (found) => setRead({ question, read: found }),
         () => {}, // a prompt that is refused says why when it is filmed
       );
     }, PAUSE);
@@ -20,8 +21,8 @@ export function useRead(prompt: string, seed: number): Read | null {
       clearTimeout(timer);
       control.abort();
     };
-  }, [text, seed]);
-  return read?.prompt === text && read.seed === seed ? read.read : null;
+  }, [question]);
+  return text && read?.question === question ? read.read : null;
 }
 
 let asked: Promise<Server> | null = null;

@@ -4,7 +4,7 @@ import { useT, type Key } from "../i18n";
 import { follow, useClosed } from "../live";
 import { Attachment, attached, order, type Attached } from "../make/Attachment";
 import { CastField } from "../make/CastField";
-import { nameless, type Part } from "../make/casting";
+import { nameless, namesOf, type Part } from "../make/casting";
 import { Kept } from "../make/Kept";
 import { LENGTHS, loadDraft, saveDraft, type Draft, type Quality, type Shape } from "../make/draft";
 import { PromptField } from "../make/PromptField";
@@ -31,7 +31,7 @@ export function MakePage() {
   const [telling, setTelling] = useState(0); // which expansion
   const prompt = useRef<HTMLTextAreaElement>(null);
   const server = useServer();
-  const read = useRead(draft.prompt, telling);
+  const read = useRead(draft.prompt, telling, namesOf(cast));
 
   const change = useCallback((part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part })), []);
   useEffect(() => saveDraft(draft), [draft]);
