@@ -118,6 +118,7 @@ def test_what_is_filmed_otherwise_is_said_below_the_prompt(visit, theme):
     expect(notes).to_contain_text("in the jungle: not in this model's world; read as 'in a forest'")
     expect(notes.get_by_text("zorp” is new")).to_have_count(1)
     expect(notes.get_by_text("“donkey” is new")).to_have_count(0)
+    expect(page.locator(".hints")).to_contain_text("Does what?")  # who is there, by another name
     expect(notes).to_have_attribute("aria-live", "polite")
     expect(page.locator("#prompt")).to_have_accessible_description(re.compile("a fox is drawn instead"))
     assert not AXE.is_file() or faults(page) == []

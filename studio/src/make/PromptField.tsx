@@ -36,7 +36,7 @@ export function PromptField({ ref, draft, read, server, change, again, children 
         onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
       />
       <Notes prompt={draft.prompt} read={read} set={set} />
-      {server && draft.full === null && <Hints prompt={draft.prompt} caret={caret} server={server} set={set} />}
+      {server && draft.full === null && <Hints prompt={draft.prompt} read={read} caret={caret} server={server} set={set} />}
       {draft.full !== null && (
         <Field label={t("make.expanded")}>
           {(id) => <textarea id={id} className="input" rows={5} maxLength={2000} value={draft.full!} onChange={(event) => change({ full: event.target.value })} />}
@@ -73,13 +73,16 @@ function Notes({ prompt, read, set }: { prompt: string; read: Read | null; set: 
   );
 }
 
-function Hints({ prompt, caret, server, set }: { prompt: string; caret: number; server: Server; set: (prompt: string) => void }) {
+function Hints({ prompt, read, caret, server, set }: { prompt: string; read: Read | null; caret: number; server: Server; set: (prompt: string) => void }) {
   const { t, language } = useI18n();
   const [turn, setTurn] = useState(0);
+  const [last, setLast] = useState(""); // as it was read when somebody last knew: hints do not jump while one types
+  if (read && read.prompt !== last) setLast(read.prompt);
+  const meant = prompt.trim() ? last : "";
   const spoken = /\p{Script=Han}/u.test(prompt) ? "zh" : prompt.trim() ? "en" : language;
   const phrases = server.hints[spoken];
   const ends = useMemo(() => completions(prompt, caret, phrases), [prompt, caret, phrases]);
-  const next = useMemo(() => suggestions(prompt, phrases, spoken, turn), [prompt, phrases, spoken, turn]);
+  const next = useMemo(() => suggestions(prompt, phrases, spoken, turn, 8, meant), [prompt, phrases, spoken, turn, meant]);
   const hints = ends.length ? ends : next?.hints;
   if (!hints?.length) return null;
   return (

@@ -57,6 +57,13 @@ test("what is not told yet comes next, in the order of the language", () => {
   expect(suggestions("一只企鹅在海滩上行走", ZH, "zh", 0)?.hints[0]?.prompt).toBe("一只企鹅在海滩上行走，傍晚");
 });
 
+test("what other words are read as is told, too", () => {
+  const next = (meant: string) => suggestions("a donkey walks in the jungle", { ...EN, who: ["a horse"], where: ["in a forest"] }, "en", 0, 8, meant);
+  expect(next("")?.told).toBe("who");
+  expect(next("a horse walks in a forest")?.told).toBe("light");
+  expect(next("a horse walks in a forest")?.hints[0]?.prompt).toBe("a donkey walks in the jungle at sunset");
+});
+
 test("another turn shows others, and at the end of the list the first again", () => {
   const who = (turn: number) => suggestions("", EN, "en", turn, 3)?.hints.map((hint) => hint.text);
   expect(who(0)).toEqual(["a dog", "a penguin", "an ant"]);

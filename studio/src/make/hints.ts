@@ -49,9 +49,9 @@ export function completions(prompt: string, caret: number, phrases: Phrases, mos
   return [...found.values()].sort((a, b) => b.n - a.n).slice(0, most).map(({ hint }) => hint);
 }
 
-/** What the prompt does not tell yet, and phrases that would. `turn` chooses which of them. */
-export function suggestions(prompt: string, phrases: Phrases, language: Language, turn: number, most = 8): { told: Told; hints: Hint[] } | null {
-  const text = prompt.toLowerCase();
+/** What neither the prompt tells yet nor `meant`, the same as it is read, and phrases that would. `turn` chooses which of them. */
+export function suggestions(prompt: string, phrases: Phrases, language: Language, turn: number, most = 8, meant = ""): { told: Told; hints: Hint[] } | null {
+  const text = `${prompt}\n${meant}`.toLowerCase();
   const says = (phrase: string) => new RegExp(`(?<![a-z])${core(phrase)}`).test(text);
   const told = ORDER[language].find((each) => phrases[each].length > 0 && !phrases[each].some(says));
   if (!told) return null;
