@@ -260,9 +260,11 @@ class Stager:
         """Whether everybody is seen well enough, as logarithms of likelihoods: who hides behind another is not shown."""
         assert self.bundle.staging is not None
         rows = scaled(plans_NFTS1, self.bundle.staging, back=True)[..., :-1, 0].permute(0, 2, 3, 1)
-        seen = in_view(rows, self.cells).unflatten(1, (len(self.looks), -1)).amin(2)
+        there = (rows[..., -1] > 0.5).any(1).unflatten(1, (len(self.looks), -1))  # N U, bodies of each look
+        each = in_view(rows, self.cells).unflatten(1, (len(self.looks), -1)) * there
+        seen = torch.where(there.any(2), each.sum(2) / there.sum(2).clamp(min=1), 1.0)  # in a crowd some may hide
         for look in self.surely:
-            seen[:, look] *= (rows[..., -1] > 0.5).any(1).unflatten(1, (len(self.looks), -1))[:, look].any(1)
+            seen[:, look] *= there[:, look].any(1)
         return (DOUBT + (1 - DOUBT) * (seen / ENOUGH).clamp(max=1)).log().sum(1)
 
     def _asked(self, prompt: int) -> Claims:

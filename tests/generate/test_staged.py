@@ -270,7 +270,9 @@ def test_the_film_is_made_of_the_plan_that_shows_best_what_is_asked_for(bundle, 
     first = plan(stager(bundle, "a fox"), [1.0] * 3)
     monkeypatch.undo()
     assert len(made.noises) == staged.TAKES > 2
-    wanted = iter([torch.tensor([0.0] * (len(made.noises) - 1) + [1.0]), torch.tensor([1.0] + [0.0] * (len(made.noises) - 1))])
+    wanted = iter(
+        [torch.tensor([0.0] * (len(made.noises) - 1) + [10.0]), torch.tensor([10.0] + [0.0] * (len(made.noises) - 1))]
+    )
     monkeypatch.setattr(type(bundle.verifier), "forward", lambda self, plans, looks, asked: next(wanted))
     last, again = (plan(each, [1.0] * 3) for each in (made, one))
     assert torch.allclose(again.stances_1TS8, first.stances_1TS8, atol=1e-4)
