@@ -70,7 +70,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, default=Path("runs/scaling"))
     parser.add_argument("--preset", choices=sorted(PRESETS), default="storybook")
     parser.add_argument("--pflops", type=float, default=0.03, help="training compute of each size, in 10^15 operations")
-    parser.add_argument("--bucket", default="1x256x256", help="whose held-out loss is shown")
+    parser.add_argument("--bucket", default="1x256x256w", help="whose held-out loss is shown")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     return parser.parse_args()
 
