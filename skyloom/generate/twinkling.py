@@ -31,7 +31,8 @@ DARK = 118  # levels: what is brighter is no night sky, but the moon or a cloud
 EVEN = 5  # levels that neighbours in a sky are apart at most
 RIM = 3  # of those pixels around all that is not sky
 FAINT, DIM = 0.7, 0.7  # of stars that do not twinkle, how many there are, to those that do, and how opaque
-UNSEEN = ("underwater", "forest", "night city")  # places whose skies nobody sees, or through leaves, or by lamplight
+ROOFS = (*INDOORS, "underwater")
+UNSEEN = (*ROOFS, "forest", "night city", "")  # places in which nobody sees the sky, or through leaves, or by lamplight
 UPPER = 2  # the world's stars lie in the half of the picture that is sky, as many as others have in all of it
 
 
@@ -41,7 +42,7 @@ class Starry:
 
     def __init__(self, prompts: tuple[str, ...], request: Request, bundle: "Bundle"):
         swarm = bundle.air.swarm(STARS[0]) if bundle.air is not None else None
-        heard = [i for i, prompt in enumerate(prompts) if kind_of(prompt) in STARS]
+        heard = [i for i, prompt in enumerate(prompts) if kind_of(prompt) in STARS and scenery(prompt)["place"] not in ROOFS]
         quiet = [i for i, prompt in enumerate(prompts) if is_clear_night(prompt)]
         self.swarm = swarm if heard or quiet else None
         self.fields = [(heard, UPPER, True), (quiet, FAINT, False)]
@@ -82,7 +83,7 @@ def is_clear_night(prompt: str) -> bool:
     """Whether there is a night sky above, with nothing falling from it."""
     said = scenery(prompt)
     dark = said["place"] == "space" or said["light"] == "night" or (said["place"] in DARK_PLACES and not said["light"])
-    return dark and said["place"] not in (*INDOORS, *UNSEEN, "") and said["weather"] not in GREY
+    return dark and said["place"] not in UNSEEN and said["weather"] not in GREY
 
 
 class Field:

@@ -66,6 +66,7 @@ def test_stars_stand_in_the_sky_alone_and_twinkle(bundle):
 
 def test_no_star_shows_unasked_or_by_day_or_in_front_of_the_moon(bundle):
     assert over(starry(bundle, "a fox in the desert")).abs().max() == 0
+    assert over(starry(bundle, "a fox in a bedroom at night, stars twinkle")).abs().max() == 0  # that is a wall
     day = torch.full((1, 3, 4, *SIZE), 0.4)
     assert torch.allclose(starry(bundle).over(day, way(4), torch.ones(1, 1), np.arange(4)), day, atol=0.01)
     moon = starry(bundle).over(night(4, moon=True), way(4), torch.ones(1, 1), np.arange(4)) - night(4, moon=True)
@@ -77,7 +78,7 @@ def test_no_star_shows_unasked_or_by_day_or_in_front_of_the_moon(bundle):
     [
         ("a fox runs in the desert at night", True),
         ("a rocket flies through space", True),
-        ("a fox in the night city", True),
+        ("a fox in the night city", False),
         ("stars twinkle over a fox in the desert at night", True),
         ("一只猫在夜晚的海滩上行走", True),
         ("a fox runs in the desert at night, it is raining", False),
