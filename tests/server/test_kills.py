@@ -76,7 +76,7 @@ def small_disk(folder, monkeypatch):
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
     if shutil.which("mount") and subprocess.run(mount, capture_output=True).returncode == 0:
         filler = folder / "filler"
-        filler.write_bytes(bytes(os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - 5 * 4096))
+        filler.write_bytes(bytes(os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - 2 * 4096))
         try:
             yield filler.unlink
         finally:
