@@ -52,8 +52,8 @@ def serve(settings: Settings) -> None:
     app = create_app(settings, service)
     server = Api(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, lifespan="on"))
     server.service = service
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # uvicorn repeats the signal to us when it is done: that was the way to stop
+    for number in (signal.SIGINT, signal.SIGTERM):  # before uvicorn hears them, which repeats them to us when it is done
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     threading.Thread(target=_tidy, args=(service,), name="tidy", daemon=True).start()  # workers may be elsewhere, or busy
     with Crew(settings):
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
