@@ -44,7 +44,8 @@ class Starry:
         swarm = bundle.air.swarm(STARS[0]) if bundle.air is not None else None
         heard = [i for i, prompt in enumerate(prompts) if kind_of(prompt) in STARS and scenery(prompt)["place"] not in ROOFS]
         quiet = [i for i, prompt in enumerate(prompts) if is_clear_night(prompt)]
-        self.swarm = swarm if heard or quiet else None
+        known = swarm is not None and swarm.many > 0  # an older memory has none
+        self.swarm = swarm if known and (heard or quiet) else None
         self.fields = [(heard, UPPER, True), (quiet, FAINT, False)]
         self.seed = request.seed
         self.at = np.zeros(3)  # where the camera was at the end of the last window: right, down, zoom

@@ -96,6 +96,15 @@ def test_clear_nights_have_faint_stars_that_stand(bundle, prompt, clear):
         assert seen.amax() < over(starry(bundle)).amax() / 2
 
 
+def test_a_model_whose_memory_has_no_stars_films_without(bundle):
+    old = bundle.air.swarm(STARS[0])
+    bundle.air.keep(STARS[0], old._replace(many=0.0))
+    try:
+        assert over(starry(bundle)).abs().max() == 0
+    finally:
+        bundle.air.keep(STARS[0], old)
+
+
 def test_stars_go_on_from_window_to_window_and_pass_with_the_sky(bundle):
     camera = way(16, right=0.6)
     whole = over(starry(bundle), 16, camera=camera)
