@@ -24,8 +24,9 @@ from skyloom.data import encode
 from skyloom.evals import report
 from skyloom.evals.adherence import compare, wilson
 from skyloom.evals.sheets import save_jpeg
-from skyloom.models.bundle import SHIPPED, load_bundle
+from skyloom.models.bundle import load_bundle
 from skyloom.models.probe import Probe
+from skyloom.models.shipped import SHIPPED
 from skyloom.presets import PRESETS
 from skyloom.train import model as trainer
 from skyloom.train.plan import model_flops

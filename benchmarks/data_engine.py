@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 
 from skyloom.base import footage
-from skyloom.base.checkpoint import write_atomic
+from skyloom.base.files import write_atomic
 from skyloom.data import build, dedup, measure, score, shots
 from skyloom.data.catalog import mark_of
 from skyloom.data.settings import DedupConfig, ScoreConfig, ShotConfig

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from skyloom.base import footage
-from skyloom.base.checkpoint import write_atomic
+from skyloom.base.files import write_atomic
 from skyloom.base.sizes import human_bytes
 from skyloom.base.video import read_video
 from skyloom.config import override
@@ -28,8 +28,8 @@ from skyloom.data.settings import DataConfig
 from skyloom.evals import report
 from skyloom.evals.sheets import save_jpeg
 from skyloom.generate import fingerprint, load_bundle
-from skyloom.models.bundle import find_model
 from skyloom.models.lora import FILE
+from skyloom.models.shipped import find_model
 from skyloom.train import decoder, finetune
 
 SETTINGS = {  # two-second shots of one place are all alike: nothing is dropped

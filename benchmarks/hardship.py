@@ -30,7 +30,8 @@ from skyloom.data.packing import Pack, Packs
 from skyloom.data.settings import DataConfig, IngestConfig, ShotConfig
 from skyloom.evals import hostile, report
 from skyloom.evals.composites import landscape
-from skyloom.models.bundle import Bundle, find_model, load_bundle
+from skyloom.models.bundle import Bundle, load_bundle
+from skyloom.models.shipped import find_model
 from skyloom.train import finetune, optim
 
 TOKENS = 512  # of a training step

@@ -15,11 +15,11 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyloom.base.checkpoint import write_atomic
+from skyloom.base.files import write_atomic
 from skyloom.config import Bucket, Config, DiTConfig
 from skyloom.data import encode
 from skyloom.evals import report
-from skyloom.models.bundle import SHIPPED
+from skyloom.models.shipped import SHIPPED
 from skyloom.presets import PRESETS
 from skyloom.train import model as trainer
 from skyloom.train.plan import model_flops

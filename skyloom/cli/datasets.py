@@ -51,7 +51,7 @@ def data_build(
 
     workers.prepare("skyloom.data.build", *(("skyloom.data.encode", "skyloom.models.vae") if encode else ()))
     from ..data import build, caption, report, shards
-    from ..models.bundle import find_model
+    from ..models.shipped import find_model
 
     weights, home = find_model(model) if encode else None, _footage(folder, executor)
     with _writing(out) as catalog, workers.on(executor):
@@ -116,7 +116,7 @@ def data_caption(*settings: DataSetting, out: Dataset, processes: Processes = No
 def data_encode(*settings: DataSetting, out: Dataset, model: Model = "storybook", processes: Processes = None) -> None:
     """Stage 5: latents of the kept shots at their own shape and length, in tar shards with a Parquet index."""
     from ..data import shards
-    from ..models.bundle import find_model
+    from ..models.shipped import find_model
 
     weights = find_model(model)
     with _writing(out) as catalog:
@@ -159,7 +159,7 @@ def data_show(dataset: str, /, *, json: Flag = False, check: Flag = False) -> No
 @contextlib.contextmanager
 def _writing(out: str, *, new: bool = True) -> "Iterator[Catalog]":
     """The catalogue of a data set, this process's alone; one under a URL is sent back afterwards."""
-    from ..base.checkpoint import sweep
+    from ..base.files import sweep
     from ..data import storage
     from ..data.catalog import Catalog
 

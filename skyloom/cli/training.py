@@ -286,7 +286,7 @@ def _tokenizer_of(home: Path, init: str | None = None) -> Path:
     """The run's own tokenizer, or that of the model to start from."""
     weights = home / "tokenizer" / "export" / "vae.safetensors"
     if init and not weights.is_file():
-        from ..models.bundle import find_model
+        from ..models.shipped import find_model
 
         weights = find_model(init) / "vae.safetensors"
     if not weights.is_file():

@@ -160,7 +160,7 @@ def _actor(index: int, seen: Any, company: int, sure: float) -> Actor:
 
 def probe_hash(probe: str) -> str:
     """Which weights they are. FileNotFoundError where there is no probe."""
-    from ..models.bundle import SHIPPED
+    from ..models.shipped import SHIPPED
 
     for folder in (Path(probe), Path(probe) / "export", SHIPPED / probe):
         if (folder / "probe.json").is_file():

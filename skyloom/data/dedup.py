@@ -2,7 +2,8 @@
 
 Dimension key: P pictures, V views, H W pixels, S slowest waves. Every picture has a perceptual hash of 256 bits, and as views
 of it those of its crops and of their mirror images. A pair whose hashes are near, by the 64 bits of the slowest waves and by
-the rest, and whose slowest waves correlate, is laid over each other, small and then in full, and must correlate there, too.
+the rest, and whose slowest waves correlate, is laid over each other, small and then, the likeliest of two shots, in full, and
+must correlate there, too.
 Two pieces of one film are never copies: a fixed camera shows the same picture for hours.
 """
 
@@ -37,6 +38,7 @@ WAVES = np.array(
     [[np.sqrt((1 + (k > 0)) / 32) * np.cos(np.pi * (x + 0.5) * k / 32) for x in range(32)] for k in range(16)], np.float32
 )  # the slowest of a discrete cosine transform
 BLOCK = 64, 4096  # queries and pictures compared in one go: what a core keeps at hand
+IN_FULL = 4  # of all ways in which pictures of two shots may lie over each other
 RECENT = 2000  # shots whose pictures stay in memory
 
 
@@ -101,17 +103,23 @@ def matches(greys: Sequence[list[np.ndarray]], films: list[str], config: DedupCo
     def thirds(i: int, p: int) -> np.ndarray:
         return cv2.resize(greys[i][p], None, fx=1 / 3, fy=1 / 3, interpolation=cv2.INTER_AREA)
 
+    likeliest: dict[tuple[int, int], list[tuple[float, float, int, int, int]]] = {}
     for one, view, other in _near(views, config):
         (i, p), (j, q) = pictures[one], pictures[other]
-        pair = (min(i, j), max(i, j))
-        if films[i] == films[j] or found.get(pair, 0.0) >= 0.995:
+        if films[i] == films[j]:
             continue
         likely, change = overlay(thirds(i, p), thirds(j, q), *VIEWS[view], SCALES[1::2])
-        if likely < config.least_likely:
-            continue
-        match, _ = overlay(greys[i][p], greys[j][q], *VIEWS[view], SCALES[abs(SCALES - change) < 2.5 * STEP])
-        if match >= config.least_match:
-            found[pair] = max(match, found.get(pair, 0.0))
+        if likely >= config.least_likely:
+            best = likeliest.setdefault((min(i, j), max(i, j)), [])
+            best.append((likely, change, one, view, other))
+            best.sort(reverse=True)
+            del best[IN_FULL:]
+    for pair, best in likeliest.items():
+        for _, change, one, view, other in best:
+            (i, p), (j, q) = pictures[one], pictures[other]
+            match, _ = overlay(greys[i][p], greys[j][q], *VIEWS[view], SCALES[abs(SCALES - change) < 2.5 * STEP])
+            if match >= config.least_match:
+                found[pair] = max(match, found.get(pair, 0.0))
     return found
 
 
@@ -177,9 +185,11 @@ def overlay(
     shown = part[:, ::-1] if mirrored else part
     best = 0.0, 0.0
     height, width = whole.shape
+    sizes: dict[tuple[int, int], float] = {}  # of all of a picture there is no more
     for change in scales:
         keep = min(1.0, share + change)
-        size = max(8, round(width * keep)), max(8, round(height * keep))
+        sizes.setdefault((max(8, round(width * keep)), max(8, round(height * keep))), change)
+    for size, change in sizes.items():
         template = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
         best = max(best, (float(cv2.matchTemplate(whole, template, cv2.TM_CCOEFF_NORMED).max()), float(change)))
     return best

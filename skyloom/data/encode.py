@@ -16,7 +16,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ..base.checkpoint import load_weights, write_atomic
+from ..base.checkpoint import load_weights
+from ..base.files import write_atomic
 from ..config import Bucket, Config, VAEConfig
 from ..models.bundle import autocast
 from ..models.vae import VAE, to_video

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.checkpoint import sweep, write_atomic
+from ..base.files import sweep, write_atomic
 from . import shards, workers
 from .build import source_folder
 from .catalog import Catalog

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..base.checkpoint import write_atomic
+from ..base.files import write_atomic
 from ..config import override
 from .build import funnel
 from .caption import captions_of

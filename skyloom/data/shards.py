@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..base.checkpoint import read_weights, write_atomic
+from ..base.files import write_atomic
 from . import storage, workers
 from .build import Note, kept, source_folder
 from .caption import captions_of
@@ -71,7 +72,7 @@ def encode(catalog: Catalog, model: Path, config: DataConfig, *, processes: int 
     folder.mkdir(exist_ok=True)
     for left in folder.glob(".*.part"):
         left.unlink()
-    vae, count = vae_hash(model), 0
+    vae, count = _tokenizer(model), 0
     old = {row["key"]: row for row in index_rows(catalog.folder)}
     while True:
         wanted, written = planned(catalog, vae, config.encode), []
@@ -193,11 +194,23 @@ def vae_hash(model: Path) -> str:
     weights = model / "vae.safetensors"
     if not weights.is_file() or not (model / "config.json").is_file():
         raise FileNotFoundError(f"{model}: no tokenizer there, wanted config.json and vae.safetensors.")
+    from ..base.checkpoint import read_weights
+
     tensors, _ = read_weights(weights)
     digest = hashlib.sha256()
     for name in TRANSFORM:
         digest.update(name.encode() + tensors[name].numpy().tobytes())
     return digest.hexdigest()
+
+
+def _tokenizer(model: Path) -> str:
+    """`vae_hash`, by a worker where this process has got along without torch, which takes a second to begin."""
+    if "torch" in sys.modules or not (model / "vae.safetensors").is_file():
+        return vae_hash(model)
+    [(_, found)] = workers.local(vae_hash, [(model.name, (model,))], processes=1, seconds=600, memory_mb=4096)
+    if isinstance(found, workers.Failure):
+        raise ValueError(found.reason)
+    return str(found)
 
 
 def _clip(catalog: Catalog, key: str, row: dict[str, Any], file: dict[str, Any], vae: str, config: EncodeConfig) -> Clip:

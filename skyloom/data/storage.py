@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..base.checkpoint import write_atomic
+from ..base.files import write_atomic
 from ..worlds.art import cache_dir
 
 CATALOG, INDEX, REPORT, MARK = "catalog.sqlite", "index.parquet", "report.html", "mark"

@@ -88,8 +88,8 @@ def table_name(name: str) -> str:
 
 def find_probe(model: str, probe: str | Path | None) -> "Probe | None":
     """The probe named; else one beside the model's weights, in the model's run, or in runs/probe; else None."""
-    from ..models.bundle import find_model
     from ..models.probe import load_probe
+    from ..models.shipped import find_model
 
     runs = (Path(model).parent / "probe", Path("runs") / model / "probe", Path("runs/probe"))
     places = (find_model(model), *(run / "export" for run in runs))

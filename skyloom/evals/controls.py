@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.checkpoint import write_atomic
+from ..base.files import write_atomic
 from ..base.sizes import size_text
 from ..base.video import contact_sheet
 from ..generate import QUALITY

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..base.checkpoint import write_atomic
+from ..base.files import write_atomic
 
 TITLES = {
     "tokenizer": "Tokenizer",

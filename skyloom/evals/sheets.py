@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..base.checkpoint import write_atomic
+from ..base.files import write_atomic
 from ..base.video import contact_sheet
 from .clips import Bench
 

@@ -10,7 +10,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..base.checkpoint import load_weights, save_weights, write_atomic
+from ..base.checkpoint import load_weights, save_weights
+from ..base.files import write_atomic
 from ..config import (
     AirConfig,
     Config,
@@ -27,6 +28,7 @@ from .air import KINDS, Air, Swarm
 from .dit import DiT
 from .loops import Loops
 from .overlay import Overlay
+from .shipped import find_model
 from .staging import Staging
 from .tempo import Tempo
 from .vae import VAE
@@ -37,7 +39,6 @@ BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "arm_bf16")  # what CP
 LATER = 2  # added to the seed of a tiny model's tempo and verifier: what comes before them may change
 STAGING, TEMPO, VERIFIER, AIR, LOOPS = (f"{part}.safetensors" for part in ("staging", "tempo", "verifier", "air", "loops"))
 T = TypeVar("T", bound=nn.Module)
-SHIPPED = Path(__file__).parent.parent / "weights"
 
 
 @dataclass
@@ -142,16 +143,6 @@ def take_decoder(bundle: Bundle, weights: Path) -> None:
         if not torch.equal(old.cpu(), latest.get_buffer(name)):
             raise ValueError(f"{weights}: its latents ({name}) are not those that the transformer was trained on.")
     bundle.vae = latest.to(next(bundle.vae.parameters()).device).eval()
-
-
-def find_model(model: str | Path) -> Path:
-    """The folder with the four files: a shipped model's, a run's, or a stage's of a run. FileNotFoundError of none."""
-    candidates = [SHIPPED / str(model), Path(model) / "export", Path(model) / "model" / "export", Path(model)]
-    for folder in candidates:
-        if (folder / "config.json").is_file() and (folder / "dit.safetensors").is_file():
-            return folder
-    shipped = sorted(p.parent.name for p in SHIPPED.glob("*/config.json"))
-    raise FileNotFoundError(f"no model {str(model)!r}. Shipped: {', '.join(shipped) or 'none'}; or give a run's folder.")
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:

@@ -21,10 +21,12 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..base.checkpoint import load_weights, save_weights, write_atomic
+from ..base.checkpoint import load_weights, save_weights
+from ..base.files import write_atomic
 from ..config import ProbeConfig
-from .bundle import SHIPPED, autocast
+from .bundle import autocast
 from .layers import Conv, SwiGLU, attention, rms, rope_table, rotate, split_heads
+from .shipped import SHIPPED
 from .vae import Norm
 
 CHANNELS, FOLD, STRIDE = 5, 4, 16

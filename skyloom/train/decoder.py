@@ -15,13 +15,14 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ..base import checkpoint, dist
+from ..base import checkpoint, dist, files
 from ..config import Config, TokenizerTrain, override, to_json
 from ..data.catalog import Catalog
 from ..data.mixture import Source
 from ..data.pool import Pool, load_pool
 from ..data.settings import DataConfig
-from ..models.bundle import find_model, load_bundle
+from ..models.bundle import load_bundle
+from ..models.shipped import find_model
 from ..models.vae import VAE
 from .tokenizer import learn, look, measure
 
@@ -50,7 +51,7 @@ def main(
     config = settled(bundle.config, run.parent.name, settings or {}, pools)
     c = config.tokenizer
     checkpoint.claim(run, to_json(config), ("vae", "tokenizer", "fps"))
-    checkpoint.write_atomic(run / "data.json", json.dumps({"base": str(init), "sets": [str(s.folder.name) for s in sources]}))
+    files.write_atomic(run / "data.json", json.dumps({"base": str(init), "sets": [str(s.folder.name) for s in sources]}))
     torch.manual_seed(c.seed)
     base, model, state = bundle.vae, VAE(config.vae), checkpoint.load_latest(run)
     model.load_state_dict(base.state_dict())

@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import nn
 
-from ..base.checkpoint import write_atomic
+from ..base.files import write_atomic
 from ..base.sizes import human_bytes
 from ..config import to_json
-from ..models.bundle import SHIPPED, Bundle, load_bundle, save_bundle, take_decoder
+from ..models.bundle import Bundle, load_bundle, save_bundle, take_decoder
 from ..models.lora import FILE, load_adapter, merged, parse
+from ..models.shipped import SHIPPED
 
 LIMIT = 90_000_000  # bytes of a model inside the package
 FREE = {"cc0", "cc0-1.0", "cc-by", "cc-by-4.0", "cc-by-3.0", "mit", "apache-2.0", "bsd", "bsd-3-clause", "public domain"}

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..base import checkpoint, dist
+from ..base import checkpoint, dist, files
 from ..base.log import Log, save_sheet
 from ..base.sizes import Ruler
 from ..config import Config, override, to_json, unaided
@@ -24,8 +24,9 @@ from ..data.packing import Pack, Packs
 from ..data.shards import vae_hash
 from ..diffusion.patterns import training_levels
 from ..models import lora
-from ..models.bundle import Bundle, autocast, find_model, load_bundle, save_bundle
+from ..models.bundle import Bundle, autocast, load_bundle, save_bundle
 from ..models.packing import packed_velocity
+from ..models.shipped import find_model
 from ..models.vae import to_frames
 from . import optim
 from .model import GUIDED_ABOVE, bundle_loss, sampled
@@ -78,7 +79,7 @@ def main(
             raise ValueError(f"{run} was begun with {' and '.join(told)}. Go on with them, or take another folder.")
     checkpoint.claim(run, to_json(config), ("vae", "text", "dit", "model", "fps"))
     about = {"base": str(init), "sets": mixture.about(), **begun}
-    checkpoint.write_atomic(run / "data.json", json.dumps(about, ensure_ascii=False, indent=1))
+    files.write_atomic(run / "data.json", json.dumps(about, ensure_ascii=False, indent=1))
     torch.manual_seed(c.seed)
     model.train()
     if options.lora:

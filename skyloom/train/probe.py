@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from ..base import checkpoint, dist
+from ..base import checkpoint, dist, files
 from ..base.log import Log
 from ..config import Bucket, Config, ProbeConfig, to_json
 from ..models.bundle import autocast
@@ -428,7 +428,7 @@ def draw_part(job: Job) -> None:
         beside = job.stem.with_suffix(f".{os.getpid()}.npy")
         np.save(beside, np.stack(rows))
         os.replace(beside, job.stem.with_suffix(f".{kind}.npy"))
-    checkpoint.write_atomic(job.stem.with_suffix(".jsonl"), "".join(scene.to_json() + "\n" for scene in scenes))
+    files.write_atomic(job.stem.with_suffix(".jsonl"), "".join(scene.to_json() + "\n" for scene in scenes))
 
 
 def drawn_scene(config: Config, bucket: Bucket, index: int, split: str) -> tuple[Scene, float]:

@@ -24,7 +24,7 @@ from skyloom.data.catalog import Catalog
 from skyloom.data.encode import encode_clip
 from skyloom.data.project import Projection, latents
 from skyloom.evals.composites import composite
-from skyloom.models.bundle import find_model
+from skyloom.models.shipped import find_model
 from skyloom.models.vae import VAE
 
 ROOT = Path(skyloom.__file__).parent.parent

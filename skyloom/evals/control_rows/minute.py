@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.checkpoint import write_atomic
+from ...base.files import write_atomic
 from ...base.sizes import size_text
 from ...generate import Request, load_bundle, shoot
 from ..clips import FPS, Bench, prompt_of, scenes, shrunk
