@@ -50,6 +50,7 @@ ROWS = {
     "outpaint": Row(edits.outpaint, shows="the given clip, the film"),
     "storyboard": Row(boards.storyboard, shows="three cards: another light, then another place"),
     "permanence": Row(permanence.permanence, shows="the whole; the actor passes behind something after half of it"),
+    "out of view": Row(permanence.out_of_view, shows="the actor goes one way; nobody; it comes back"),
     "size": Row(pictures.sizes, shows="square, wide, tall, twice the area"),
     "expand facts": Row(words.facts_kept, lambda n: words.PROMPTS, shows=""),
     "expand gain": Row(words.gain, shows="the short prompt, the expanded one"),

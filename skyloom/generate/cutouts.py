@@ -132,6 +132,7 @@ def tones(cutouts: Sequence[Cutout], light_13fhw: Tensor) -> list[tuple[Tensor, 
         small = [
             drawn_at(one.stances_1F8[:, some], one.picture_14SS, (light.shape[3], light.shape[4]), COARSE) for one in cutouts
         ]
+        small = [body * own_colours(one)[some].view(1, 1, -1, 1, 1) for one, body in zip(cutouts, small, strict=True)]
         depths = [one.stances_1F8[:, some, 6].view(1, 1, -1, 1, 1) for one in cutouts]
         found: list[tuple[Tensor, Tensor] | None] = []
         for i, (one, body) in enumerate(zip(cutouts, small, strict=True)):
@@ -141,3 +142,16 @@ def tones(cutouts: Sequence[Cutout], light_13fhw: Tensor) -> list[tuple[Tensor, 
                     body = body * (1 - other[:, 3:] * nearer)
             found.append(None if one.lit else tone((body[:, :3] + body[:, 3:]) / 2, body[:, 3:], light))
     return found
+
+
+def own_colours(one: Cutout) -> Tensor:
+    """In which frames the film has the colours of a body where that is: all of them, unless it comes or goes. Then those in
+    which it is there, and does not go by more than its side in a latent frame, F."""
+    there = one.count_F > 0.5
+    if bool(there.all()):
+        return there
+    a, b, c, d, e, f = one.stances_1F8[0, :, :6].unbind(1)
+    middle = torch.stack([c + (a + b) / 2, f + (d + e) / 2], 1)
+    goes = FOLD * torch.gradient(middle, dim=0)[0].norm(dim=1) if len(middle) > 1 else torch.zeros_like(a)
+    slow = there & (goes < torch.hypot(b, e))
+    return slow if bool(slow.any()) else there

@@ -30,11 +30,12 @@ from ..models.tempo import straight
 from ..models.vae import FOLD, to_video
 from ..worlds.storybook import shaking
 from .backdrop import Painter, wording
+from .coming import runs
 from .continuing import camera_going_on, carried_by, going_on_as, lingered, melted
 from .cutouts import Cutout, cover_of, drawn_over
 from .naming import scenery
 from .request import Request
-from .staged import Plan, calmed, runs
+from .staged import Plan, calmed
 from .surveying import surveyed, without_air
 from .takes import Take
 from .twinkling import Starry

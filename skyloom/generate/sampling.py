@@ -95,6 +95,8 @@ def films(take: Take, stage: Stage) -> Iterator[Tensor]:
     anchor, past, ended = None, None, None  # latents of the first frame and the last ones, and what these look like
     memory: dict[int, Tensor] = {}
     stager = Stager(take.prompts, stage.request, stage.bundle, stage.noise.cells, take.was, take.room)
+    if take.given is None and len(take.prompts) > 1:
+        stager.coming_and_going(prompt_weights(take, 0, latents_of(take.frames)))
     dresser = Dresser(take, stage.request, stage.bundle, stager.looks, stage.noise.cells)
     panner = Panner(take, stage.request, stage.bundle, stager.looks, painter_of(stage))
     falling = Falling(take.prompts, stage.request, stage.bundle)

@@ -11,7 +11,6 @@ a plan and their numbers (models/staging), R bodies.
 """
 
 import dataclasses
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,9 +22,10 @@ from ..diffusion import patterns, sampler
 from ..models.bodies import BODIES
 from ..models.layout import layout_of, pictures_laid
 from ..models.places import SAID, surely, truth
-from ..models.staging import CAMERA, NUMBERS, plan_of, scaled, stances_of
+from ..models.staging import CAMERA, NUMBERS, among_none, plan_of, scaled, stances_of
 from ..models.vae import FOLD
 from ..models.verifier import DOUBT, Claims, in_view
+from .coming import SOON, Comings, entering, runs
 from .naming import joined, recast, scenery
 from .noise import Noise, origin_of
 from .request import Request
@@ -41,7 +41,6 @@ GUIDED = 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0  # which of NUMBERS are: sizes a
 AROUND = 3  # latent frames of a ring that its ends are paced with
 ENOUGH = 0.3  # of a body, over its frames, that is to be seen
 TAKES = 8  # plans that are drawn of a film's beginning, of which it has the best
-ENTERS = 5  # latent frames in which who was not in given frames comes into the picture
 ONCE = 0.1  # likelihood of more than one of a kind below which a plan has no room for them
 SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
@@ -100,6 +99,18 @@ class Stager:
         self.anchor: Tensor | None = None  # the first latent frame's part of the plan, and that of the last ones
         self.past: Tensor | None = None
         self.ended: Tensor | None = None  # where bodies were in the last frame
+        self.comings: Comings | None = None  # of those who are not there all the time
+        self.first = 0  # the take's latent frame that comes next
+        self.heard: set[int] = set()  # prompts that have counted
+
+    def coming_and_going(self, weights_PN: Tensor) -> None:
+        """Who is named for a part of the take only goes out of the picture, or comes into it. How much each prompt counts."""
+        named_PU = [[float(u in self._named(p)) for u in range(len(self.looks))] for p in range(len(self.prompts))]
+        self.comings = Comings(weights_PN.T @ torch.tensor(named_PU), self.cells) if self.looks else None
+
+    def _named(self, prompt: int) -> list[int]:
+        """Which of the looks a prompt names."""
+        return [self.looks.index(look) for look in self.bundle.vocabulary.looks(self.prompts[prompt])]
 
     def window(self, weights_PT: Tensor, levels_BTHW: Tensor, known_BCTHW: Tensor, held: int, kept: int) -> Plan | None:
         """The window's plan; None where there is none.
@@ -109,13 +120,16 @@ class Stager:
         """
         staging = self.bundle.staging
         able, whole = staging is not None and self.looks, levels_BTHW.shape[2] == levels_BTHW.shape[3] == 1
+        at = [0, *range(self.first - held + 1, self.first + weights_PT.shape[1] - held)] if held else range(weights_PT.shape[1])
         plan = self._newcomers(weights_PT, known_BCTHW, held) if able and self.room and not whole else None
         if able and whole:
             plan = self._planned(weights_PT, levels_BTHW[0, :, 0, 0], known_BCTHW, held)
+        self.first += weights_PT.shape[1] - held
         if plan is None or staging is None or not bool(self._there(plan).any()):
             self.anchor = self.past = self.ended = None
             return None
         free, plan = plan, plan if whole else moved_into(plan, staging, self.room, self.cells)
+        plan = plan if self.comings is None else self.comings.bent(plan, staging, at)
         paced = self._going_on(self._paced(plan[:, :, 1 if held else 0 :], weights_PT, opens=not held), held)
         fresh = free[:, :, held:]
         self.anchor = fresh[:, :, :1] if self.anchor is None else self.anchor
@@ -161,7 +175,7 @@ class Stager:
             last = FOLD * (held - 1) - 1
             if self.ended is not None:
                 share = (1 - torch.arange(paced.shape[1] - last, device=paced.device) / (2 * FOLD)).clamp(min=0)
-                off = (self.ended - paced[:, last])[..., :6] * (paced[:, last, :, 7:] >= 0)
+                off = (self.ended - paced[:, last])[..., :6] * ((paced[:, last, :, 7:] >= 0) & (self.ended[..., 7:] >= 0))
                 paced[:, last:, :, :6] += share[None, :, None, None] * off[:, None]
             paced = torch.cat([paced[:, :1].expand(-1, FOLD, -1, -1), paced], 1)
         self.ended = paced[:, -1]
@@ -175,10 +189,14 @@ class Stager:
 
     def _planned(self, weights_PT: Tensor, levels_T: Tensor, known_BCTHW: Tensor, held: int) -> Tensor | None:
         """The plan of a window, scaled; None where nobody knows how it would go on."""
+        staging = self.bundle.staging
+        assert staging is not None
         before = [part for part in (self.anchor, self.past) if part is not None] if held else []
         if sum(part.shape[2] for part in before) != held:
             return None  # there was no plan to go on from
-        noises = self.noises[: 1 if held else None]  # how a film goes on is settled
+        told, long = ({p for p, said in enumerate(weights_PT[:, held:]) if int((said > 0).sum()) > most} for most in (0, SOON))
+        noises = self.noises[: 1 if told <= self.heard else None]  # how a film goes on is settled, until something else is told
+        self.heard |= long
         noise = torch.cat([noise.draw(len(levels_T) - held) for noise in noises]).to(self.device)
         plan = torch.cat([*before, torch.zeros_like(noise[:1])], 2)
         known = torch.arange(len(levels_T), device=self.device) < held
@@ -191,7 +209,8 @@ class Stager:
             return None if nobody else plan
         if held:
             rng = torch.Generator().manual_seed(SALT + held)
-            noise = torch.cat([torch.randn(plan[:, :, :held].shape, generator=rng).to(self.device), noise], 2)
+            past = torch.randn(plan[:, :, :held].shape, generator=rng).to(self.device)
+            noise = torch.cat([past.expand(len(noise), -1, -1, -1, -1), noise], 2)
         missing: list[int] = []
         if bool(given.any()):
             tried = noise if nobody else noise[:1]
@@ -210,28 +229,15 @@ class Stager:
             judged = self._sampled(origin, pattern, weights_PT)
         best = self._best(judged, weights_PT)
         plan = plans[best : best + 1]
-        return self._entering(plan, free, missing, int(known.sum())) if missing else plan
-
-    def _entering(self, plan: Tensor, free: Tensor, looks: list[int], known: int) -> Tensor:
-        """The plan with some looks as in the `free` one, who come into the picture when the `known` frames have ended: from
-        above who goes down, others from behind."""
-        assert self.bundle.staging is not None
-        plan, raw = plan.clone(), scaled(free, self.bundle.staging, back=True).clone()
-        tall, wide = (side / min(self.cells) for side in self.cells)
-        away = (1 - (torch.arange(raw.shape[2], device=raw.device) - known + 1) / ENTERS).clamp(0, 1) ** 2
-        rows = [look * BODIES + body for look in looks for body in range(BODIES)]
-        rows = [row for row in rows if float(raw[0, -1, known:, row].amax()) > 0.5]
-        for row in rows:
-            raw[0, :, :known, row] = raw[0, :, known : known + 1, row]
-            x, y, size, width = raw[0, :4, known:, row, 0]
-            half, across, down = size[0].exp() / 2, float(x[-1] - x[0]), float(y[-1] - y[0])
-            if down > abs(across):
-                raw[0, 1, :, row, 0] -= away * (tall / 2 + half + y[0])
-            else:
-                side = -1 if across > 0 or (across == 0 and float(x[0]) < 0) else 1
-                raw[0, 0, :, row, 0] += away * (side * (wide / 2 + half * width[0].abs().clamp(min=1)) - x[0])
-            raw[0, -1, : known + 1, row] = 1  # out of the picture, and no further than that
-        plan[..., rows, :] = scaled(raw, self.bundle.staging)[..., rows, :]
+        if missing:
+            return entering(plan, free, missing, int(known.sum()), staging, self.cells)
+        fresh = self.comings.fresh(self.first, len(levels_T) - held) if self.comings and held else set()
+        if fresh and all(look in fresh for p in told for look in self._named(p)):  # nobody's way goes on
+            free = self._sampled(noise[:, :, held:], patterns.unknown(noise[:, :, held:].shape), weights_PT[:, held:])
+            best = self._best(free, weights_PT[:, held:])
+            for look in fresh:
+                rows = slice(look * BODIES, (look + 1) * BODIES)
+                plan[:, :, held:, rows] = free[best : best + 1, :, :, rows]
         return plan
 
     def _newcomers(self, weights_PT: Tensor, known_BCTHW: Tensor, held: int) -> Tensor | None:
@@ -252,8 +258,10 @@ class Stager:
         if len(plans_NFTS1) == 1 or verifier is None:
             return 0
         looks = torch.tensor(self.looks, device=self.device).expand(len(plans_NFTS1), -1)
-        shares = weights_PT.mean(1).tolist()
-        scores = [share * verifier(plans_NFTS1, looks, self._asked(p)) for p, share in enumerate(shares) if share]
+        scores = []
+        for p, said in enumerate(weights_PT):
+            own = plans_NFTS1[:, :, said >= 0.5] if 1 < int((said >= 0.5).sum()) < len(said) else plans_NFTS1
+            scores += [float(said.mean()) * verifier(own, looks, self._asked(p))] if bool((said > 0).any()) else []
         return int((torch.stack(scores).sum(0) + self._seen(plans_NFTS1)).argmax())
 
     def _seen(self, plans_NFTS1: Tensor) -> Tensor:
@@ -413,21 +421,6 @@ def calmed(camera_1T5: Tensor, least: float = STILL) -> Tensor:
     """A plan is drawn, and no camera stands still in it to the pixel: what goes less than so far does not go at all."""
     way, goes = camera_1T5[..., :3], camera_1T5[..., :3].amax(1, keepdim=True) - camera_1T5[..., :3].amin(1, keepdim=True)
     return torch.cat([torch.where(goes < least, way.mean(1, keepdim=True), way), camera_1T5[..., 3:]], 2)
-
-
-def among_none(plan_BFTS1: Tensor) -> Tensor:
-    """A scaled plan with one row for each look -> with BODIES, of which only the first may be there."""
-    rows = BODIES * (plan_BFTS1.shape[3] - 1) + 1
-    full = plan_BFTS1.new_zeros(*plan_BFTS1.shape[:3], rows, 1)
-    full[:, -1] = -1
-    full[..., ::BODIES, :] = plan_BFTS1
-    return full
-
-
-def runs(flags: list[bool]) -> list[tuple[int, int]]:
-    """[from, to) of each row of True."""
-    edges = [i for i, (a, b) in enumerate(itertools.pairwise([False, *flags, False])) if a != b]
-    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def ordered(stances_1TK8: Tensor) -> Tensor:

@@ -112,6 +112,15 @@ def plan_of(stances_BTR8: Tensor, cameras_BT5: Tensor, size: tuple[int, int]) ->
     return rearrange(torch.cat([numbers_of(stances_BTR8, size), camera], 2), "B T S F -> B F T S 1")
 
 
+def among_none(plan_BFTS1: Tensor) -> Tensor:
+    """A scaled plan with one row for each look -> with BODIES, of which only the first may be there."""
+    rows = BODIES * (plan_BFTS1.shape[3] - 1) + 1
+    full = plan_BFTS1.new_zeros(*plan_BFTS1.shape[:3], rows, 1)
+    full[:, -1] = -1
+    full[..., ::BODIES, :] = plan_BFTS1
+    return full
+
+
 def numbers_of(stances_BTR8: Tensor, size: tuple[int, int]) -> Tensor:
     """Stances in cells, as models/bodies has them -> B T R F, lengths in short sides of the picture, from its middle. Where a
     body is not there it is said to be where it was, or is to be; one that never is, in the middle."""

@@ -116,6 +116,15 @@ def test_who_is_to_be_hidden_is_hidden():
     assert not permanence.passes(np.ones(57), np.full(57, 100.0))
 
 
+def test_who_goes_out_of_view_comes_back_the_other_way():
+    found = [scene for i in range(12) if (scene := permanence.crossing(scene_of_stream(i))) is not None]
+    assert len(found) >= 3
+    for scene in found:
+        back = permanence.turned(scene)
+        assert {permanence.way(scene).split()[-1], permanence.way(back).split()[-1]} == {"left", "right"}
+        assert back.actors[0].noun == scene.actors[0].noun and permanence.turned(back) == scene
+
+
 def scene_of_stream(i):
     return case.scenes("val", 41, 1, 0, i, max_actors=1)[0]
 

@@ -101,3 +101,16 @@ def test_a_small_picture_is_a_mean_of_its_pixels():
         frame, 0, np.array([[12.0, 0, 200], [0, 12.0, 20]]), 1.0
     )  # out of sight
     assert (frame[:, 40:] == 0).all()
+
+
+def test_the_colours_are_not_those_of_frames_in_which_nobody_is_named_or_in_which_somebody_rushes_off():
+    light = torch.full((1, 3, 12, 64, 64), 0.5)
+    light[:, :, 4:] = -1.0
+    whole, gone = (torch.tensor([1.0] * 4 + [share] * 8) for share in (1.0, 0.0))
+    stands = body(frames=12)[:, :, 0]
+    always, part = (tones([Cutout(stands, picture()[:, 0], counts)], dots(light))[0][0].mean() for counts in (whole, gone))
+    assert float(part) > 0.7 > float(always)
+    rushes = stands.clone()
+    rushes[0, 4:8, 2] += 0.8 * torch.arange(1, 5)  # 3 cells in a latent frame, of a body of 2
+    leaving = torch.tensor([1.0] * 8 + [0.0] * 4)
+    assert torch.allclose(tones([Cutout(rushes, picture()[:, 0], leaving)], dots(light))[0][0].mean(), part, atol=0.06)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from skyloom.generate import Request, generate, staged
+from skyloom.generate.coming import entering
 from skyloom.generate.naming import joined
 from skyloom.generate.staged import Stager
 from skyloom.models.bodies import BODIES
@@ -151,14 +152,14 @@ def test_who_is_not_in_the_first_frames_comes_into_the_picture(bundle, monkeypat
 
 @pytest.mark.parametrize(("way", "axis", "side"), [((0.0, 0.4), 1, -1), ((0.5, 0.0), 0, -1), ((-0.5, 0.0), 0, 1)])
 def test_who_falls_comes_from_above_and_who_goes_from_behind(bundle, way, axis, side):
-    one = stager(bundle, "a fox")
     numbers = torch.zeros(1, staged.NUMBERS, 7, BODIES + 1, 1)
     numbers[0, 2, :, 0, 0], numbers[0, 3, :, 0, 0], numbers[0, 4, :, 0, 0] = -1.0, 1.0, 1.0  # size, width, cosine
     for number, goes in enumerate(way):
         numbers[0, number, :, 0, 0] = torch.linspace(-goes / 2, goes / 2, 7)
     numbers[0, -1, :, 0] = 1
     free = staged.scaled(numbers, bundle.staging)
-    made = staged.scaled(one._entering(torch.zeros_like(free), free, [0], 1), bundle.staging, back=True)[0, :, :, 0, 0]
+    moved = entering(torch.zeros_like(free), free, [0], 1, bundle.staging, CELLS)
+    made = staged.scaled(moved, bundle.staging, back=True)[0, :, :, 0, 0]
     assert made[axis, 0] * side > 0.5 and made[1 - axis, 0] == pytest.approx(-way[1 - axis] / 2, abs=0.08)
     assert torch.allclose(made[:, -1], numbers[0, :, -1, 0, 0], atol=1e-4)
     assert (made[axis].diff() * side < 0).all() or axis == 0  # never back
@@ -278,6 +279,24 @@ def test_the_film_is_made_of_the_plan_that_shows_best_what_is_asked_for(bundle, 
     assert torch.allclose(again.stances_1TS8, first.stances_1TS8, atol=1e-4)
     assert not torch.allclose(last.stances_1TS8, first.stances_1TS8, atol=0.1)
     plan(made, [0.1] * 3 + [1.0] * 4, held=3)  # how it goes on, nobody chooses
+
+
+def test_what_is_told_anew_has_plans_to_choose_from_and_is_judged_by_its_own_frames(bundle, monkeypatch):
+    made, judged = stager(bundle, "a fox", "a fox in the snow"), []
+
+    def scores(self, plans, looks, asked):
+        judged.append(plans.shape[:3:2])
+        return torch.zeros(len(plans))
+
+    monkeypatch.setattr(type(bundle.verifier), "forward", scores)
+    said = torch.tensor([[1.0] * 4 + [0.0] * 4, [0.0] * 4 + [1.0] * 4])
+    with torch.inference_mode():
+        for at, count, held in ((0, 4, 0), (2, 4, 3), (3, 5, 3)):
+            weights, levels = said[:, at : at + count], torch.tensor([0.1] * held + [1.0] * (count - held)).view(1, -1, 1, 1)
+            made.window(weights, levels, torch.zeros(1, 4, count, *CELLS), held, 2)
+    many = len(made.noises)
+    assert judged[0] == (many, 4)  # the film's beginning
+    assert judged[1:3] == [(many, 2), (many, 2)] and (many, 4) in judged[3:]  # something else is told: half of the window each
 
 
 def test_there_is_room_for_no_more_than_are_asked_for(bundle, monkeypatch):
