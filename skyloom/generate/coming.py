@@ -38,10 +38,14 @@ class Comings:
         self.spans = [runs((named > NAMED).tolist()) for named in named_NU.T]
         self.ways: dict[tuple[int, int], Way | None] = {}  # of a row, at the latent frame where its look begins or ends
 
-    def fresh(self, first: int, count: int) -> set[int]:
-        """Who is in these latent frames, and was not before."""
-        ranges = [[span for span in spans if span[0] < first + count and span[1] > first] for spans in self.spans]
-        return {look for look, spans in enumerate(ranges) if spans and spans[0][0] > max(0, first - SOON)}
+    def named_in_part(self, first: int, count: int) -> set[int]:
+        """Who is there in some of these latent frames and goes on from none before; of those that open a film, not in all."""
+        found = set()
+        for look, spans in enumerate(self.spans):
+            inside = [span for span in spans if span[0] < first + count and span[1] > first]
+            if inside and (inside[0][0] > first - SOON if first else inside[0][0] > 0 or inside[0][1] < count):
+                found.add(look)
+        return found
 
     def bent(self, plan_1FTS1: Tensor, staging: Staging, at: Sequence[int]) -> Tensor:
         """The scaled plan of a window, of the latent frames of the take that `at` says, with the ways of who comes or goes."""

@@ -20,14 +20,15 @@ import torch
 from torch import Tensor
 
 from ..models.bodies import BODIES
+from ..models.staging import calmed
 from ..models.tempo import straight
 from ..models.vae import FOLD
 from ..worlds.dressing import Dressing, asked_for, drawn_for, dressed
 from ..worlds.scene import Actor
 from .expansion import AS_IT_STANDS
 from .naming import scenery
+from .plans import Plan
 from .request import Request
-from .staged import Plan, calmed
 from .takes import Take
 
 if TYPE_CHECKING:

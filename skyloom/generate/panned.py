@@ -26,6 +26,7 @@ from ..models.foreground import shaded
 from ..models.overlay import BEATS, between, drawn_at
 from ..models.panorama import laid, margins, passed_over, seen_from, views
 from ..models.places import DOTS
+from ..models.staging import calmed
 from ..models.tempo import straight
 from ..models.vae import FOLD, to_video
 from ..worlds.storybook import shaking
@@ -34,8 +35,8 @@ from .coming import runs
 from .continuing import camera_going_on, carried_by, going_on_as, lingered, melted
 from .cutouts import Cutout, cover_of, drawn_over
 from .naming import scenery
+from .plans import Plan
 from .request import Request
-from .staged import Plan, calmed
 from .surveying import surveyed, without_air
 from .takes import Take
 from .twinkling import Starry

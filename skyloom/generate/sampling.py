@@ -20,7 +20,7 @@ from ..diffusion import patterns, sampler
 from ..diffusion.flow import Velocity
 from ..models.bodies import BODIES, looks_of
 from ..models.bundle import autocast
-from ..models.places import truth
+from ..models.places import SAID, truth
 from ..models.steady import steadied
 from ..models.vae import to_frames, to_video
 from .backdrop import Painter, pull_towards
@@ -29,9 +29,10 @@ from .dressing import Dresser
 from .falling import Falling
 from .noise import Noise as Noise
 from .panned import Panner
+from .plans import Plan
 from .relit import difference
 from .request import Preview, Progress, Request, pull_of
-from .staged import Plan, Stager, nothing_said
+from .staged import Stager
 from .takes import CHUNK, Take, latents_of
 
 if TYPE_CHECKING:
@@ -243,6 +244,13 @@ def velocity_of(
         return torch.where(level > 0, v + (taken - film) / level.clamp(min=1e-3), v)
 
     return helped
+
+
+def nothing_said(said_PTHWP: Tensor, more: int) -> tuple[Tensor, Tensor]:
+    """The same, and `more` prompts that are told nothing: what DiT.film wants as `told`."""
+    quiet = said_PTHWP.new_zeros(more, *said_PTHWP.shape[1:4], SAID)
+    heard = torch.tensor([True] * len(said_PTHWP) + [False] * more, device=said_PTHWP.device)
+    return torch.cat([said_PTHWP, quiet]), heard
 
 
 def _sample(velocity: Velocity, noise: Tensor, pattern: patterns.Pattern, stage: Stage) -> Tensor:

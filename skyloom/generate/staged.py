@@ -1,10 +1,10 @@
 """Who stands where in a take: its plan, drawn window after window before the pictures are (models/staging).
 
-Bodies of a window go on as they did in the one before; those that given frames show are read from these by the model itself,
-and the plan goes on from there. Of a clip that is edited the whole plan is read. There is none, and the model settles
-everything alone, where nobody is planned, where regions of frames are given, and where given frames that are not the first do
-not show who the plan says is there; whom the first do not show comes into the picture. Who is new in an edited clip goes the
-way of whom it replaces. Who comes into a region that is painted, in which nobody was, is planned as in a film (room.py).
+Bodies of a window go on as they did in the one before; those that given frames show are read from these by the model itself.
+Of a clip that is edited the whole plan is read. There is none, and the model settles everything alone, where nobody is planned
+and where given frames that are not the first do not show who the plan says is there; whom the first do not show comes into the
+picture. Who is new in an edited clip goes the way of whom it replaces. Where regions are painted, see room.py; see coming.py
+for who is there for a part only.
 
 Dimension key: P prompts, N plans of which one is taken, T latent frames of a window, U looks that any prompt names, S F rows of
 a plan and their numbers (models/staging), R bodies.
@@ -12,28 +12,28 @@ a plan and their numbers (models/staging), R bodies.
 
 import dataclasses
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..diffusion import patterns, sampler
-from ..models.bodies import BODIES
+from ..models.bodies import BODIES, ordered
 from ..models.layout import layout_of, pictures_laid
-from ..models.places import SAID, surely, truth
-from ..models.staging import CAMERA, NUMBERS, among_none, plan_of, scaled, stances_of
+from ..models.places import surely, truth
+from ..models.staging import CAMERA, NUMBERS, among_none, calmed, plan_of, scaled, stances_of
 from ..models.vae import FOLD
-from ..models.verifier import DOUBT, Claims, in_view
+from ..models.verifier import DOUBT, Claims, in_view, of_some
+from .backdrop import wording
 from .coming import SOON, Comings, entering, runs
 from .naming import joined, recast, scenery
 from .noise import Noise, origin_of
+from .plans import Plan
 from .request import Request
 from .room import Box, moved_into, only, unseen_in
 
 if TYPE_CHECKING:
     from ..models.bundle import Bundle
-    from .dressing import Pieces
 
 STEPS, SHIFT = 10, 3.0  # of sampling, and of its times towards noise
 PULL, FIRST_PULL, FIRST = 1.3, 3.0, 0.7  # of guidance, and above a noise level, where it is settled which way one goes
@@ -46,32 +46,7 @@ SALT = 1_000_003  # added to seeds: plans have noise of their own
 KNOWN = 0.05  # noise level at which a plan hears of known bodies, which nobody knows exactly
 READ_AT = 0.02  # noise level at which given frames are read
 STANDING = "", "still"  # what prompts say of cameras that stand: of most nobody speaks
-STILL = 0.02  # short sides, or logarithm of zoom: less of a camera's way in a window is chance
 DEPTHS = 0.18, 0.46  # of what stands with its feet at a share of the height: depth is the one by that and the other (measured)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Of a window."""
-
-    stances_1TS8: Tensor  # in cells, without the camera's row: BODIES of each look, -1 as the last number where nobody is
-    camera_1T5: Tensor  # as worlds.storybook.cameras has it
-    seen: bool = True  # whether it is known how the camera goes: not where frames are given
-    pieces: "Pieces | None" = None  # what stands about
-    paced_1NS8: Tensor | None = None  # stances in each frame (models/tempo), of those that are there all the time
-
-    def part(self, first: int) -> "Plan":
-        """From latent frame `first` on."""
-        rest = self.stances_1TS8[:, first:], self.camera_1T5[:, first:]
-        paced = None if self.paced_1NS8 is None else self.paced_1NS8[:, FOLD * first :]
-        return Plan(*rest, self.seen, self.pieces and self.pieces.part(first), paced)
-
-    def at(self, frames: Tensor) -> "Plan":
-        """Of these latent frames, in this order; its camera stands."""
-        each = (FOLD * frames[:, None] + torch.arange(FOLD, device=frames.device)).flatten()
-        paced = None if self.paced_1NS8 is None else self.paced_1NS8[:, each]
-        camera = self.camera_1T5[:, :1].expand(-1, len(frames), -1)
-        return Plan(self.stances_1TS8[:, frames], camera, pieces=self.pieces and self.pieces.at(frames), paced_1NS8=paced)
 
 
 class Stager:
@@ -105,8 +80,9 @@ class Stager:
 
     def coming_and_going(self, weights_PN: Tensor) -> None:
         """Who is named for a part of the take only goes out of the picture, or comes into it. How much each prompt counts."""
-        named_PU = [[float(u in self._named(p)) for u in range(len(self.looks))] for p in range(len(self.prompts))]
-        self.comings = Comings(weights_PN.T @ torch.tensor(named_PU), self.cells) if self.looks else None
+        if self.looks:
+            named_PU = [[float(u in self._named(p)) for u in range(len(self.looks))] for p in range(len(self.prompts))]
+            self.comings = Comings(weights_PN.T @ torch.tensor(named_PU), self.cells)
 
     def _named(self, prompt: int) -> list[int]:
         """Which of the looks a prompt names."""
@@ -231,13 +207,41 @@ class Stager:
         plan = plans[best : best + 1]
         if missing:
             return entering(plan, free, missing, int(known.sum()), staging, self.cells)
-        fresh = self.comings.fresh(self.first, len(levels_T) - held) if self.comings and held else set()
-        if fresh and all(look in fresh for p in told for look in self._named(p)):  # nobody's way goes on
-            free = self._sampled(noise[:, :, held:], patterns.unknown(noise[:, :, held:].shape), weights_PT[:, held:])
-            best = self._best(free, weights_PT[:, held:])
-            for look in fresh:
-                rows = slice(look * BODIES, (look + 1) * BODIES)
-                plan[:, :, held:, rows] = free[best : best + 1, :, :, rows]
+        plan = self._each_by_itself(plan, noise, weights_PT, held) if self.comings else plan
+        return self._nobody_lost(plan, noise, weights_PT, held)
+
+    def _each_by_itself(self, plan: Tensor, noise: Tensor, weights_PT: Tensor, held: int) -> Tensor:
+        """The plan, in which those who are named for a part only and do not go on from before are as their prompt alone has
+        them."""
+        assert self.comings is not None
+        left = self.comings.named_in_part(self.first, weights_PT.shape[1] - held)
+        fresh, said = noise[:, :, held:], weights_PT[:, held:]
+        for p in said.amax(1).nonzero()[:, 0].tolist():
+            if looks := left.intersection(self._named(p)):
+                only = torch.zeros_like(said)
+                only[p] = 1
+                drawn = self._sampled(fresh, patterns.unknown(fresh.shape), only)
+                only[p] = said[p]
+                best = self._best(drawn, only)
+                rows = [look * BODIES + body for look in looks for body in range(BODIES)]
+                plan[:, :, held:, rows] = drawn[best : best + 1, :, :, rows]
+                left -= looks
+        return plan
+
+    def _nobody_lost(self, plan: Tensor, noise: Tensor, weights_PT: Tensor, held: int) -> Tensor:
+        """The plan with whoever is named in one breath with others and got lost, as a prompt of him alone has him."""
+        for look in self.surely:
+            rows = slice(look * BODIES, (look + 1) * BODIES)
+            if bool(self._there(plan)[:, rows].any()):
+                continue
+            fresh, said = noise[:, :, held:], weights_PT[:, held:]
+            where = wording(scenery(self.prompts[int(said.sum(1).argmax())]))
+            text = f"a {self.bundle.vocabulary.names[self.looks[look]][0]} {where}".strip()
+            drawn = self._sampled(fresh, patterns.unknown(fresh.shape), torch.ones_like(said[:1]), texts=[text])
+            tried = plan.repeat(len(drawn), 1, 1, 1, 1)
+            tried[:, :, held:, rows] = drawn[..., rows, :]
+            best = self._best(tried[:, :, held:], said)
+            plan = tried[best : best + 1]
         return plan
 
     def _newcomers(self, weights_PT: Tensor, known_BCTHW: Tensor, held: int) -> Tensor | None:
@@ -281,9 +285,11 @@ class Stager:
         assert verifier is not None
         if prompt not in self.claims:
             text, limit = [self.prompts[prompt]], self.bundle.config.text.max_tokens
-            slots = self.bundle.vocabulary.slots(text, [self.looks], limit).to(self.device)
-            looks = torch.tensor([self.looks], device=self.device)
-            self.claims[prompt] = verifier.asked(*self._heard(text), slots, looks)
+            named = sorted(self._named(prompt))  # who is asked about is taken to be spoken of
+            own = [self.looks[look] for look in named or range(len(self.looks))]
+            slots = self.bundle.vocabulary.slots(text, [own], limit).to(self.device)
+            claims = verifier.asked(*self._heard(text), slots, torch.tensor([own], device=self.device))
+            self.claims[prompt] = claims if len(named) == len(self.looks) else of_some(claims, named, len(self.looks))
         return self.claims[prompt]
 
     def _meant(self) -> list[bool]:
@@ -329,13 +335,18 @@ class Stager:
         return layout_of(laid, calmed(plan.camera_1T5).expand(len(laid), -1, -1) if plan.seen else None)
 
     def _sampled(
-        self, noise_NFTS1: Tensor, pattern: patterns.Pattern, weights_PT: Tensor, ring: sampler.Ring | None = None
+        self,
+        noise_NFTS1: Tensor,
+        pattern: patterns.Pattern,
+        weights_PT: Tensor,
+        ring: sampler.Ring | None = None,
+        texts: list[str] | None = None,
     ) -> Tensor:
-        """A plan of each of N noises."""
+        """A plan of each of N noises, by the prompts, or by other `texts`."""
         staging = self.bundle.staging
         assert staging is not None
-        active = [i for i in range(len(self.prompts)) if float(weights_PT[i].max()) > 0]
-        texts = [self.prompts[i] for i in active]
+        active = [i for i in range(len(weights_PT)) if float(weights_PT[i].max()) > 0]
+        texts = [(texts or self.prompts)[i] for i in active]
         given = pattern.given_BCTHW
         each = BODIES if given is not None and bool(self._there(given).unflatten(1, (-1, BODIES))[..., 1:].any()) else 1
         each = each if self._alone(weights_PT) else BODIES
@@ -415,26 +426,3 @@ class Stager:
         """Which bodies are there in each latent frame, T R."""
         assert self.bundle.staging is not None
         return scaled(plan, self.bundle.staging, back=True)[0, -1, :, :-1, 0] > 0.5
-
-
-def calmed(camera_1T5: Tensor, least: float = STILL) -> Tensor:
-    """A plan is drawn, and no camera stands still in it to the pixel: what goes less than so far does not go at all."""
-    way, goes = camera_1T5[..., :3], camera_1T5[..., :3].amax(1, keepdim=True) - camera_1T5[..., :3].amin(1, keepdim=True)
-    return torch.cat([torch.where(goes < least, way.mean(1, keepdim=True), way), camera_1T5[..., 3:]], 2)
-
-
-def ordered(stances_1TK8: Tensor) -> Tensor:
-    """Bodies of one look from left to right, as they are where first seen; those that are not there last."""
-    there = stances_1TK8[..., 7] >= 0
-    first = there.int().argmax(1)
-    middle = stances_1TK8[..., 2] + (stances_1TK8[..., 0] + stances_1TK8[..., 1]) / 2
-    at = middle.gather(1, first[:, None])[0, 0]
-    order = torch.where(there.any(1)[0], at, torch.inf).argsort()
-    return stances_1TK8[:, :, order]
-
-
-def nothing_said(said_PTHWP: Tensor, more: int) -> tuple[Tensor, Tensor]:
-    """The same, and `more` prompts that are told nothing: what DiT.film wants as `told`."""
-    quiet = said_PTHWP.new_zeros(more, *said_PTHWP.shape[1:4], SAID)
-    heard = torch.tensor([True] * len(said_PTHWP) + [False] * more, device=said_PTHWP.device)
-    return torch.cat([said_PTHWP, quiet]), heard

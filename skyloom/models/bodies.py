@@ -197,3 +197,13 @@ def _mean(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """Sum of weights ... N, and weighted mean ... d of values N d or ... N d."""
     mass = weights.sum(-1)
     return mass, (weights[..., None] * values).sum(-2) / mass.clamp(min=1e-3)[..., None]
+
+
+def ordered(stances_1TK8: Tensor) -> Tensor:
+    """Bodies of one look from left to right, as they are where first seen; those that are not there last."""
+    there = stances_1TK8[..., 7] >= 0
+    first = there.int().argmax(1)
+    middle = stances_1TK8[..., 2] + (stances_1TK8[..., 0] + stances_1TK8[..., 1]) / 2
+    at = middle.gather(1, first[:, None])[0, 0]
+    order = torch.where(there.any(1)[0], at, torch.inf).argsort()
+    return stances_1TK8[:, :, order]

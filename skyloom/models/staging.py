@@ -25,6 +25,7 @@ from .text import TextBlock, hide_padding
 
 NUMBERS = 8  # F: middle right and down, log height, width by height (negative: mirrored), cosine, sine, depth, there or not
 LENGTHS = 64  # numbers that say how long the film is, how wide and how high
+STILL = 0.02  # short sides, or logarithm of zoom: less of a camera's way in a window is chance
 CAMERA = 5  # of NUMBERS, what is said of the camera: x, y, log zoom, pivot, horizon (worlds.storybook.cameras)
 
 
@@ -119,6 +120,12 @@ def among_none(plan_BFTS1: Tensor) -> Tensor:
     full[:, -1] = -1
     full[..., ::BODIES, :] = plan_BFTS1
     return full
+
+
+def calmed(camera_1T5: Tensor, least: float = STILL) -> Tensor:
+    """A plan is drawn, and no camera stands still in it to the pixel: what goes less than so far does not go at all."""
+    way, goes = camera_1T5[..., :3], camera_1T5[..., :3].amax(1, keepdim=True) - camera_1T5[..., :3].amin(1, keepdim=True)
+    return torch.cat([torch.where(goes < least, way.mean(1, keepdim=True), way), camera_1T5[..., 3:]], 2)
 
 
 def numbers_of(stances_BTR8: Tensor, size: tuple[int, int]) -> Tensor:

@@ -26,6 +26,7 @@ from .vocabulary import MOST_LOOKS
 
 WHEN = 64  # numbers that say which latent frame, or token, it is
 CORE, POINTS, HIDES = 0.8, 5, 1.1  # of a body's box what is looked at, at so many points a side, and what of it hides others
+SURE = 9.0  # logit
 DOUBT = 0.02  # likelihood that a claim, however sure, is read wrong: none outweighs all others
 
 
@@ -37,6 +38,19 @@ class Claims(NamedTuple):
     heading_BQ2: Tensor  # left, right
     count_BQK1: Tensor
     camera_BC: Tensor
+
+
+def of_some(claims: Claims, looks: list[int], count: int) -> Claims:
+    """What is said of the first of the claims' looks, said of these among `count`: of the others there is nobody, for sure."""
+
+    def among(part: Tensor) -> Tensor:
+        full = part.new_zeros(len(part), count, *part.shape[2:])
+        full[:, looks] = part[:, : len(looks)]
+        return full
+
+    action, second, heading, counts = (among(part) for part in claims[:-1])
+    counts[:, [look for look in range(count) if look not in looks], 0] = SURE
+    return Claims(action, second, heading, counts, claims.camera_BC)
 
 
 class Verifier(nn.Module):

@@ -84,10 +84,11 @@ def test_the_way_is_the_same_in_the_next_window(staging):
     assert float(second[0, 3]) == pytest.approx(OUT, abs=1e-4) and list(comings.ways.values()) == [(1, 0)]
 
 
-def test_who_begins_in_a_window_is_fresh_there_alone():
-    comings = Comings(torch.tensor([[1.0, 0.0]] * 6 + [[0.0, 1.0]] * 6), CELLS)
-    assert comings.fresh(4, 4) == {1} and comings.fresh(7, 3) == {1}  # as good as then
-    assert comings.fresh(0, 4) == set() and comings.fresh(9, 3) == set()
+def test_who_is_there_for_a_part_of_a_window_and_goes_on_from_none_before():
+    comings = Comings(torch.tensor([[1.0, 0.0, 1.0]] * 6 + [[0.0, 1.0, 1.0]] * 6), CELLS)
+    assert comings.named_in_part(0, 8) == {0, 1} and comings.named_in_part(0, 5) == set()
+    assert comings.named_in_part(4, 4) == {1} and comings.named_in_part(7, 3) == {1}  # as good as then
+    assert comings.named_in_part(9, 3) == set()
 
 
 def test_a_storyboard_is_filmed_with_whoever_its_cards_name(monkeypatch):

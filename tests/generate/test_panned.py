@@ -10,7 +10,7 @@ from skyloom.generate import Request, Shot, generate, panned
 from skyloom.generate.continuing import camera_going_on, melted
 from skyloom.generate.cutouts import drawn_over
 from skyloom.generate.panned import Panner
-from skyloom.generate.staged import Plan
+from skyloom.generate.plans import Plan
 from skyloom.generate.takes import Take, flat
 from skyloom.models.bodies import BODIES
 from skyloom.models.bundle import tiny_bundle

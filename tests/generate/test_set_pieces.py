@@ -9,7 +9,7 @@ import torch
 from skyloom.generate import Request, generate
 from skyloom.generate.dressing import Dresser, actors
 from skyloom.generate.expansion import AS_IT_STANDS
-from skyloom.generate.staged import Plan
+from skyloom.generate.plans import Plan
 from skyloom.generate.takes import Take, flat
 from skyloom.models.bodies import BODIES
 from skyloom.models.bundle import tiny_bundle

@@ -9,8 +9,9 @@ import torch
 from skyloom.generate import Request, generate, staged
 from skyloom.generate.coming import entering
 from skyloom.generate.naming import joined
+from skyloom.generate.sampling import nothing_said
 from skyloom.generate.staged import Stager
-from skyloom.models.bodies import BODIES
+from skyloom.models.bodies import BODIES, ordered
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.staging import scaled
 from skyloom.models.verifier import in_view
@@ -182,7 +183,7 @@ def test_each_prompt_is_told_its_own(bundle):
     assert torch.equal(rows[0, :, :BODIES, :7], snow) and (rows[0, :, BODIES:, 7] == -1).all()
     assert torch.equal(rows[1, :, :BODIES, :7], fox) and torch.equal(rows[1, :, BODIES:, :7], snow)
     assert (rows[1, :, :BODIES, 7] == 0).all() and (rows[1, :, BODIES:, 7] == 1).all() and (rows[2, ..., 7] == -1).all()
-    whole, heard = staged.nothing_said(said, 1)
+    whole, heard = nothing_said(said, 1)
     assert whole.shape[0] == 4 and heard.tolist() == [True] * 3 + [False]
 
 
@@ -195,7 +196,7 @@ def test_bodies_stand_from_left_to_right():
     stances = torch.zeros(1, 2, BODIES, 8)
     stances[..., 7] = torch.tensor([[-1.0, 0, 0, -1], [0, 0, 0, -1]])
     stances[..., 2] = torch.tensor([5.0, 7, 2, 0])
-    assert staged.ordered(stances)[0, 1, :, 2].tolist() == [2, 5, 7, 0]
+    assert ordered(stances)[0, 1, :, 2].tolist() == [2, 5, 7, 0]
 
 
 @pytest.fixture
@@ -356,6 +357,32 @@ def test_of_plans_the_best_shows_both_who_are_named_in_one_breath(bundle, monkey
         assert made._best(torch.cat([alone, hidden, both]), torch.ones(1, 3)) == 2
         made.surely = set()
         assert made._best(torch.cat([alone, hidden, both]), torch.ones(1, 3)) == 0  # nothing says that both are to be there
+
+
+def test_each_prompt_asks_for_those_alone_whom_it_names(bundle):
+    made, alone = stager(bundle, "a fox", "snow", "red"), stager(bundle, "snow")
+    with torch.inference_mode():
+        fox, snow, nobody = (made._asked(p).count_BQK1[0].softmax(-1)[:, 0] for p in range(3))
+        own = alone._asked(0)
+    assert made.looks == [0, 1] and min(float(fox[1]), float(snow[0]), *nobody.tolist()) > 0.99
+    assert torch.allclose(made._asked(1).count_BQK1[:, 1], own.count_BQK1[:, 0]) and float(fox[0]) < 0.99
+    assert torch.allclose(made._asked(1).camera_BC, own.camera_BC)
+
+
+def test_who_got_lost_beside_another_is_planned_alone(bundle, monkeypatch):
+    made, texts = stager(bundle, "a fox and snow"), []
+    made.surely = {0, 1}
+    sampled = Stager._sampled
+
+    def without_snow(self, noise, pattern, weights, ring=None, **more):
+        texts.append(more.get("texts"))
+        drawn = sampled(self, noise, pattern, weights, ring, **more)
+        drawn[:, -1, :, BODIES : 2 * BODIES] = 1 if more.get("texts") else -1
+        return drawn
+
+    monkeypatch.setattr(Stager, "_sampled", without_snow)
+    there = (plan(made, [1.0] * 3).stances_1TS8[0, :, :, 7] >= 0).all(0)
+    assert texts == [None, ["a snow in the snow, the weather is clear."]] and there[:BODIES].any() and there[BODIES : 2 * BODIES].all()
 
 
 def plan_with(bundle, made, there, apart=0.5):
