@@ -382,7 +382,8 @@ def test_who_got_lost_beside_another_is_planned_alone(bundle, monkeypatch):
 
     monkeypatch.setattr(Stager, "_sampled", without_snow)
     there = (plan(made, [1.0] * 3).stances_1TS8[0, :, :, 7] >= 0).all(0)
-    assert texts == [None, ["a snow in the snow, the weather is clear."]] and there[:BODIES].any() and there[BODIES : 2 * BODIES].all()
+    assert texts == [None, ["a snow in the snow, the weather is clear."]]
+    assert there[:BODIES].any() and there[BODIES : 2 * BODIES].all()
 
 
 def plan_with(bundle, made, there, apart=0.5):
