@@ -54,7 +54,7 @@ def data_build(
     from ..models.shipped import find_model
 
     weights, home = find_model(model) if encode else None, _footage(folder, executor)
-    with _writing(out) as catalog, workers.on(executor):
+    with _writing(out, executor=executor) as catalog:
         config = _config(catalog, settings)
         build.build(catalog, home, config, processes=_cores(processes))
         caption.caption(catalog, config, processes=_cores(processes))
@@ -64,7 +64,9 @@ def data_build(
 
 
 @data.command(name="ingest")
-def data_ingest(folder: str, /, *settings: DataSetting, out: Dataset, processes: Processes = None) -> None:
+def data_ingest(
+    folder: str, /, *settings: DataSetting, out: Dataset, processes: Processes = None, executor: Executor = "local"
+) -> None:
     """Stage 1: a row for every file - what it is, whose it is, or why it cannot be used.
 
     Parameters
@@ -74,17 +76,18 @@ def data_ingest(folder: str, /, *settings: DataSetting, out: Dataset, processes:
     """
     from ..data import ingest
 
-    with _writing(out) as catalog:
+    home = _footage(folder, executor)
+    with _writing(out, executor=executor) as catalog:
         config = _config(catalog, settings)
-        print(f"{ingest.ingest(catalog, _footage(folder), config.ingest, processes=_cores(processes))} files read")
+        print(f"{ingest.ingest(catalog, home, config.ingest, processes=_cores(processes))} files read")
 
 
 @data.command(name="shots")
-def data_shots(*settings: DataSetting, out: Dataset, processes: Processes = None) -> None:
+def data_shots(*settings: DataSetting, out: Dataset, processes: Processes = None, executor: Executor = "local") -> None:
     """Stage 2: decode each film once, find its cuts, fades and dissolves, and measure every shot."""
     from ..data import build
 
-    with _writing(out) as catalog:
+    with _writing(out, executor=executor) as catalog:
         config = _config(catalog, settings)
         print(f"{build.measure(catalog, config, processes=_cores(processes))} films measured")
         build.judge(catalog, config)
@@ -103,23 +106,29 @@ def data_score(*settings: DataSetting, out: Dataset) -> None:
 
 
 @data.command(name="caption")
-def data_caption(*settings: DataSetting, out: Dataset, processes: Processes = None) -> None:
+def data_caption(*settings: DataSetting, out: Dataset, processes: Processes = None, executor: Executor = "local") -> None:
     """Stage 4: words for the kept shots, from beside the files, from a probe, or from an OpenAI-compatible endpoint."""
     from ..data import caption
 
-    with _writing(out) as catalog:
+    with _writing(out, executor=executor) as catalog:
         config = _config(catalog, settings)
         caption.caption(catalog, config, processes=_cores(processes))
 
 
 @data.command(name="encode")
-def data_encode(*settings: DataSetting, out: Dataset, model: Model = "storybook", processes: Processes = None) -> None:
+def data_encode(
+    *settings: DataSetting,
+    out: Dataset,
+    model: Model = "storybook",
+    processes: Processes = None,
+    executor: Executor = "local",
+) -> None:
     """Stage 5: latents of the kept shots at their own shape and length, in tar shards with a Parquet index."""
     from ..data import shards
     from ..models.shipped import find_model
 
     weights = find_model(model)
-    with _writing(out) as catalog:
+    with _writing(out, executor=executor) as catalog:
         config = _config(catalog, settings)
         print(f"{shards.encode(catalog, weights, config, processes=_cores(processes))} shards written")
 
@@ -157,13 +166,14 @@ def data_show(dataset: str, /, *, json: Flag = False, check: Flag = False) -> No
 
 
 @contextlib.contextmanager
-def _writing(out: str, *, new: bool = True) -> "Iterator[Catalog]":
-    """The catalogue of a data set, this process's alone; one under a URL is sent back afterwards."""
+def _writing(out: str, *, new: bool = True, executor: str = "local") -> "Iterator[Catalog]":
+    """The catalogue of a data set, this process's alone, while work is done where `executor` says; one under a URL is sent back
+    afterwards."""
     from ..base.files import sweep
-    from ..data import storage
+    from ..data import storage, workers
     from ..data.catalog import Catalog
 
-    with storage.opened(out, write=True) as folder, Catalog(folder, write=new) as catalog:
+    with storage.opened(out, write=True) as folder, Catalog(folder, write=new) as catalog, workers.on(executor):
         sweep(folder)
         sweep(folder / "shards")
         yield catalog

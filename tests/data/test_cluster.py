@@ -27,10 +27,12 @@ def test_an_unknown_executor_is_named(executor):
         pass
 
 
-def test_without_ray_the_error_says_what_to_install(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("verb", ["build", "ingest", "shots", "caption", "encode"])
+def test_without_ray_the_error_says_what_to_install(monkeypatch, tmp_path, capsys, verb):
     monkeypatch.setitem(sys.modules, "ray", None)
     (tmp_path / "in").mkdir()
-    assert run(["data", "build", str(tmp_path / "in"), "-o", str(tmp_path / "set"), "--no-encode", "--executor", "ray"]) == 1
+    what = {"build": [str(tmp_path / "in"), "--no-encode"], "ingest": [str(tmp_path / "in")]}.get(verb, [])
+    assert run(["data", verb, *what, "-o", str(tmp_path / "set"), "--executor", "ray"]) == 1
     assert "pip install 'skyloom[ray]'" in capsys.readouterr().err
 
 
@@ -94,9 +96,14 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_set(films, model, tmp_path
         killer.start()
         assert run([*words, "-o", str(tmp_path / "ray"), "--executor", cluster.address]) == 0
         killer.join()
+        there = ["-o", str(tmp_path / "alone"), "--processes", "1", "--executor", cluster.address]
+        assert run(["data", "ingest", str(films), "shots.min_seconds=0.3", *there]) == 0
+        assert run(["data", "shots", *there]) == run(["data", "caption", *there]) == 0
+        assert run(["data", "encode", "--model", str(model), *there]) == 0
     finally:
         cluster.shutdown()
     assert killed
-    (rows, files), (wanted_rows, wanted_files) = held(tmp_path / "ray"), held(tmp_path / "local")
-    assert rows == wanted_rows and len(rows) > 60
-    assert files == wanted_files and any(name.endswith(".tar") for name in files)
+    wanted_rows, wanted_files = held(tmp_path / "local")
+    assert len(wanted_rows) > 60 and any(name.endswith(".tar") for name in wanted_files)
+    for rows, files in (held(tmp_path / "ray"), held(tmp_path / "alone")):  # in one go, and stage by stage
+        assert rows == wanted_rows and files == wanted_files
