@@ -22,7 +22,7 @@ FLOORS = [
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 LIBRARIES = {  # one library, one file; only command line and server have one for each group of verbs or routes
-    "av": {"base/video.py", "base/footage.py"},
+    "av": {"base/video.py", "base/footage.py", "base/retiming.py"},
     "cyclopts": {"cli/root.py", "cli/films.py", "cli/training.py", "cli/evaluation.py", "cli/serving.py", "cli/datasets.py"},
     "safetensors": {"base/checkpoint.py"},
     "ray": {"data/cluster.py"},

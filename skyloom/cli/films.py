@@ -49,7 +49,7 @@ class Making:
     language: Annotated[
         Literal["auto", "en", "zh"] | None, told("Of the words that emoji turn into; auto follows the prompt [auto].")
     ] = None
-    fps: Annotated[float | None, told("Frames per second of the file [12].")] = None
+    fps: Annotated[float | None, told("Frames per second of the file [12]; more are interpolated, things go as fast.")] = None
     model: Annotated[str | None, told("A shipped model's name, or a folder with weights, such as a run's [storybook].")] = None
     lora: Annotated[
         Several, told("An adapter to put onto the model, FILE or FILE:SCALE, a run's folder too; may be given again.")

@@ -175,26 +175,38 @@ def shoot(
     if request.n != 1:
         raise ValueError(f"n={request.n}: generate() makes one film. Loop over request.each().")
     bundle = bundle if bundle is not None else load_bundle(request.model, request.lora)
-    request = expand(settle(request).resolved())
+    asked = expand(settle(request).resolved())
+    request = as_filmed(asked, bundle)
     script = write_script(request, ruler_of(bundle), window_of(bundle))
-    planned = measure(script, request, bundle)
+    planned = measure(script, request, bundle, asked.fps)
     check_memory(planned, held)
     weights, bundle = fingerprint(bundle), _with_cast(bundle, request)
     script, notes = _in_its_words(script, request, bundle)
     check_spoken(request.cast, (prompt for take in script.takes for prompt in take.prompts), bundle.vocabulary)
-    notes += _remarks(request, planned, bundle)
+    notes += _remarks(asked, planned, bundle)
     bundle = _painted(bundle, (prompt for take in script.takes for prompt in take.prompts), request)
-    recipe = {**dataclasses.asdict(request), "skyloom": version(), "weights": weights}
+    recipe = {**dataclasses.asdict(asked), "skyloom": version(), "weights": weights}
     inputs = script.inputs | {path: provenance(path) for _, path in request.cast}
     recipe |= {"inputs": inputs} if inputs else {}
     frames = _frames(script, request, bundle, on_step or (lambda done, steps: None), on_preview)
-    return Reel(frames, script.frames, request.fps, recipe, notes, planned)
+    count = script.frames
+    if asked.fps != request.fps and count > 1:
+        from ..base.retiming import count_at, retimed
+
+        frames, count = retimed(frames, request.fps, asked.fps, asked.loop), count_at(count, request.fps, asked.fps)
+    return Reel(frames, count, asked.fps, recipe, notes, planned)
+
+
+def as_filmed(request: Request, bundle: "Bundle") -> Request:
+    """The request at the rate at which the model has learned how fast things go: others are made of its frames."""
+    return dataclasses.replace(request, fps=bundle.config.fps)
 
 
 def plan(request: Request, bundle: "Bundle") -> Plan:
     """Sizes and peak memory of a film. OSError or ValueError for what cannot be filmed."""
-    request = settle(request).resolved()
-    return measure(write_script(request, ruler_of(bundle), window_of(bundle)), request, bundle)
+    asked = settle(request).resolved()
+    request = as_filmed(asked, bundle)
+    return measure(write_script(request, ruler_of(bundle), window_of(bundle)), request, bundle, asked.fps)
 
 
 def expected_seconds(request: Request, bundle: "Bundle") -> float:
@@ -261,10 +273,9 @@ def _remarks(request: Request, planned: Plan, bundle: "Bundle") -> list[str]:
     """Notes on sizes, rates and lengths that the model was never trained on."""
     c = bundle.config
     notes = []
-    if request.fps != c.fps:
-        notes.append(
-            f"at {request.fps:g} fps things move {request.fps / c.fps:.2g} times as fast as at the {c.fps} of training"
-        )
+    if request.fps != c.fps and planned.frames > 1:
+        made = "some are left out" if request.fps < c.fps else "others are interpolated between them"
+        notes.append(f"filmed at the {c.fps} frames a second of training: for {request.fps:g}, {made}")
     trained = {(bucket.height, bucket.width) for bucket in c.model.buckets}
     height, width = sizes.parse_size(request.size)
     shown = ", ".join(sizes.size_text(*size) for size in sorted(trained))

@@ -51,8 +51,8 @@ def window_of(bundle: "Bundle") -> int:
     return 1 + (max(bucket.frames for bucket in bundle.config.model.buckets) - 1) // bundle.config.vae.time_stride
 
 
-def measure(script: Script, request: Request, bundle: "Bundle") -> Plan:
-    """Sizes and peak memory of a script's takes."""
+def measure(script: Script, request: Request, bundle: "Bundle", fps: float = 0.0) -> Plan:
+    """Sizes and peak memory of a script's takes, of which a film of `fps` is made [the request's]."""
     config, ruler, window = bundle.config, ruler_of(bundle), window_of(bundle)
     per_frame = ruler.tokens(1, script.height, script.width)
     latents = [latents_of(take.frames) for take in script.takes]
@@ -71,7 +71,8 @@ def measure(script: Script, request: Request, bundle: "Bundle") -> Plan:
     frames = sum(take.frames for take in script.takes)
     tokens = sum(latents) * per_frame
     peak = PROCESS_BYTES + weights + max(thinking, drawing, passed)
-    return Plan(frames, script.height, script.width, tokens, peak, 6 * script.frames * pixels, seen, passes)
+    held = round(6 * script.frames * pixels * (fps or request.fps) / request.fps)
+    return Plan(frames, script.height, script.width, tokens, peak, held, seen, passes)
 
 
 def check_memory(planned: Plan, held: bool = True) -> None:

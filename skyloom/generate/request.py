@@ -83,7 +83,7 @@ class Request:
     quality: str = "good"  # a key of QUALITY
     n: int = 1  # films, with seeds seed, seed + 1, ...
     language: str = "auto"  # of words put in for emoji: auto follows the prompt
-    fps: float = 12  # of the file; the model thinks in twelfths of a second
+    fps: float = 12  # of the file; the model films twelfths of a second, others are made of these
     negative: str = ""  # what to stay away from
     model: str = "storybook"  # or a folder with weights, or a run folder
     image: str = ""  # a file: the first frame
