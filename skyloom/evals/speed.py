@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from .clips import Bench
 from .report import table
@@ -18,33 +19,53 @@ PROMPT = "a red fox runs in the forest at sunset"
 QUALITIES = ("fast", "good", "best")
 SHAPES = (("square", 49), ("square", 17), ("wide", 49))
 FPS = 12
+WORLD = 17, 128, 64  # frames and pixels of the clips by which the world is timed, and how many
 
 
 def main(bench: Bench, qualities: tuple[str, ...] = QUALITIES, shapes: tuple[tuple[str, int], ...] = SHAPES) -> dict:
-    """A row for each quality at the first shape, and for each other shape at "good"."""
+    """A row for each quality at the first shape, and for each other shape at "good"; and how fast the world draws clips."""
     cases = [(quality, *shapes[0]) for quality in qualities] + [("good", *shape) for shape in shapes[1:]]
     rows = []
     for i, (quality, size, frames) in enumerate(cases):
         rows.append(measure(bench.model, quality, size, frames))
         bench.say("speed: processes", i + 1, len(cases))
-    return {"rows": rows}
+    return {"rows": rows, "clips_per_second": float(told("world()"))}
 
 
 def measure(model: str, quality: str, size: str, frames: int) -> dict:
-    """Start a process that makes two films and time it. RuntimeError with its last line where it fails."""
+    """Start a process that makes two films and time it."""
     with tempfile.TemporaryDirectory() as folder:
         job = {"model": model, "quality": quality, "size": size, "frames": frames, "out": str(Path(folder) / "film.mp4")}
         began = time.time()
-        code = f"from skyloom.evals import speed; speed.child({json.dumps(job)!r})"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"speed: the process failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
-    told = json.loads(done.stdout.strip().splitlines()[-1])
+        found = told(f"child({json.dumps(job)!r})")
     seconds = frames / FPS
     return {
-        "quality": quality, "size": size, "frames": frames, "cold_seconds": told["finished"] - began,
-        "warm_seconds": told["warm"], "film_per_second": seconds / told["warm"], "peak_bytes": told["peak"],
+        "quality": quality, "size": size, "frames": frames, "cold_seconds": found["finished"] - began,
+        "warm_seconds": found["warm"], "film_per_second": seconds / found["warm"], "peak_bytes": found["peak"],
     }  # fmt: skip
+
+
+def told(call: str) -> Any:
+    """What a function of this module prints as JSON in a process of its own. RuntimeError with its last line where it fails."""
+    code = f"from skyloom.evals import speed; speed.{call}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"speed: the process failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def world() -> None:
+    """Inside a process: draws scenes as training does, and prints how many clips it draws in a second of one core."""
+    from ..worlds.sample import sample_scene
+    from ..worlds.storybook import render
+
+    frames, side, count = WORLD
+    scenes = [sample_scene(0, i, split="train") for i in range(count)]
+    render(scenes[0], side, side, frames, FPS)  # reads what pictures it needs first
+    began = time.process_time()
+    for scene in scenes:
+        render(scene, side, side, frames, FPS)
+    print(json.dumps(count / (time.process_time() - began)))
 
 
 def child(job_json: str) -> None:
@@ -77,4 +98,7 @@ def tables(result: dict) -> str:
         ]
         for row in result["rows"]
     ]  # fmt: skip
-    return table(["quality", "film", "cold: command to file", "warm", "film seconds per second, warm", "peak memory"], rows)
+    frames, side, _ = WORLD
+    drawn = f"{result['clips_per_second']:.0f} clips of {frames} frames of {side}x{side}"
+    columns = ["quality", "film", "cold: command to file", "warm", "film seconds per second, warm", "peak memory"]
+    return f"{table(columns, rows)}\nThe world draws {drawn} in a second of one core.\n"

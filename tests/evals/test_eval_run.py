@@ -7,7 +7,7 @@ from PIL import Image
 
 from skyloom import evals
 from skyloom.config import ProbeConfig
-from skyloom.evals import adherence, clips, sheets, tokenizer
+from skyloom.evals import adherence, clips, sheets, speed, tokenizer
 from skyloom.evals.clips import Bench, shrunk
 from skyloom.models.bundle import tiny_bundle
 from skyloom.models.probe import Labels, Probe
@@ -68,3 +68,14 @@ def test_unknown_names_and_models_are_refused():
         evals.main(["fidelty"])
     with pytest.raises(FileNotFoundError):
         evals.main(["speed"], model="nowhere")
+
+
+def test_how_fast_the_world_draws_is_told_from_a_process_of_its_own(monkeypatch):
+    assert float(speed.told("world()")) > 1
+    row = {"quality": "fast", "size": "square", "frames": 49, "cold_seconds": 5.0, "warm_seconds": 2.0}
+    row |= {"film_per_second": 2.04, "peak_bytes": 8e8}
+    text = speed.tables({"rows": [row], "clips_per_second": 47.3})
+    assert "| fast | 49 frames, square | 5.0 s | 2.0 s | 2.04 | 0.80 GB |" in text
+    assert "draws 47 clips of 17 frames of 128x128" in text
+    with pytest.raises(RuntimeError, match="speed: the process failed: .*nothing"):
+        speed.told("nothing()")
