@@ -77,5 +77,5 @@ def test_how_fast_the_world_draws_is_told_from_a_process_of_its_own(monkeypatch)
     text = speed.tables({"rows": [row], "clips_per_second": 47.3})
     assert "| fast | 49 frames, square | 5.0 s | 2.0 s | 2.04 | 0.80 GB |" in text
     assert "draws 47 clips of 17 frames of 128x128" in text
-    with pytest.raises(RuntimeError, match="speed: the process failed: .*nothing"):
+    with pytest.raises(RuntimeError, match=r"speed: the process failed: .*nothing"):
         speed.told("nothing()")
