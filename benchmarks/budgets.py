@@ -6,7 +6,7 @@
 The best-known picture of Sora's report (Brooks et al. 2024, base compute, 4x, 32x), reproduced in a world whose truth is known.
 Three transformers begin with the same random weights and see the same single frames in the same order; each runs to the end of
 its own schedule. Their weights alone then draw prompts of scenes that nobody has seen, and the probe says which of the stated
-facts can be seen. It takes an hour of one core. Stop it and run it again at will: each budget is a resumable run of its own.
+facts can be seen. It takes some eighty minutes of one core. Stop it and run it again at will: each budget is a resumable run of its own.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--probe", type=Path, help="folder of the probe [the model's]")
     parser.add_argument("--run", type=Path, default=Path("runs/budgets"))
-    parser.add_argument("--steps", type=int, default=75, help="of the smallest budget")
+    parser.add_argument("--steps", type=int, default=45, help="of the smallest budget")
     parser.add_argument("--scenes", type=int, default=8192, help="to learn from")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--n", type=int, default=96, help="unseen scenes that are asked for")
