@@ -6,7 +6,8 @@
 The best-known picture of Sora's report (Brooks et al. 2024, base compute, 4x, 32x), reproduced in a world whose truth is known.
 Three transformers begin with the same random weights and see the same single frames in the same order; each runs to the end of
 its own schedule. Their weights alone then draw prompts of scenes that nobody has seen, and the probe says which of the stated
-facts can be seen. It takes some eighty minutes of one core. Stop it and run it again at will: each budget is a resumable run of its own.
+facts can be seen. It takes some eighty minutes of one core. Stop it and run it again at will: each budget is a resumable run
+of its own.
 """
 
 import argparse
