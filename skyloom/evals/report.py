@@ -30,6 +30,7 @@ TITLES = {
     "data-filters": "Data engine: cuts, faults and copies of known truth",
     "data-films": "Data engine: cuts of real films",
     "data-throughput": "Data engine: throughput",
+    "data-growth": "Data engine: many files",
     "data-loader": "Data engine: what the loader gives and a trainer takes",
     "data-kills": "Data engine: kill -9 on the way",
     "data-hostile": "Data engine: files that nobody should trust",
