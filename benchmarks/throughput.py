@@ -214,8 +214,9 @@ def build_many(drawn: Path, count: int) -> dict[str, float]:
             os.link(film_of(drawn, i), film_of(home, i))
         found = build_all(home, Path(name) / "set")
     forkserver._forkserver._stop()  # then what its workers held is known, too
-    sizes = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return found | {"memory": sizes[0], "worker": sizes[1]}
+    status = Path("/proc/self/status").read_text()
+    own = int(status.partition("VmHWM:")[2].split()[0])  # getrusage would tell of the process that began this one, too
+    return found | {"memory": own / 1024, "worker": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}
 
 
 def build_all(home: Path, folder: Path) -> dict[str, float]:

@@ -77,9 +77,12 @@ class Comings:
                 (leads, {t: (at[t] + 1 - end + steps) / steps for t in inside if at[t] >= end - steps}),
                 (comes, {t: 1 - (at[t] - begin) / steps for t in inside if at[t] < begin + steps}),
             ):
-                for t in share if way else ():
+                if way is None:
+                    continue
+                for t in share.keys() - there:  # as it is nearest to then
                     body_FT[:, t] = body_FT[:, min(there, key=lambda other: abs(other - t))]
-                    self._move(body_FT[:, t], way or (0, 0), share[t] ** 2)
+                for t, away in share.items():
+                    self._move(body_FT[:, t], way, away**2)
                     changed = True
             for way, edge, sense in ((leads, end - 1, 1), (comes, begin, -1)):
                 for beyond in range(edge + sense, edge + sense * (BEYOND + 1), sense) if way and edge in at else ():
@@ -87,9 +90,9 @@ class Comings:
                         body_FT[:, at.index(beyond)] = body_FT[:, at.index(edge)]
                         waits.add(beyond)
         if all(self.ways.get((row, edge), True) for span in spans for edge in span):  # who stands may fade
-            away = [t for t, n in enumerate(at) if n not in waits and not any(begin <= n < end for begin, end in spans)]
-            changed = changed or bool((body_FT[-1, away] > 0).any())
-            body_FT[-1, away] = 0
+            gone = [t for t, n in enumerate(at) if n not in waits and not any(begin <= n < end for begin, end in spans)]
+            changed = changed or bool((body_FT[-1, gone] > 0).any())
+            body_FT[-1, gone] = 0
         return changed
 
     def _way(self, row: int, edge: int, body_FT: Tensor, seen: list[int], sense: int) -> Way | None:

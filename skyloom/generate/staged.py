@@ -208,7 +208,7 @@ class Stager:
         if missing:
             return entering(plan, free, missing, int(known.sum()), staging, self.cells)
         plan = self._each_by_itself(plan, noise, weights_PT, held) if self.comings else plan
-        return self._nobody_lost(plan, noise, weights_PT, held)
+        return plan if bool(given.any()) else self._nobody_lost(plan, noise, weights_PT, held, told)
 
     def _each_by_itself(self, plan: Tensor, noise: Tensor, weights_PT: Tensor, held: int) -> Tensor:
         """The plan, in which those who are named for a part only and do not go on from before are as their prompt alone has
@@ -228,9 +228,10 @@ class Stager:
                 left -= looks
         return plan
 
-    def _nobody_lost(self, plan: Tensor, noise: Tensor, weights_PT: Tensor, held: int) -> Tensor:
-        """The plan with whoever is named in one breath with others and got lost, as a prompt of him alone has him."""
-        for look in self.surely:
+    def _nobody_lost(self, plan: Tensor, noise: Tensor, weights_PT: Tensor, held: int, told: set[int]) -> Tensor:
+        """The plan with whoever the prompts that are `told` name in one breath with others and who got lost, as a prompt of his
+        own has him."""
+        for look in self.surely.intersection(look for p in told for look in self._named(p)):
             rows = slice(look * BODIES, (look + 1) * BODIES)
             if bool(self._there(plan)[:, rows].any()):
                 continue

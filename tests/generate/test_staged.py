@@ -384,6 +384,16 @@ def test_who_got_lost_beside_another_is_planned_alone(bundle, monkeypatch):
     there = (plan(made, [1.0] * 3).stances_1TS8[0, :, :, 7] >= 0).all(0)
     assert texts == [None, ["a snow in the snow, the weather is clear."]]
     assert there[:BODIES].any() and there[BODIES : 2 * BODIES].all()
+    texts.clear()
+    other = stager(bundle, "a fox", "snow")
+    other.surely = {0, 1}
+    with torch.inference_mode():
+        other.window(torch.tensor([[1.0] * 3, [0.0] * 3]), torch.ones(1, 3, 1, 1), torch.zeros(1, 4, 3, *CELLS), 0, 2)
+    assert texts == [None]  # nobody has spoken of snow yet
+    begun = stager(bundle, "a fox and snow")
+    begun.surely = {0, 1}
+    plan(begun, [0.0, 1.0, 1.0])
+    assert texts and all(text is None for text in texts)  # what is given says who is there
 
 
 def plan_with(bundle, made, there, apart=0.5):
